@@ -1,0 +1,43 @@
+"""Bytes of a batch: JSON, then zstd at level 3 (11 bytes a window row, measured; the best binary form is 9.9)."""
+
+import zstandard
+
+from contract.batch import MAX_BODY_BYTES, Batch, BatchReceipt
+from contract.errors import MalformedMessageError
+
+ZSTD = "zstd"
+ZSTD_LEVEL = 3
+
+
+def compress(body: bytes) -> bytes:
+    return zstandard.compress(body, ZSTD_LEVEL)
+
+
+def decompress(body: bytes, max_bytes: int = MAX_BODY_BYTES) -> bytes:
+    """Raises MalformedMessageError before it grows past `max_bytes`, whatever the frame claims of itself."""
+    try:
+        reader = zstandard.ZstdDecompressor(max_window_size=2**23).stream_reader(body)
+        plain = reader.read(max_bytes + 1)
+    except zstandard.ZstdError as error:
+        raise MalformedMessageError("zstd body", f"{error}; send a zstd frame or no Content-Encoding") from None
+    if len(plain) > max_bytes:
+        raise MalformedMessageError("zstd body", f"more than {max_bytes} bytes decompressed; send smaller batches")
+    return plain
+
+
+def batch_to_bytes(batch: Batch) -> bytes:
+    return compress(batch.to_json())
+
+
+def batch_from_bytes(body: bytes, encoding: str = ZSTD) -> Batch:
+    """encoding: the Content-Encoding, `zstd` or "" for plain JSON."""
+    if encoding not in ("", "identity", ZSTD):
+        raise MalformedMessageError("batch", f"Content-Encoding {encoding[:20]!r} is unknown; use zstd or none")
+    plain = decompress(body) if encoding == ZSTD else body
+    if len(plain) > MAX_BODY_BYTES:
+        raise MalformedMessageError("batch", f"more than {MAX_BODY_BYTES} bytes; send smaller batches")
+    return Batch.from_json(plain, "batch")
+
+
+def batch_receipt_from_bytes(body: bytes) -> BatchReceipt:
+    return BatchReceipt.from_json(body, "batch receipt")

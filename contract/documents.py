@@ -1,0 +1,163 @@
+"""Desired state that the centre returns to a gateway: whole documents with a version, newest wins.
+
+A gateway says in each batch which versions it has (`Batch.have`); the centre answers with the documents that
+are newer. Nothing needs an acknowledgement of its own: a lost reply is asked for again by the next batch.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from contract.devices import Cents, Text, Units
+from contract.ids import DayText, EpochMs, Gtin, Id, SkuText
+from contract.message import Message
+
+
+class DocumentKind(StrEnum):
+    STORE = "store"
+    ITEMS = "items"
+    PLANOGRAM = "planogram"
+    PRICES = "prices"
+    SUPPLY = "supply"
+    HISTORY = "history"
+    COUPONS = "coupons"
+
+
+class Document(Message):
+    version: Annotated[int, Field(ge=1)]
+
+
+class OpeningHours(Message):
+    """Of one weekday, minutes after local midnight, [opens, closes)."""
+
+    weekday: Annotated[int, Field(ge=0, le=6, description="0 is Monday")]
+    opens_minute: Annotated[int, Field(ge=0, le=1440)]
+    closes_minute: Annotated[int, Field(ge=0, le=1440)]
+
+
+class StoreDocument(Document):
+    """closed_days: business days on which the shop does not open. Days absent from `hours` are closed too."""
+
+    kind: Literal["store"] = "store"
+    store: Id
+    name: Text
+    timezone: Annotated[str, Field(max_length=60)]
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+    hours: Annotated[list[OpeningHours], Field(max_length=7)]
+    closed_days: Annotated[list[DayText], Field(max_length=200)] = []
+
+
+class Item(Message):
+    """unit_weight_g: of one unit as sold, None for what is not on a weighing cell. managed: forecast and reordered here."""
+
+    sku: SkuText
+    gtins: Annotated[list[Gtin], Field(min_length=1, max_length=20)]
+    name: Text
+    category: Text
+    unit_weight_g: Annotated[float, Field(gt=0, le=100_000)] | None = None
+    managed: bool = True
+
+
+class ItemsDocument(Document):
+    kind: Literal["items"] = "items"
+    items: Annotated[list[Item], Field(max_length=50_000)]
+
+
+class Facing(Message):
+    """Cell `cell` of device `device` carries `sku` from `from_ms` on, until a later entry for the cell (sku None: nothing)."""
+
+    device: Id
+    cell: Id
+    sku: SkuText | None
+    from_ms: EpochMs
+    capacity_units: Annotated[int, Field(ge=1, le=10_000)]
+    tare_g: Annotated[float, Field(ge=0, le=100_000)] = 0.0
+    tag: Id | None = None
+
+
+class PlanogramDocument(Document):
+    """esl_base: the device that serves the tags, None when the shop has no labels."""
+
+    kind: Literal["planogram"] = "planogram"
+    facings: Annotated[list[Facing], Field(max_length=20_000)]
+    esl_base: Id | None = None
+
+
+class Price(Message):
+    sku: SkuText
+    price_cents: Annotated[int, Field(ge=0, le=100_000_000)]
+    from_ms: EpochMs
+
+
+class PricesDocument(Document):
+    kind: Literal["prices"] = "prices"
+    prices: Annotated[list[Price], Field(max_length=100_000)]
+
+
+class SupplyLine(Message):
+    """How one SKU reaches this store. on_order: open orders, each with its expected arrival day (None: not known)."""
+
+    sku: SkuText
+    supplier: Id
+    lead_time_days: Annotated[int, Field(ge=1, le=21)]
+    review_days: Annotated[int, Field(ge=1, le=7)]
+    pack_units: Annotated[int, Field(ge=1, le=10_000)]
+    min_order_units: Units = 0
+    shelf_life_days: Annotated[int, Field(ge=1, le=3650)] | None = None
+    max_stock_units: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    service_level: Annotated[float, Field(ge=0.5, le=0.99)] = 0.95
+    cost_cents: Cents = 0
+    on_order_units: Units = 0
+
+
+class SupplyDocument(Document):
+    kind: Literal["supply"] = "supply"
+    lines: Annotated[list[SupplyLine], Field(max_length=50_000)]
+
+
+class DailyUnits(Message):
+    """Units sold a day, oldest first; None where unknown (not listed, not heard)."""
+
+    sku: SkuText
+    units: Annotated[list[Units | None], Field(max_length=400)]
+
+
+class HistoryDocument(Document):
+    """Daily sales before `first_live_day`: row.units[-1] is the day before it. Seeds a gateway's features."""
+
+    kind: Literal["history"] = "history"
+    first_live_day: DayText
+    rows: Annotated[list[DailyUnits], Field(max_length=50_000)]
+
+
+class CouponKey(Message):
+    """What lets a gateway verify codes of one campaign alone.
+
+    The code's last characters are a truncated HMAC-SHA256 over its body with `key_hex` (see contract.coupons).
+    quota: redemptions that this store may accept while it cannot ask.
+    """
+
+    campaign: Id
+    prefix: Annotated[str, Field(pattern=r"^[0-9A-HJKMNP-TV-Z]{3}$")]
+    key_hex: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    valid_from_ms: EpochMs
+    valid_until_ms: EpochMs
+    quota: Units
+
+
+class CouponsDocument(Document):
+    kind: Literal["coupons"] = "coupons"
+    keys: Annotated[list[CouponKey], Field(max_length=1000)]
+
+
+AnyDocument = Annotated[
+    StoreDocument
+    | ItemsDocument
+    | PlanogramDocument
+    | PricesDocument
+    | SupplyDocument
+    | HistoryDocument
+    | CouponsDocument,
+    Field(discriminator="kind"),
+]
