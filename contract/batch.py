@@ -105,7 +105,9 @@ def records_from_batch(batch: Batch) -> BatchRows:
     total = 0
     for kind, columns in batch.records.items():
         if kind not in RECORD_BY_KIND:
-            raise MalformedMessageError(what, f"unknown record kind {kind[:40]!r}; known are {', '.join(RECORD_BY_KIND)}")
+            raise MalformedMessageError(
+                what, f"unknown record kind {kind[:40]!r}; known are {', '.join(RECORD_BY_KIND)}"
+            )
         total += _row_count(kind, columns, what)
         if total > MAX_ROWS:
             raise MalformedMessageError(what, f"more than {MAX_ROWS} rows; send smaller batches")
@@ -155,7 +157,9 @@ def _rows_from_columns(kind: str, columns: dict[str, list[Any]]) -> tuple[list[R
     return [record.model_construct(**dict(zip(names, row, strict=True))) for row in values], []
 
 
-def _rows_one_by_one(record: type[Record], columns: dict[str, list[Any]]) -> tuple[list[Record], list[RejectedRecord]]:
+def _rows_one_by_one(
+    record: type[Record], columns: dict[str, list[Any]]
+) -> tuple[list[Record], list[RejectedRecord]]:
     """The slow path, taken only when some row is bad: find which."""
     good: list[Record] = []
     bad: list[RejectedRecord] = []
@@ -180,9 +184,9 @@ def _check_run(batch: Batch, rows: list[Record], rejected: list[RejectedRecord],
     expected = batch.seq_from
     for first, last in spans:
         if first != expected or last < first:
-            raise MalformedMessageError(what, f"seq {expected} expected, found {first}; send each seq exactly once")
+            raise MalformedMessageError(
+                what, f"seq {expected} expected, found {first}; send each seq exactly once"
+            )
         expected = last + 1
     if spans and expected != batch.seq_to + 1:
         raise MalformedMessageError(what, f"seq_to is {batch.seq_to} but the rows end at {expected - 1}")
-
-

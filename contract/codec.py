@@ -19,9 +19,13 @@ def decompress(body: bytes, max_bytes: int = MAX_BODY_BYTES) -> bytes:
         reader = zstandard.ZstdDecompressor(max_window_size=2**23).stream_reader(body)
         plain = reader.read(max_bytes + 1)
     except zstandard.ZstdError as error:
-        raise MalformedMessageError("zstd body", f"{error}; send a zstd frame or no Content-Encoding") from None
+        raise MalformedMessageError(
+            "zstd body", f"{error}; send a zstd frame or no Content-Encoding"
+        ) from None
     if len(plain) > max_bytes:
-        raise MalformedMessageError("zstd body", f"more than {max_bytes} bytes decompressed; send smaller batches")
+        raise MalformedMessageError(
+            "zstd body", f"more than {max_bytes} bytes decompressed; send smaller batches"
+        )
     return plain
 
 
@@ -32,7 +36,9 @@ def batch_to_bytes(batch: Batch) -> bytes:
 def batch_from_bytes(body: bytes, encoding: str = ZSTD) -> Batch:
     """encoding: the Content-Encoding, `zstd` or "" for plain JSON."""
     if encoding not in ("", "identity", ZSTD):
-        raise MalformedMessageError("batch", f"Content-Encoding {encoding[:20]!r} is unknown; use zstd or none")
+        raise MalformedMessageError(
+            "batch", f"Content-Encoding {encoding[:20]!r} is unknown; use zstd or none"
+        )
     plain = decompress(body) if encoding == ZSTD else body
     if len(plain) > MAX_BODY_BYTES:
         raise MalformedMessageError("batch", f"more than {MAX_BODY_BYTES} bytes; send smaller batches")

@@ -30,6 +30,6 @@ def reason_from_validation(error: ValidationError) -> str:
     first = problems[0]
     place = ".".join(str(part) for part in first["loc"]) or "message"
     value = repr(first["input"])
-    shown = value if len(value) <= 60 else f"{value[:57]}..."  # noqa: PLR2004 - room for the rest of the line
+    shown = value if len(value) <= 60 else f"{value[:57]}..."
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return f"{place}: {first['msg']}, got {shown}{more}"[:MAX_REASON_CHARS]

@@ -37,7 +37,7 @@ def all_commands_topic(device: str) -> str:
 def stream_topic_from_text(topic: str) -> StreamTopic:
     """Raises MalformedMessageError when `topic` is not `shelfloop/1/{device}/{stream}` with a valid device id."""
     parts = topic.split("/")
-    if len(parts) != 4 or f"{parts[0]}/{parts[1]}" != ROOT:  # noqa: PLR2004 - two of root, device, stream
+    if len(parts) != 4 or f"{parts[0]}/{parts[1]}" != ROOT:
         raise MalformedMessageError(f"topic {topic[:80]!r}", f"expected {ROOT}/{{device}}/{{stream}}")
     if not _ID.match(parts[2]):
         raise MalformedMessageError(f"topic {topic[:80]!r}", f"device id must match {ID_PATTERN}")
@@ -47,6 +47,6 @@ def stream_topic_from_text(topic: str) -> StreamTopic:
 def command_from_text(topic: str) -> tuple[DeviceId, str]:
     """(device, command name). Raises MalformedMessageError when `topic` is no command topic."""
     parts = topic.split("/")
-    if len(parts) != 5 or parts[3] != "cmd":  # noqa: PLR2004 - two of root, device, cmd, name
+    if len(parts) != 5 or parts[3] != "cmd":
         raise MalformedMessageError(f"topic {topic[:80]!r}", f"expected {ROOT}/{{device}}/cmd/{{name}}")
     return DeviceId(parts[2]), parts[4]

@@ -37,9 +37,13 @@ class SharedClock:
             with path.open("rb") as file:
                 self._map = mmap.mmap(file.fileno(), _LAYOUT.size, access=mmap.ACCESS_READ)
         except (OSError, ValueError) as error:
-            raise OperatorError(f"clock_file {path}: {error}; start the simulator first, or leave clock_file empty") from error
+            raise OperatorError(
+                f"clock_file {path}: {error}; start the simulator first, or leave clock_file empty"
+            ) from error
         if self._map[:8] != _MAGIC:
-            raise OperatorError(f"clock_file {path}: not a clock file of a simulation; leave clock_file empty for the system's clock")
+            raise OperatorError(
+                f"clock_file {path}: not a clock file of a simulation; leave clock_file empty for the system's clock"
+            )
 
     def now_ms(self) -> int:
         while True:

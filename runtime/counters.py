@@ -14,7 +14,9 @@ class Counters:
     def __init__(self, path: Path, names: tuple[str, ...]) -> None:
         names_path = path.with_suffix(".names.json")
         old = tuple(json.loads(names_path.read_text())) if names_path.exists() and path.exists() else ()
-        self._slots = {name: place for place, name in enumerate([*old, *(name for name in names if name not in old)])}
+        self._slots = {
+            name: place for place, name in enumerate([*old, *(name for name in names if name not in old)])
+        }
         names_path.write_text(json.dumps(list(self._slots)))
         size = max(len(self._slots), 1) * _SLOT.size
         with path.open("ab") as file:
@@ -27,4 +29,6 @@ class Counters:
         _SLOT.pack_into(self._map, place, _SLOT.unpack_from(self._map, place)[0] + amount)
 
     def values(self) -> dict[str, int]:
-        return {name: _SLOT.unpack_from(self._map, place * _SLOT.size)[0] for name, place in self._slots.items()}
+        return {
+            name: _SLOT.unpack_from(self._map, place * _SLOT.size)[0] for name, place in self._slots.items()
+        }

@@ -40,7 +40,7 @@ class Log:
         self._logger.error(event, extra={"fields": fields})
 
     def exception(self, event: str, **fields: Any) -> None:
-        self._logger.exception(event, extra={"fields": fields})
+        self._logger.error(event, exc_info=True, extra={"fields": fields})  # noqa: LOG014 - callers stand in a handler
 
 
 def printable(text: str | bytes, max_chars: int = MAX_FIELD_CHARS) -> str:

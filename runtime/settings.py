@@ -40,9 +40,11 @@ class Settings(BaseSettings):
         known = {f"{cls._prefix()}{name}".upper() for name in cls.model_fields}
         for name in os.environ:
             if name.startswith(cls._prefix().upper()) and name.upper() not in known:
-                raise OperatorError(f"{name} in the environment is no setting of {cls.room}; see docs/settings.md")
+                raise OperatorError(
+                    f"{name} in the environment is no setting of {cls.room}; see docs/settings.md"
+                )
         try:
-            return cls(**values, _env_prefix=cls._prefix())
+            return cls(**values, _env_prefix=cls._prefix())  # type: ignore[call-arg]  # pydantic-settings reads it
         except ValidationError as error:
             raise OperatorError(_message_from_validation(where, error)) from None
 
@@ -55,7 +57,9 @@ def _values_from_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise OperatorError(f"settings file {path}: {error.strerror}; give --config the path of a readable file") from None
+        raise OperatorError(
+            f"settings file {path}: {error.strerror}; give --config the path of a readable file"
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise OperatorError(f"settings file {path}: not valid TOML: {error}") from None
 
@@ -80,7 +84,9 @@ def secret_from_file(path: str, what: str) -> str:
     try:
         secret = Path(path).read_text(encoding="utf-8").strip()
     except OSError as error:
-        raise OperatorError(f"{what} {path}: {error.strerror}; make the file readable for this user") from None
+        raise OperatorError(
+            f"{what} {path}: {error.strerror}; make the file readable for this user"
+        ) from None
     if not secret:
         raise OperatorError(f"{what} {path}: the file is empty; put the secret in it")
     return secret

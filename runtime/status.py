@@ -10,7 +10,9 @@ from runtime.errors import OperatorError
 class StatusServer:
     """Serves what `status` returns. `backlog` in it is the work not yet passed on; `problems` (a list) makes /healthz 503."""
 
-    def __init__(self, port: int, status: Callable[[], Mapping[str, object]], host: str = "127.0.0.1") -> None:
+    def __init__(
+        self, port: int, status: Callable[[], Mapping[str, object]], host: str = "127.0.0.1"
+    ) -> None:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
@@ -36,7 +38,9 @@ class StatusServer:
         try:
             self._server = ThreadingHTTPServer((host, port), Handler)
         except OSError as error:
-            raise OperatorError(f"status_port {port} on {host}: {error.strerror}; choose a free port, 0 picks one") from None
+            raise OperatorError(
+                f"status_port {port} on {host}: {error.strerror}; choose a free port, 0 picks one"
+            ) from None
         self._server.daemon_threads = True
         self.port: int = self._server.server_address[1]
 
