@@ -1,0 +1,187 @@
+"""A bundle: a folder of two graphs, golden examples, a manifest and its signature, checked whole before use."""
+
+import base64
+import binascii
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from contract.errors import MalformedMessageError
+from contract.records import QUANTILE_LEVELS
+from models.errors import BundleError
+from models.execution import DEMAND_INPUTS, DEMAND_OUTPUTS, REPLENISHMENT_INPUTS, REPLENISHMENT_OUTPUTS
+from models.features import FEATURE_NAMES, HISTORY_DAYS, features_sha256
+from models.golden import Golden, golden_mismatch
+from models.graph import Graph
+from models.manifest import (
+    DEMAND_FILE,
+    GOLDEN_FILE,
+    MANIFEST_FILE,
+    REPLENISHMENT_FILE,
+    SIGNATURE_FILE,
+    SIGNED_FILES,
+    Manifest,
+)
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+PublicKey: TypeAlias = "Path | bytes | Ed25519PublicKey"
+"""A PEM file, its bytes, or the key itself."""
+
+MAX_FILE_BYTES = 32_000_000
+DEMO_BUNDLE = Path(__file__).parent / "bundles" / "demo"
+DEMO_PUBLIC_KEY = Path(__file__).parent / "bundles" / "demo-public-key.pem"
+_TRAIN_AGAIN = "train a bundle with this version: shelfloop models train"
+_COPY_AGAIN = "copy the bundle again from where it was signed"
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Loaded and checked."""
+
+    path: Path
+    manifest: Manifest
+    demand: Graph
+    replenishment: Graph
+
+    @property
+    def name(self) -> str:
+        return f"{self.manifest.name}@{self.manifest.version}"
+
+
+def load_bundle(path: Path, public_key: PublicKey) -> Bundle:
+    """The bundle in the folder `path`, after these checks in this order: folder, signature, manifest, features,
+    files (sha256), graph (loads, names, shapes), golden (outputs within GRAPH_TOLERANCE).
+
+    Raises BundleError that names the check, the file and the next step.
+    """
+    manifest_bytes = check_signature(path, public_key)
+    manifest = _manifest_from(manifest_bytes, path / MANIFEST_FILE)
+    _check_features(manifest, path / MANIFEST_FILE)
+    contents = {name: _checked_file(path / name, manifest) for name in SIGNED_FILES}
+    demand = _graph(contents[DEMAND_FILE], path / DEMAND_FILE, DEMAND_INPUTS, DEMAND_OUTPUTS)
+    replenishment = _graph(
+        contents[REPLENISHMENT_FILE], path / REPLENISHMENT_FILE, REPLENISHMENT_INPUTS, REPLENISHMENT_OUTPUTS
+    )
+    _check_width(demand, "features", len(FEATURE_NAMES))
+    _check_width(replenishment, "quantiles", len(QUANTILE_LEVELS))
+    _check_golden(contents[GOLDEN_FILE], path / GOLDEN_FILE, demand, replenishment)
+    return Bundle(path, manifest, demand, replenishment)
+
+
+def check_signature(path: Path, public_key: PublicKey) -> bytes:
+    """The manifest's bytes, once their signature is good. Raises BundleError (check folder or signature)."""
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - 10 MB that the baseline does without
+
+    key = _key_from(public_key)
+    if not path.is_dir():
+        raise BundleError(
+            "folder", path, "there is no such folder", "give the folder that holds manifest.json"
+        )
+    manifest_bytes = _read(path / MANIFEST_FILE)
+    try:
+        signature = base64.b64decode(_read(path / SIGNATURE_FILE).strip(), validate=True)
+    except binascii.Error as error:
+        raise BundleError(
+            "signature", path / SIGNATURE_FILE, f"it is no base64 ({error})", _COPY_AGAIN
+        ) from None
+    try:
+        key.verify(signature, manifest_bytes)
+    except InvalidSignature:
+        raise BundleError(
+            "signature",
+            path / SIGNATURE_FILE,
+            "the manifest was not signed by the private half of this public key",
+            "check the public key that is set, or sign again: shelfloop models sign",
+        ) from None
+    return manifest_bytes
+
+
+def _key_from(public_key: PublicKey) -> "Ed25519PublicKey":
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key  # noqa: PLC0415
+
+    if isinstance(public_key, Ed25519PublicKey):
+        return public_key
+    origin = public_key if isinstance(public_key, Path) else Path("public key")
+    next_step = "give the .pem that `shelfloop models keygen` wrote beside the private key"
+    try:
+        pem = public_key.read_bytes() if isinstance(public_key, Path) else public_key
+        key = load_pem_public_key(pem)
+    except (OSError, ValueError) as error:
+        raise BundleError("public key", origin, str(error)[:200], next_step) from None
+    if not isinstance(key, Ed25519PublicKey):
+        raise BundleError(
+            "public key", origin, f"it is a {type(key).__name__}, not an Ed25519 key", next_step
+        )
+    return key
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise BundleError("folder", path, f"it is larger than {MAX_FILE_BYTES} bytes", _TRAIN_AGAIN)
+        return path.read_bytes()
+    except OSError as error:
+        raise BundleError("folder", path, error.strerror or str(error), _COPY_AGAIN) from None
+
+
+def _manifest_from(content: bytes, path: Path) -> Manifest:
+    try:
+        return Manifest.from_json(content, "manifest")
+    except MalformedMessageError as error:
+        raise BundleError("manifest", path, error.why, _TRAIN_AGAIN) from None
+
+
+def _check_features(manifest: Manifest, path: Path) -> None:
+    if manifest.features.sha256 != features_sha256() or tuple(manifest.features.names) != FEATURE_NAMES:
+        raise BundleError(
+            "features", path, "it was trained on other features than this version computes", _TRAIN_AGAIN
+        )
+    if manifest.features.history_days != HISTORY_DAYS or tuple(manifest.quantile_levels) != QUANTILE_LEVELS:
+        raise BundleError(
+            "features", path, "its history length or quantile levels are not this version's", _TRAIN_AGAIN
+        )
+
+
+def _checked_file(path: Path, manifest: Manifest) -> bytes:
+    content = _read(path)
+    said = manifest.files.get(path.name)
+    found = hashlib.sha256(content).hexdigest()
+    if found != said:
+        why = f"its sha256 is {found[:12]}…, the manifest says {said[:12] + '…' if said else 'nothing of it'}"
+        raise BundleError("files", path, why, _COPY_AGAIN)
+    return content
+
+
+def _graph(content: bytes, path: Path, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Graph:
+    try:
+        graph = Graph(content, path)
+    except ValueError as error:
+        raise BundleError("graph", path, str(error), _TRAIN_AGAIN) from None
+    if set(graph.input_shapes) != set(inputs) or set(graph.output_names) != set(outputs):
+        why = f"it takes {sorted(graph.input_shapes)} and gives {sorted(graph.output_names)}"
+        raise BundleError("graph", path, why, _TRAIN_AGAIN)
+    return graph
+
+
+def _check_width(graph: Graph, name: str, width: int) -> None:
+    shape = graph.input_shapes[name]
+    if len(shape) != 2 or shape[1] != width:
+        raise BundleError(
+            "graph", graph.origin, f"{name} has shape {shape}, expected (n, {width})", _TRAIN_AGAIN
+        )
+
+
+def _check_golden(content: bytes, path: Path, demand: Graph, replenishment: Graph) -> None:
+    try:
+        golden = Golden.from_json(content, "golden")
+        mismatch = golden_mismatch(golden, demand, replenishment)
+    except (MalformedMessageError, ValueError) as error:
+        raise BundleError("golden", path, str(error), _TRAIN_AGAIN) from None
+    if mismatch:
+        raise BundleError(
+            "golden", path, mismatch, "this machine computes otherwise: report its processor and versions"
+        )

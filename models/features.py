@@ -1,0 +1,213 @@
+"""Features of demand, one row per (SKU, day of the horizon): the one implementation, for training and serving.
+
+Levels enter as logarithms and as ratios to the SKU's own level, so that one model serves fast and slow sellers.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+import numpy.typing as npt
+
+from contract.records import MAX_HORIZON_DAYS
+from models.arrays import F32, F64
+
+HISTORY_DAYS = 56
+"""The days before the first forecast day that features look at; older columns are ignored, missing ones unknown."""
+MAX_DAY_UNITS = 100_000.0
+_HALF_LIFE_DAYS = 14.0
+_PRIOR_DAYS = 2.0
+_PRIOR_UNITS = 0.1
+_SOFT = 0.1
+"""Added above and below every ratio, in units a day: nothing sold is no ratio of minus infinity."""
+
+SKU_FEATURES = (
+    "log_level", "week_ratio", "fortnight_ratio", "four_week_ratio", "eight_week_ratio", "trend",
+    "selling_share_28", "selling_share_7", "log_basket", "log_overdispersion", "quiet_days", "known_share_28",
+    "known_share_56", "last_day_ratio", "peak_ratio", "category_ratio", "category_known",
+)  # fmt: skip
+DAY_FEATURES = (
+    "weekday_ratio", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday",
+    "horizon", "log_horizon", "log_price_ratio", "price_known",
+)  # fmt: skip
+FEATURE_NAMES = SKU_FEATURES + DAY_FEATURES
+FEATURES_REVISION = 1
+"""Rises with any change of a formula below, so that a bundle refuses features that it was not trained on."""
+
+
+def features_sha256() -> str:
+    """Identity of the features: their names, order and revision."""
+    return hashlib.sha256(f"{FEATURES_REVISION}:{','.join(FEATURE_NAMES)}".encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class DemandInputs:
+    """What is known of each SKU on the evening before `first_day`, cleaned.
+
+    history: (n_sku, HISTORY_DAYS), units, NaN unknown, the last column is the day before first_day.
+    price_ratio: (n_sku, horizon_days), the day's price over the SKU's mean price in the last 28 days, NaN unknown.
+    category_level: (n_sku,), mean units a day of comparable SKUs in this shop, NaN unknown.
+    """
+
+    history: F64
+    first_day: date
+    price_ratio: F64
+    category_level: F64
+    cleaned_values: int
+    """Values that no shop sells: negative or infinite ones, and spikes that were cut."""
+
+
+def inputs_from(
+    history: npt.ArrayLike,
+    first_day: date,
+    *,
+    price_ratio: npt.ArrayLike | None = None,
+    category_level: npt.ArrayLike | None = None,
+    horizon_days: int = 14,
+) -> DemandInputs:
+    """Clean inputs of the shapes above, from histories of any length (0 days too).
+
+    Unknown days (not yet listed, shop closed, gateway silent, sold out) must be NaN, not 0. A day of net returns
+    (negative) counts as 0; an infinite value is unknown; a spike is cut to 15 times the SKU's usual selling day.
+    Raises ValueError when a shape is wrong; the message says which and what was expected.
+    """
+    if not 1 <= horizon_days <= MAX_HORIZON_DAYS:
+        raise ValueError(f"horizon_days is {horizon_days}; the limit is 1..{MAX_HORIZON_DAYS}")
+    units = np.asarray(history, dtype=np.float64)
+    if units.ndim != 2:
+        raise ValueError(f"history must have shape (n_sku, n_days), got {units.shape}")
+    n_sku = units.shape[0]
+    recent = np.full((n_sku, HISTORY_DAYS), np.nan)
+    kept = min(units.shape[1], HISTORY_DAYS)
+    if kept:
+        recent[:, HISTORY_DAYS - kept :] = units[:, units.shape[1] - kept :]
+    recent, cleaned = _clean(recent)
+    return DemandInputs(
+        history=recent,
+        first_day=first_day,
+        price_ratio=_shaped(price_ratio, (n_sku, horizon_days), "price_ratio"),
+        category_level=_shaped(category_level, (n_sku,), "category_level"),
+        cleaned_values=cleaned,
+    )
+
+
+def demand_features(inputs: DemandInputs, horizon: npt.ArrayLike | None = None) -> F32:
+    """Finite features, shape (n_sku, n_days, len(FEATURE_NAMES)).
+
+    horizon: which days ahead, 0 is first_day; all of inputs.price_ratio's columns when None.
+    """
+    columns = inputs.price_ratio.shape[1]
+    ahead = np.arange(columns) if horizon is None else np.asarray(horizon, dtype=np.int64)
+    level = smoothed_level(inputs.history, inputs.category_level)
+    of_sku = np.stack(_sku_columns(inputs, level), axis=1)
+    out = np.empty((len(level), len(ahead), len(FEATURE_NAMES)), dtype=np.float32)
+    out[:, :, : len(SKU_FEATURES)] = of_sku[:, None, :]
+    for place, days_ahead in enumerate(ahead):
+        out[:, place, len(SKU_FEATURES) :] = np.stack(_day_columns(inputs, level, int(days_ahead)), axis=1)
+    return np.clip(out, -20, 20)
+
+
+def smoothed_level(history: F64, category_level: F64) -> F64:
+    """Units a day with a half-life of 14 days, drawn to the category's level (else 0.1) as by two days' evidence."""
+    age = np.arange(HISTORY_DAYS - 1, -1, -1, dtype=np.float64)
+    weight = 0.5 ** (age / _HALF_LIFE_DAYS)
+    known = ~np.isnan(history)
+    prior = np.where(np.isnan(category_level), _PRIOR_UNITS, category_level)
+    sold = _row_sum(np.where(known, history, 0.0) * weight)
+    days = _row_sum(known * weight)
+    return np.maximum((sold + _PRIOR_DAYS * prior) / (days + _PRIOR_DAYS), 1e-3)
+
+
+def weekday_level(inputs: DemandInputs, level: F64, days_ahead: int) -> F64:
+    """Mean units on the weekday that is `days_ahead`, over eight weeks, drawn to `level` as by two such days."""
+    same = inputs.history[:, days_ahead % 7 :: 7]
+    known = ~np.isnan(same)
+    return (_row_sum(np.where(known, same, 0.0)) + 2 * level) / (_row_sum(known) + 2)
+
+
+def _sku_columns(inputs: DemandInputs, level: F64) -> list[F64]:
+    units = inputs.history
+    known = ~np.isnan(units)
+    sold = np.where(known, units, 0.0)
+    selling = (sold > 0).astype(np.float64)
+    days_28, days_56 = _row_sum(known[:, -28:]), _row_sum(known)
+
+    def ratio(first: int, last: int | None = None) -> F64:
+        span = slice(-first, last if last is None else -last)
+        days = _row_sum(known[:, span])
+        mean = np.where(days > 0, _row_sum(sold[:, span]) / np.maximum(days, 1), level)
+        return np.log((mean + _SOFT) / (level + _SOFT))
+
+    mean_56 = _row_sum(sold) / np.maximum(days_56, 1)
+    squares = _row_sum(np.where(known, (units - mean_56[:, None]) ** 2, 0.0)) / np.maximum(days_56 - 1, 1)
+    # (variance - mean) / mean**2, drawn to 0.5 where a week or less is known.
+    excess = np.clip((squares - mean_56) / np.maximum(mean_56, 0.02) ** 2, 0, 20)
+    overdispersion = (excess * days_56 + 0.5 * 7) / (days_56 + 7)
+    last_sale = np.where(selling > 0, np.arange(HISTORY_DAYS), -1).max(axis=1)
+    quiet = (HISTORY_DAYS - 1 - last_sale) / HISTORY_DAYS
+    basket = _row_sum(sold) / np.maximum(_row_sum(selling), 1)
+    last_day = np.where(known[:, -1], sold[:, -1], level)
+    category_known = ~np.isnan(inputs.category_level)
+    category = np.where(category_known, inputs.category_level, level)
+    return [
+        np.log(level),
+        ratio(7),
+        ratio(14),
+        ratio(28),
+        ratio(56),
+        ratio(14) - ratio(28, 14),
+        _row_sum(selling[:, -28:]) / np.maximum(days_28, 1),
+        _row_sum(selling[:, -7:]) / np.maximum(_row_sum(known[:, -7:]), 1),
+        np.log(np.maximum(basket, 1)),
+        np.log(overdispersion + 0.05),
+        quiet,
+        days_28 / 28,
+        days_56 / HISTORY_DAYS,
+        np.log((last_day + 0.5) / (level + 0.5)),
+        np.log((sold[:, -28:].max(axis=1) + 0.5) / (level + 0.5)),
+        np.log((category + _SOFT) / (level + _SOFT)),
+        category_known.astype(np.float64),
+    ]
+
+
+def _day_columns(inputs: DemandInputs, level: F64, days_ahead: int) -> list[F64]:
+    n_sku = len(level)
+    weekday = (inputs.first_day + timedelta(days=days_ahead)).weekday()
+    price = inputs.price_ratio[:, min(days_ahead, inputs.price_ratio.shape[1] - 1)]
+    price_known = ~np.isnan(price)
+    return [
+        np.log((weekday_level(inputs, level, days_ahead) + _SOFT) / (level + _SOFT)),
+        *(np.full(n_sku, float(day == weekday)) for day in range(7)),
+        np.full(n_sku, days_ahead / MAX_HORIZON_DAYS),
+        np.full(n_sku, np.log1p(days_ahead) / 3.5),
+        np.log(np.clip(np.where(price_known, price, 1.0), 0.2, 5.0)),
+        price_known.astype(np.float64),
+    ]
+
+
+def _clean(units: F64) -> tuple[F64, int]:
+    unknown_before = np.isnan(units)
+    cleaned = int(np.isinf(units).sum() + (units < 0).sum())
+    units = np.where(np.isinf(units), np.nan, np.maximum(units, 0.0))
+    usual = np.zeros(units.shape[0])
+    rows = np.flatnonzero((units > 0).any(axis=1))
+    if len(rows):
+        usual[rows] = np.nanmedian(np.where(units[rows] > 0, units[rows], np.nan), axis=1)
+    cap = np.minimum(15 * np.maximum(usual, 1.0), MAX_DAY_UNITS)[:, None]
+    cleaned += int((units > cap).sum())
+    return np.where(unknown_before, np.nan, np.minimum(units, cap)), cleaned
+
+
+def _shaped(values: npt.ArrayLike | None, shape: tuple[int, ...], name: str) -> F64:
+    if values is None:
+        return np.full(shape, np.nan)
+    array = np.asarray(values, dtype=np.float64)
+    if array.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
+    return np.where(np.isfinite(array) & (array >= 0), array, np.nan)
+
+
+def _row_sum(values: npt.ArrayLike) -> F64:
+    """Sum of each row, the same bits whatever the number of rows."""
+    return np.asarray(np.add.reduce(np.ascontiguousarray(values, dtype=np.float64), axis=1))

@@ -1,0 +1,104 @@
+"""Golden examples: inputs with the outputs that the trainer saw, so that a gateway knows that it computes the same."""
+
+from datetime import date
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from contract.ids import DayText
+from contract.message import Message
+from models.arrays import F32
+from models.base_stock import Proposals, order_inputs
+from models.execution import GRAPH_TOLERANCE, run_demand, run_replenishment
+from models.features import FEATURE_NAMES, demand_features, inputs_from
+from models.graph import Graph
+
+Row = list[float | None]
+Rows = Annotated[list[Row], Field(min_length=1, max_length=100)]
+Column = list[float]
+
+
+class GoldenDemand(Message):
+    """history and price_ratio: null is unknown. mean, dispersion: one row a SKU, one column a day."""
+
+    first_day: DayText
+    horizon_days: Annotated[int, Field(ge=1, le=28)]
+    history: Rows
+    price_ratio: Rows
+    category_level: Row
+    mean: list[Column]
+    dispersion: list[Column]
+
+
+class GoldenReplenishment(Message):
+    quantiles: list[Column]
+    service_level: Column
+    on_hand_units: Row
+    on_order_units: Column
+    pack_units: Column
+    min_order_units: Column
+    shelf_life_units: Column
+    max_stock_units: Column
+    quantity_units: list[int]
+    target_units: Column
+    expected_stock_out_units: Column
+    expected_unmet_units: Column
+    bound: list[int]
+
+
+class Golden(Message):
+    demand: GoldenDemand
+    replenishment: GoldenReplenishment
+
+
+def golden_mismatch(golden: Golden, demand: Graph, replenishment: Graph) -> str:
+    """Nothing ("") when both graphs give the golden outputs within GRAPH_TOLERANCE, else which output differs and by how much."""
+    wanted = golden.demand
+    mean, dispersion = golden_demand(wanted, demand)
+    got = golden_replenishment(golden.replenishment, replenishment)
+    pairs = {
+        "mean": (mean, np.asarray(wanted.mean)),
+        "dispersion": (dispersion, np.asarray(wanted.dispersion)),
+    }
+    for name in (
+        "quantity_units",
+        "target_units",
+        "expected_stock_out_units",
+        "expected_unmet_units",
+        "bound",
+    ):
+        pairs[name] = (getattr(got, name), np.asarray(getattr(golden.replenishment, name)))
+    for name, (found, expected) in pairs.items():
+        if found.shape != expected.shape:
+            return f"{name} has shape {found.shape}, expected {expected.shape}"
+        if not np.allclose(found, expected, rtol=GRAPH_TOLERANCE, atol=GRAPH_TOLERANCE):
+            return f"{name} differs by up to {float(np.max(np.abs(found - expected))):.3g}"
+    return ""
+
+
+def golden_demand(golden: GoldenDemand, graph: Graph) -> tuple[F32, F32]:
+    inputs = inputs_from(
+        np.asarray(golden.history, dtype=float),
+        date.fromisoformat(golden.first_day),
+        price_ratio=np.asarray(golden.price_ratio, dtype=float),
+        category_level=np.asarray(golden.category_level, dtype=float),
+        horizon_days=golden.horizon_days,
+    )
+    rows = demand_features(inputs).reshape(-1, len(FEATURE_NAMES))
+    mean, dispersion = run_demand(graph, rows)
+    return mean.reshape(-1, golden.horizon_days), dispersion.reshape(-1, golden.horizon_days)
+
+
+def golden_replenishment(golden: GoldenReplenishment, graph: Graph) -> Proposals:
+    inputs = order_inputs(
+        np.asarray(golden.quantiles, dtype=float),
+        service_level=golden.service_level,
+        on_hand_units=np.asarray(golden.on_hand_units, dtype=float),
+        on_order_units=golden.on_order_units,
+        pack_units=golden.pack_units,
+        min_order_units=golden.min_order_units,
+        shelf_life_units=golden.shelf_life_units,
+        max_stock_units=golden.max_stock_units,
+    )
+    return run_replenishment(graph, inputs)

@@ -1,0 +1,100 @@
+"""Quantiles of whole units: negative binomial, for one day and for the sum over a window. numpy only.
+
+The distribution has mean `m` and variance `m + a * m**2`; `a` is the dispersion, and `a = 0` is Poisson.
+"""
+
+from collections.abc import Sequence
+from statistics import NormalDist
+
+import numpy as np
+
+from models.arrays import F64
+
+MAX_MEAN_UNITS = 1e6
+MAX_DISPERSION = 25.0
+_EXACT_UNTIL_UNITS = 2048
+"""Above it the skew-corrected normal is within a unit in a thousand, and an exact sum would cost memory."""
+_ROWS_AT_ONCE = 4096
+
+
+def negbin_quantiles(mean: F64, dispersion: F64, levels: Sequence[float]) -> F64:
+    """The smallest whole number of units whose distribution function reaches each level.
+
+    mean, dispersion: shape (n,), units and dimensionless, clipped to [0, 1e6] and [0, 25].
+    levels: inside (0, 1). Returns shape (n, len(levels)), whole, rising with the level, never NaN.
+    Raises ValueError when a mean, dispersion or level is NaN or the shapes differ.
+    """
+    ordered = np.asarray(levels, dtype=np.float64)
+    if not np.all((ordered > 0) & (ordered < 1)):
+        raise ValueError(f"levels must lie inside (0, 1), got {list(levels)}")
+    mean, dispersion = np.asarray(mean, dtype=np.float64), np.asarray(dispersion, dtype=np.float64)
+    if mean.ndim != 1 or mean.shape != dispersion.shape:
+        raise ValueError(
+            f"mean and dispersion must be of one shape (n,), got {mean.shape} and {dispersion.shape}"
+        )
+    if np.isnan(mean).any() or np.isnan(dispersion).any():
+        raise ValueError("mean and dispersion must not be NaN")
+    mean, dispersion = np.clip(mean, 0, MAX_MEAN_UNITS), np.clip(dispersion, 0, MAX_DISPERSION)
+    out = _skewed_normal_quantiles(mean, dispersion, ordered)
+    sizes = _table_sizes(mean, dispersion)
+    # Rows of one table size share one table: a quiet item does not pay for a busy one.
+    for size in np.unique(sizes[sizes <= _EXACT_UNTIL_UNITS]):
+        rows = np.flatnonzero(sizes == size)
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            part = rows[start : start + _ROWS_AT_ONCE]
+            out[part] = _exact_quantiles(mean[part], dispersion[part], ordered, int(size))
+    return out
+
+
+def window_moments(mean: F64, dispersion: F64, weights: F64, correlation: float) -> tuple[F64, F64]:
+    """Mean and dispersion of the demand over a window of days, shape (n,) each.
+
+    mean, dispersion: shape (n, days). weights: shape (n, days), the share of each day inside the window.
+    correlation: between any two days' forecast errors, 0 to 1; it widens the sum, since a level that is wrong
+    today is wrong tomorrow. Var(S) = (1 - c) * sum(v) + c * sum(sqrt(v))**2, then moment-matched.
+    """
+    # Summed day by day: numpy's own sum over a row groups by the array's size, and bits would depend on it.
+    total, variance, deviation = (np.zeros(mean.shape[0]) for _ in range(3))
+    for day in range(mean.shape[1]):
+        day_mean = mean[:, day] * weights[:, day]
+        day_variance = weights[:, day] * (mean[:, day] + dispersion[:, day] * mean[:, day] ** 2)
+        total = total + day_mean
+        variance = variance + day_variance
+        deviation = deviation + np.sqrt(day_variance)
+    variance = (1 - correlation) * variance + correlation * deviation**2
+    excess = np.maximum(variance - total, 0)
+    return total, np.where(total > 0, excess / np.maximum(total, 1e-9) ** 2, 0.0)
+
+
+def _table_sizes(mean: F64, dispersion: F64) -> F64:
+    """A power of two above every quantile up to 0.9999, judged by the mean, the spread and the tail's rate."""
+    spread = np.sqrt(mean + dispersion * mean**2)
+    reach = mean + 8 * spread + 12 * dispersion * mean + 8
+    return np.asarray(2.0 ** np.ceil(np.log2(reach)))
+
+
+def _exact_quantiles(mean: F64, dispersion: F64, levels: F64, size: int) -> F64:
+    counts = np.arange(size, dtype=np.float64)
+    m, a = mean[:, None], dispersion[:, None]
+    # log p(0) = -log(1 + a m) / a; its limit for a -> 0 is -m.
+    log_first = np.where(a > 1e-9, -np.log1p(a * m) / np.maximum(a, 1e-9), -m)
+    with np.errstate(divide="ignore"):  # m = 0 puts all mass on 0
+        log_steps = np.log((1 + a * counts[:-1]) * m / ((1 + a * m) * (counts[:-1] + 1)))
+    log_mass = np.concatenate([log_first, log_first + np.cumsum(log_steps, axis=1)], axis=1)
+    cumulated = np.cumsum(np.exp(log_mass), axis=1)
+    # A sliver of tolerance: the sum of masses ends at 1 - 1e-15, and a level of exactly p(0) is reached by 0.
+    found = [(cumulated < level - 1e-12).sum(axis=1) for level in levels]
+    return np.asarray(np.minimum(np.stack(found, axis=1), size - 1), dtype=np.float64)
+
+
+def _skewed_normal_quantiles(mean: F64, dispersion: F64, levels: F64) -> F64:
+    """Cornish-Fisher with the negative binomial's skewness (Abramowitz & Stegun 26.2.49, first term), for large counts."""
+    order = np.argsort(levels)
+    normal = np.array([NormalDist().inv_cdf(level) for level in levels])
+    spread = np.sqrt(mean + dispersion * mean**2)
+    skewness = np.where(spread > 0, (1 + 2 * dispersion * mean) / np.maximum(spread, 1e-9), 0.0)
+    shifted = normal[None, :] + skewness[:, None] * (normal[None, :] ** 2 - 1) / 6
+    units = np.floor(np.maximum(mean[:, None] + spread[:, None] * shifted + 0.5, 0))
+    # With a strong skew the expansion is not monotone: quantiles never cross, so carry the highest upward.
+    units[:, order] = np.maximum.accumulate(units[:, order], axis=1)
+    return np.asarray(units)
