@@ -1,0 +1,117 @@
+"""The pull feed and webhook endpoints: the same outgoing events by two doors."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from contract.api.common import ApiModel
+from contract.ids import EpochMs
+
+EventType = Literal[
+    "shelfloop.restock.trigger.v1",
+    "shelfloop.restock.cancelled.v1",
+    "shelfloop.coupon.issued.v1",
+    "shelfloop.coupon.redeemed.v1",
+    "shelfloop.coupon.reversed.v1",
+]
+
+
+class TriggerEventData(ApiModel):
+    """data of shelfloop.restock.trigger.v1: an order to place. Answer on POST /v1/triggers/{trigger}/statuses."""
+
+    trigger: str
+    revision: int
+    supersedes: str | None
+    dedupe_key: str
+    kind: Literal["restock", "transfer", "emergency"]
+    store: str
+    sku: str
+    gtin: str
+    uom: Literal["EA"]
+    quantity_units: int
+    pack_units: int
+    supplier: str
+    on_hand_units: int | None
+    on_order_units: int
+    cumulative_quantiles: list[float]
+    quantile_levels: list[float]
+    reason: str
+    rule: str
+    bundle: str
+    watermark_ms: EpochMs
+    lead_time_days: int
+    expires_ms: EpochMs | None
+
+
+class TriggerCancelledData(ApiModel):
+    trigger: str
+    revision: int
+    state: str
+    reason: str
+
+
+class CouponEventData(ApiModel):
+    """data of shelfloop.coupon.*. code: only in `issued`. member: a pseudonym."""
+
+    coupon: str
+    campaign: str
+    member: str
+    store: str
+    sku: str
+    gtin: str
+    code: str | None
+    title: str
+    discount_cents: int
+    valid_until_ms: EpochMs
+
+
+class CloudEvent(ApiModel):
+    """CloudEvents 1.0, structured JSON. id is stable over retries and both doors: dedupe on (source, id)."""
+
+    specversion: Literal["1.0"] = "1.0"
+    id: str
+    source: str
+    type: EventType
+    time: str
+    subject: str
+    datacontenttype: Literal["application/json"] = "application/json"
+    data: dict[str, object]
+
+
+class FeedRow(ApiModel):
+    position: int
+    event: CloudEvent
+
+
+class Feed(ApiModel):
+    """rows after the cursor, in order; `next` is the cursor for the next call (the same when nothing came)."""
+
+    rows: list[FeedRow]
+    next: int
+
+
+class WebhookPost(ApiModel):
+    """types empty: all that the token's scope may see."""
+
+    url: Annotated[str, Field(pattern=r"^https?://", max_length=500)]
+    types: list[EventType] = []
+
+
+class WebhookCreated(ApiModel):
+    """secret: `whsec_…`, shown once; signs by Standard Webhooks 1.0."""
+
+    webhook: str
+    url: str
+    secret: str
+
+
+class WebhookView(ApiModel):
+    webhook: str
+    url: str
+    types: list[str]
+    enabled: bool
+    delivered_total: int
+    failed_total: int
+    pending: int
+    last_status: str
+    last_ms: EpochMs | None
