@@ -261,12 +261,16 @@ class Rejected(DeviceEvent):
     """What a bridge received from a device and could not pass on: the gateway keeps it in quarantine.
 
     source: the device (or port) it came from; sample: its first bytes, printable.
+    of_boot_id, of_seq: the identity of the rejected event of `source`, where its envelope was readable: it is then
+    dealt with (quarantined), so `stored` may pass over it. Else the device would resend it for ever.
     """
 
     stream: ClassVar[str] = "rejected"
     source: Text
     reason: Annotated[str, Field(min_length=1, max_length=300)]
     sample: Annotated[str, Field(max_length=400)] = ""
+    of_boot_id: Id | None = None
+    of_seq: Seq | None = None
 
 
 class Heartbeat(DeviceEvent):
@@ -275,6 +279,7 @@ class Heartbeat(DeviceEvent):
     stream: ClassVar[str] = "heartbeat"
     uptime_ms: Annotated[int, Field(ge=0)]
     counters: dict[Id, Annotated[int, Field(ge=0)]] = {}
+    temperature_c: Annotated[float, Field(ge=-60, le=125)] | None = None
 
 
 class DeviceState(Message):
