@@ -15,6 +15,9 @@ class StatusServer:
     ) -> None:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # One segment an answer: header and body in two would wait 40 ms for the reader's delayed ACK.
+            disable_nagle_algorithm = True
+            wbufsize = 65_536
 
             def do_GET(self) -> None:
                 if self.path not in ("/status", "/healthz"):

@@ -153,10 +153,7 @@ class Subscriber:
             feed = self.centre.get("/v1/feed", after=cursor, limit=PULL_ROWS, wait=0)
             with self.notebook.transaction() as db:
                 for row in feed["rows"]:
-                    if row["event"]["type"] in self.types and is_new(
-                        db, row["event"], "feed", self.clock.now_ms()
-                    ):
-                        self.on_event(db, row["event"], self.clock.now_ms())
+                    self._take_from_feed(db, row["event"])
                 keep(db, "feed_cursor", feed["next"])
             if len(feed["rows"]) < PULL_ROWS:
                 return
@@ -166,6 +163,16 @@ class Subscriber:
         with self.notebook.transaction() as db:
             if is_new(db, event, door, now_ms):
                 self.on_event(db, event, now_ms)
+
+    def _take_from_feed(self, db: sqlite3.Connection, event: Event) -> None:
+        """One row that makes no sense is counted and passed by: the rows behind it are no worse for it."""
+        now_ms = self.clock.now_ms()
+        if event["type"] not in self.types or not is_new(db, event, "feed", now_ms):
+            return
+        try:
+            self.on_event(db, event, now_ms)
+        except (KeyError, TypeError):
+            count(db, "malformed")
 
 
 def token_from_file(path: Path) -> str:
