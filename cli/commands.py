@@ -1,0 +1,32 @@
+"""The table of sub-commands: which module answers, what one line says of it, which extra brings what it needs."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """module: has `main(argv: list[str] | None) -> int`. extra: of the distribution, "" when the base suffices."""
+
+    name: str
+    module: str
+    summary: str
+    extra: str = ""
+
+
+COMMANDS = (
+    Command("demo", "simulator.demo", "run whole shops on this machine and open HQ's page", "demo"),
+    Command(
+        "bridge", "firmware_bridge.__main__", "pass serial devices on to the local MQTT broker", "bridge"
+    ),
+    Command("edge", "edge.__main__", "run a shop's gateway", "edge"),
+    Command("central", "central.__main__", "run the centre: ledger, orders, offers, API", "central"),
+    Command("hq", "hq.__main__", "serve HQ's pages", "hq"),
+    Command("models", "models.__main__", "train, evaluate, sign and verify model bundles", "train"),
+    Command("doctor", "cli.doctor", "say in plain words what is wrong with a gateway or a centre"),
+    Command("docs", "cli.settings_docs", "print the reference of all settings"),
+)
+COMMAND_BY_NAME = {command.name: command for command in COMMANDS}
+
+OUR_PACKAGES = frozenset(
+    {"contract", "runtime", "firmware_bridge", "edge", "central", "models", "hq", "cli", "simulator"}
+)
