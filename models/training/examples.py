@@ -1,0 +1,96 @@
+"""Training rows: what was known on an evening, and what sold on a later day."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+
+from contract.records import MAX_HORIZON_DAYS
+from models.arrays import F32, F64, I64
+from models.features import FEATURE_NAMES, HISTORY_DAYS, demand_features, inputs_from
+from models.training.series import DailySeries
+
+ORIGIN_STEP_DAYS = 3
+DAYS_A_ORIGIN = 4
+"""Days of the horizon drawn for each (series, evening)."""
+FIRST_ORIGIN_DAY = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """features: (n_rows, n_features); units: (n_rows,), finite."""
+
+    features: F32
+    units: F32
+
+
+def examples_from(series: DailySeries, *, rows: int, seed: int) -> Examples:
+    """About `rows` examples over evenings every three days, days ahead drawn at random.
+
+    So that a gateway's poor hours are in distribution: a fifth of the histories is cut short (to nothing, too), a
+    tenth has holes, and prices and category levels are withheld half the time.
+    """
+    random = np.random.default_rng(seed)
+    origins = range(FIRST_ORIGIN_DAY, series.n_days - 1, ORIGIN_STEP_DAYS)
+    each = max(1, rows // (len(origins) * DAYS_A_ORIGIN))
+    features, units = [], []
+    for origin in origins:
+        listed = np.flatnonzero(~np.isnan(series.units[:, origin]))
+        chosen = np.sort(random.choice(listed, size=min(each, len(listed)), replace=False))
+        longest = min(MAX_HORIZON_DAYS, series.n_days - origin)
+        ahead = np.sort(random.choice(longest, size=min(DAYS_A_ORIGIN, longest), replace=False))
+        block = _features_at(series, chosen, origin, ahead, random)
+        sold = series.units[chosen][:, origin + ahead]
+        known = ~np.isnan(sold)
+        features.append(block[known])
+        units.append(np.maximum(sold[known], 0))
+    joined = np.concatenate(features).reshape(-1, len(FEATURE_NAMES))
+    return Examples(joined.astype(np.float32), np.concatenate(units).astype(np.float32))
+
+
+def price_ratios(series: DailySeries, rows: I64, origin: int, horizon_days: int) -> F64:
+    """Each day's price over the mean of the 28 days before `origin`, NaN where either is unknown or past the data."""
+    out = np.full((len(rows), horizon_days), np.nan)
+    past = series.price[rows, max(0, origin - 28) : origin].astype(np.float64)
+    known = ~np.isnan(past)
+    usual = np.where(known, past, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    days = min(horizon_days, series.n_days - origin)
+    coming = series.price[rows, origin : origin + days].astype(np.float64)
+    out[:, :days] = np.where(usual[:, None] > 0, coming / np.maximum(usual[:, None], 1e-9), np.nan)
+    return out
+
+
+def category_levels(series: DailySeries, rows: I64, origin: int) -> F64:
+    """Mean units a day in the last 28 days of the other series in the same shop and category, NaN where alone."""
+    recent = series.units[:, max(0, origin - 28) : origin]
+    known = ~np.isnan(recent)
+    mean = np.where(known, recent, 0).sum(axis=1, dtype=np.float64) / np.maximum(known.sum(axis=1), 1)
+    listed = known.any(axis=1)
+    size = int(series.group.max(initial=0)) + 1
+    total = np.bincount(series.group, np.where(listed, mean, 0), size)[series.group]
+    count = np.bincount(series.group, listed, size)[series.group]
+    others = count - listed
+    level = np.where(others > 0, (total - np.where(listed, mean, 0)) / np.maximum(others, 1), np.nan)
+    return np.asarray(level[rows])
+
+
+def _features_at(series: DailySeries, rows: I64, origin: int, ahead: I64, random: np.random.Generator) -> F32:
+    history = series.units[rows, max(0, origin - HISTORY_DAYS) : origin].astype(np.float64)
+    days = history.shape[1]
+    cut = random.random(len(rows)) < 0.2
+    kept = np.where(cut, random.integers(0, days + 1, len(rows)), days)
+    history[np.arange(days)[None, :] < (days - kept)[:, None]] = np.nan
+    holed = (random.random(len(rows)) < 0.1)[:, None] & (random.random(history.shape) < 0.15)
+    history[holed] = np.nan
+    price = price_ratios(series, rows, origin, int(ahead.max()) + 1)
+    price[random.random(len(rows)) < 0.5] = np.nan
+    level = category_levels(series, rows, origin)
+    level[random.random(len(rows)) < 0.5] = np.nan
+    inputs = inputs_from(
+        history,
+        series.first_day + timedelta(days=origin),
+        price_ratio=price,
+        category_level=level,
+        horizon_days=int(ahead.max()) + 1,
+    )
+    return demand_features(inputs, ahead)

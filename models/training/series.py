@@ -1,0 +1,169 @@
+"""Daily sales of many SKUs in many shops, and the reader of the table they come in."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from models.arrays import F32, I64
+from models.errors import TrainingDataError
+
+REQUIRED_COLUMNS = ("store", "sku", "date", "units")
+OPTIONAL_COLUMNS = ("category", "price")
+MAX_DAYS = 3660
+
+
+@dataclass(frozen=True, slots=True)
+class DailySeries:
+    """units, price: (n_series, n_days) from first_day on, NaN unknown. group: shop x category of each series, a code."""
+
+    first_day: date
+    units: F32
+    price: F32
+    group: I64
+    source: str
+
+    @property
+    def n_days(self) -> int:
+        return int(self.units.shape[1])
+
+    @property
+    def last_day(self) -> date:
+        return self.first_day + timedelta(days=self.n_days - 1)
+
+    def before(self, day: date) -> "DailySeries":
+        """The part that ends the day before `day`."""
+        days = max(0, min(self.n_days, (day - self.first_day).days))
+        return DailySeries(
+            self.first_day, self.units[:, :days], self.price[:, :days], self.group, self.source
+        )
+
+    def best_sellers(self, count: int, before: date) -> "DailySeries":
+        """The `count` series with the most units before `before`: choosing by later sales would be foresight."""
+        totals = np.nansum(self.before(before).units, axis=1)
+        kept = np.sort(np.argsort(-totals, kind="stable")[:count])
+        return self.rows(kept)
+
+    def rows(self, kept: I64) -> "DailySeries":
+        return DailySeries(self.first_day, self.units[kept], self.price[kept], self.group[kept], self.source)
+
+
+def thinned(series: DailySeries, share: float, seed: int) -> DailySeries:
+    """A shop with `share` of the customers: each unit is kept with that probability."""
+    random = np.random.default_rng(seed)
+    known = ~np.isnan(series.units)
+    counts = np.where(known, series.units, 0).astype(np.int64)
+    kept = random.binomial(np.maximum(counts, 0), share).astype(np.float32)
+    return DailySeries(
+        series.first_day,
+        np.where(known, kept, np.nan).astype(np.float32),
+        series.price,
+        series.group,
+        series.source,
+    )
+
+
+def joined(parts: list[DailySeries]) -> DailySeries:
+    """All series of parts that cover the same days; groups stay apart."""
+    first = parts[0]
+    groups, offset = [], 0
+    for part in parts:
+        if part.first_day != first.first_day or part.n_days != first.n_days:
+            raise TrainingDataError("parts to join cover different days")
+        groups.append(part.group + offset)
+        offset += int(part.group.max(initial=0)) + 1
+    return DailySeries(
+        first.first_day,
+        np.concatenate([part.units for part in parts]),
+        np.concatenate([part.price for part in parts]),
+        np.concatenate(groups),
+        first.source,
+    )
+
+
+def series_from_file(path: Path) -> DailySeries:
+    """The series of a long CSV or Parquet table: store, sku, date (ISO), units; optionally category and price.
+
+    Days inside a shop's span with no row of a SKU sold 0 of it; days on which a whole shop has no row are unknown
+    (closed), and so are the days before a SKU's first row. Several rows of one day add up.
+    Raises TrainingDataError that names the column or row that is wrong.
+    """
+    try:
+        table = pq.read_table(path) if path.suffix == ".parquet" else pyarrow.csv.read_csv(path)
+    except (OSError, pa.ArrowException) as error:
+        raise TrainingDataError(f"cannot read {path}: {error}; give a CSV or .parquet table") from None
+    missing = [name for name in REQUIRED_COLUMNS if name not in table.column_names]
+    if missing:
+        raise TrainingDataError(f"{path} lacks the columns {missing}; it needs {list(REQUIRED_COLUMNS)}")
+    return series_from_table(table, path.name)
+
+
+def series_from_table(table: pa.Table, source: str) -> DailySeries:
+    """As series_from_file, from a table in memory."""
+    if table.num_rows == 0:
+        raise TrainingDataError(f"{source} has no rows")
+    try:
+        days = table["date"].cast(pa.string()).cast(pa.date32()).cast(pa.int32()).to_numpy()
+        units = table["units"].cast(pa.float64()).to_numpy()
+        keys = pc.binary_join_element_wise(
+            table["store"].cast(pa.string()), table["sku"].cast(pa.string()), "\x1f"
+        )
+        stores = table["store"].cast(pa.string()).combine_chunks().dictionary_encode()
+    except pa.ArrowException as error:
+        raise TrainingDataError(f"{source}: {error}; date is ISO (2017-09-01), units a number") from None
+    if not np.isfinite(units).all() or np.isnan(days.astype(float)).any():
+        row = int(np.argmin(np.isfinite(units)))
+        raise TrainingDataError(f"{source}: units or date is empty or infinite near row {row + 1}")
+    first, span = int(days.min()), int(days.max() - days.min()) + 1
+    if span > MAX_DAYS:
+        raise TrainingDataError(
+            f"{source} spans {span} days; the limit is {MAX_DAYS}: a date is probably wrong"
+        )
+    encoded = keys.combine_chunks().dictionary_encode()
+    series, store = encoded.indices.to_numpy(), stores.indices.to_numpy()
+    n_series = len(encoded.dictionary)
+    matrix = np.zeros((n_series, span), dtype=np.float64)
+    np.add.at(matrix, (series, days - first), units)
+    store_of = np.zeros(n_series, dtype=np.int64)
+    store_of[series] = store
+    shop_open = np.zeros((len(stores.dictionary), span), dtype=bool)
+    shop_open[store, days - first] = True
+    listed_from = np.full(n_series, span)
+    np.minimum.at(listed_from, series, days - first)
+    unknown = ~shop_open[store_of] | (np.arange(span)[None, :] < listed_from[:, None])
+    matrix[unknown] = np.nan
+    price = _daily_prices(table, series, days - first, n_series, span)
+    group = _groups(table, series, store_of)
+    origin = date(1970, 1, 1) + timedelta(days=first)
+    return DailySeries(origin, matrix.astype(np.float32), price, group, source)
+
+
+def _daily_prices(table: pa.Table, series: I64, day: I64, n_series: int, span: int) -> F32:
+    """The last price seen of each series, carried forward; NaN before the first."""
+    price = np.full((n_series, span), np.nan, dtype=np.float32)
+    if "price" not in table.column_names:
+        return price
+    price[series, day] = table["price"].cast(pa.float64()).to_numpy()
+    return carried_forward(price)
+
+
+def carried_forward(values: F32) -> F32:
+    """Each NaN replaced by the last known value to its left in the row."""
+    place = np.where(np.isnan(values), -1, np.arange(values.shape[1])[None, :])
+    last = np.maximum.accumulate(place, axis=1)
+    taken = np.take_along_axis(values, np.maximum(last, 0), axis=1)
+    return np.where(last >= 0, taken, np.nan).astype(np.float32)
+
+
+def _groups(table: pa.Table, series: I64, store_of: I64) -> I64:
+    if "category" not in table.column_names:
+        return store_of
+    categories = pc.fill_null(table["category"].cast(pa.string()), "").combine_chunks().dictionary_encode()
+    category_of = np.zeros(len(store_of), dtype=np.int64)
+    category_of[series] = categories.indices.to_numpy()
+    return store_of * (len(categories.dictionary) + 1) + category_of
