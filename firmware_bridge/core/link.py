@@ -135,21 +135,25 @@ class Link:
 
     @property
     def session(self) -> int | None:
-        return self._session.number if self._session else None
+        session = self._session  # once: another thread may look while the owner's ends it
+        return session.number if session else None
 
     @property
     def can_send(self) -> bool:
-        return self._session is not None and self._session.outgoing.can_push
+        session = self._session
+        return session is not None and session.outgoing.can_push
 
     @property
     def unacked_messages(self) -> int:
         """Given to `send` and not yet acknowledged by the peer's link."""
-        return self._session.outgoing.unacked_messages if self._session else 0
+        session = self._session
+        return session.outgoing.unacked_messages if session else 0
 
     @property
     def undone_messages(self) -> int:
         """Handed out by `receive_data` and not yet `done`."""
-        return self._session.incoming.undone if self._session else 0
+        session = self._session
+        return session.incoming.undone if session else 0
 
     @property
     def next_timeout_ms(self) -> int | None:

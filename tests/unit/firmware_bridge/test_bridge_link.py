@@ -3,6 +3,7 @@
 import random
 
 import pytest
+from bridge_wires import HELLO, Pair
 
 from firmware_bridge.core.errors import ImpossibleMoveError, LinkBusyError, LinkDownError, MessageTooLongError
 from firmware_bridge.core.frame import BadFrameReason, Frame, FrameType, frame_to_bytes
@@ -17,7 +18,6 @@ from firmware_bridge.core.link_events import (
     SessionUp,
 )
 from firmware_bridge.core.send_window import MAX_MESSAGE_BYTES
-from bridge_wires import HELLO, Pair
 
 WIRES = {
     "whole": {},
