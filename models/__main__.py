@@ -69,7 +69,7 @@ def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     _add_data(train)
     train.add_argument("--name", default="demand", help="name of the bundle (default %(default)s)")
     train.add_argument(
-        "--version", default="", help="version (default: last training day and the weights' hash)"
+        "--version", default="", help="version (default: last training day and the files' hash)"
     )
     train.add_argument(
         "--rows", type=int, default=600_000, help="training examples to draw (default %(default)s)"

@@ -9,9 +9,8 @@ from models.graph import Graph
 GRAPH_TOLERANCE = 1e-4
 """Relative, between machines: the runtime's kernels order their sums by the processor."""
 _ROWS_A_RUN = 128
-"""Every run of the demand graph has exactly so many rows, padded: the runtime picks its kernels, and with them the
-last bit of a result, by the number of rows."""
-_SKUS_A_RUN = 4096
+"""Every run of a graph has exactly so many rows, padded: the runtime picks its kernels, for products and for sums
+along rows alike, and with them the last bit of a result, by the number of rows."""
 
 DEMAND_INPUTS = ("features",)
 DEMAND_OUTPUTS = ("mean", "dispersion")
@@ -38,13 +37,16 @@ def run_demand(graph: Graph, rows: F32) -> tuple[F32, F32]:
 
 
 def run_replenishment(graph: Graph, inputs: OrderInputs) -> Proposals:
-    """One proposal a SKU. Every operation of the graph is elementwise or along a row: bits do not depend on n_sku."""
+    """One proposal a SKU."""
     n_sku = len(inputs.pack_units)
-    parts = []
-    for start in range(0, max(n_sku, 1), _SKUS_A_RUN):
-        part = slice(start, start + _SKUS_A_RUN)
-        parts.append(graph.run({name: getattr(inputs, name)[part] for name in REPLENISHMENT_INPUTS}))
-    joined = {name: np.concatenate([part[name] for part in parts]) for name in REPLENISHMENT_OUTPUTS}
+    joined = {name: np.empty(n_sku, np.float32) for name in REPLENISHMENT_OUTPUTS}
+    for start in range(0, n_sku, _ROWS_A_RUN):
+        # Past the end the last SKU is repeated: any valid row serves as padding.
+        rows = np.minimum(np.arange(start, start + _ROWS_A_RUN), n_sku - 1)
+        outputs = graph.run({name: getattr(inputs, name)[rows] for name in REPLENISHMENT_INPUTS})
+        for name, values in joined.items():
+            part = values[start : start + _ROWS_A_RUN]
+            part[:] = outputs[name][: len(part)]
     return Proposals(
         quantity_units=np.rint(joined["quantity_units"]).astype(np.int64),
         target_units=joined["target_units"],

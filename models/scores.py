@@ -30,7 +30,7 @@ class Tally:
     def add(self, forecast: Forecast, sold: F64) -> None:
         """sold: (n_sku, horizon_days), NaN unknown: not scored."""
         sold = np.asarray(sold, dtype=np.float64)
-        known = np.asarray(~np.isnan(sold))
+        known = np.asarray(np.isfinite(sold), dtype=np.bool_)
         actual = np.where(known, sold, 0.0)
         quantiles = forecast.quantiles(SCORED_LEVELS)
         self.pinball += float((pinball(actual, quantiles, SCORED_LEVELS).sum(axis=-1) * known).sum())
@@ -42,11 +42,11 @@ class Tally:
         band = forecast.quantiles(COVERAGE_LEVELS)
         self.inside_80 += _covered(actual, band[..., 1], band[..., 2], known)
         self.inside_95 += _covered(actual, band[..., 0], band[..., 3], known)
-        whole = known[:, :WINDOW_DAYS].all(axis=1)
+        whole = np.asarray(known[:, :WINDOW_DAYS].all(axis=1), dtype=np.float64)
         window = forecast.over_window(WINDOW_DAYS, levels=SCORED_LEVELS)
         total = actual[:, :WINDOW_DAYS].sum(axis=1)
         self.window_pinball += float((pinball(total, window.quantiles, SCORED_LEVELS) * whole[:, None]).sum())
-        self.window_units += float(total[whole].sum())
+        self.window_units += float((total * whole).sum())
 
     @property
     def wql(self) -> float:

@@ -39,7 +39,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to build. rows: of training; version: "" makes one of the last training day and the weights' hash."""
+    """What to build. rows: of training; version: "" makes one of the last training day and the files' hash."""
 
     name: str
     version: str
@@ -70,7 +70,7 @@ def build_bundle(folder: Path, training: DailySeries, shops: DailySeries, plan: 
     correlation = best_correlation(shops_past, network)
     say(f"correlation between days {correlation}")
     contents = _contents(network, shops_past)
-    digest = hashlib.sha256(contents[DEMAND_FILE]).hexdigest()
+    digest = hashlib.sha256(b"".join(contents.values())).hexdigest()
     manifest = Manifest(
         name=plan.name,
         version=plan.version or f"{past.last_day.isoformat()}-{digest[:8]}",

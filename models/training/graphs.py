@@ -47,8 +47,11 @@ class _Drawing:
         starts, ends, axes = (self.constant([n], np.int64) for n in (first, last, 1))
         return self.op("Slice", value, starts, ends, axes)
 
-    def row_sum(self, value: str, to: str | None = None) -> str:
-        return self.op("ReduceSum", value, self.constant([1], np.int64), to=to, keepdims=0)
+    def row_sum(self, value: str, columns: int, to: str) -> str:
+        """Column by column: the runtime's ReduceSum groups by where a row lies in memory, and its last bit with it."""
+        parts = [f"{to}_{column}" for column in range(columns)]
+        self.nodes.append(helper.make_node("Split", [value], parts, axis=1))
+        return self.op("Squeeze", self.op("Sum", *parts), self.constant([1], np.int64), to=to)
 
     def as_column(self, value: str) -> str:
         return self.op("Unsqueeze", value, self.constant([1], np.int64))
@@ -135,7 +138,7 @@ def _interpolated(draw: _Drawing) -> str:
     share = draw.op("Div", share, draw.constant(np.diff(grid)))
     share = draw.op("Clip", share, draw.constant(0), draw.constant(1))
     steps = draw.op("Sub", draw.sliced("quantiles", 1, count), draw.sliced("quantiles", 0, count - 1))
-    rise = draw.row_sum(draw.op("Mul", share, steps))
+    rise = draw.row_sum(draw.op("Mul", share, steps), count - 1, "rise")
     lowest = draw.op("Gather", "quantiles", draw.constant(0, np.int64), axis=1)
     return draw.op("Add", lowest, rise, to="target_units")
 
@@ -161,4 +164,4 @@ def _excess(draw: _Drawing, stock: str, to: str) -> str:
     double_rise = draw.op("Mul", draw.op("Max", rise, draw.constant(1e-6)), draw.constant(2))
     sloped = draw.op("Div", product, double_rise)
     mean_excess = draw.op("Where", draw.op("Greater", rise, draw.constant(1e-6)), sloped, low)
-    return draw.row_sum(draw.op("Mul", mean_excess, draw.constant(np.diff(grid))), to=to)
+    return draw.row_sum(draw.op("Mul", mean_excess, draw.constant(np.diff(grid))), count + 1, to)
