@@ -12,9 +12,10 @@ from models.arrays import F64
 
 MAX_MEAN_UNITS = 1e6
 MAX_DISPERSION = 25.0
-_EXACT_UNTIL_UNITS = 2048
-"""Above it the skew-corrected normal is within a unit in a thousand, and an exact sum would cost memory."""
-_ROWS_AT_ONCE = 4096
+_LARGEST_TABLE = 2048
+"""Counts whose masses are summed one by one; items that sell more are counted in lots, or by the normal."""
+_CELLS_AT_ONCE = 2**18
+"""Of a table in memory: 2 MB."""
 
 
 def negbin_quantiles(mean: F64, dispersion: F64, levels: Sequence[float]) -> F64:
@@ -35,14 +36,28 @@ def negbin_quantiles(mean: F64, dispersion: F64, levels: Sequence[float]) -> F64
     if np.isnan(mean).any() or np.isnan(dispersion).any():
         raise ValueError("mean and dispersion must not be NaN")
     mean, dispersion = np.clip(mean, 0, MAX_MEAN_UNITS), np.clip(dispersion, 0, MAX_DISPERSION)
-    out = _skewed_normal_quantiles(mean, dispersion, ordered)
-    sizes = _table_sizes(mean, dispersion)
+    lot = np.maximum(_reach(mean, dispersion) / _LARGEST_TABLE, 1)
+    # Lots of `lot` units with the same variance: var / lot**2 = m / lot + a' * (m / lot)**2.
+    lot_dispersion = dispersion - (lot - 1) / np.maximum(mean, 1e-9)
+    smooth = lot_dispersion < 0
+    out = np.empty((len(mean), len(ordered)))
+    out[smooth] = _skewed_normal_quantiles(mean[smooth], dispersion[smooth], ordered)
+    counted = np.flatnonzero(~smooth)
+    lots = _counted_quantiles(mean[counted] / lot[counted], lot_dispersion[counted], ordered)
+    out[counted] = np.rint(lots * lot[counted, None])
+    return out
+
+
+def _counted_quantiles(mean: F64, dispersion: F64, levels: F64) -> F64:
+    out = np.empty((len(mean), len(levels)))
+    sizes = np.minimum(2.0 ** np.ceil(np.log2(_reach(mean, dispersion))), _LARGEST_TABLE)
     # Rows of one table size share one table: a quiet item does not pay for a busy one.
-    for size in np.unique(sizes[sizes <= _EXACT_UNTIL_UNITS]):
+    for size in np.unique(sizes):
         rows = np.flatnonzero(sizes == size)
-        for start in range(0, len(rows), _ROWS_AT_ONCE):
-            part = rows[start : start + _ROWS_AT_ONCE]
-            out[part] = _exact_quantiles(mean[part], dispersion[part], ordered, int(size))
+        step = int(_CELLS_AT_ONCE // size)
+        for start in range(0, len(rows), step):
+            part = rows[start : start + step]
+            out[part] = _exact_quantiles(mean[part], dispersion[part], levels, int(size))
     return out
 
 
@@ -66,11 +81,10 @@ def window_moments(mean: F64, dispersion: F64, weights: F64, correlation: float)
     return total, np.where(total > 0, excess / np.maximum(total, 1e-9) ** 2, 0.0)
 
 
-def _table_sizes(mean: F64, dispersion: F64) -> F64:
-    """A power of two above every quantile up to 0.9999, judged by the mean, the spread and the tail's rate."""
+def _reach(mean: F64, dispersion: F64) -> F64:
+    """Units above every quantile up to 0.9999, by the mean, the spread and the tail's rate."""
     spread = np.sqrt(mean + dispersion * mean**2)
-    reach = mean + 8 * spread + 12 * dispersion * mean + 8
-    return np.asarray(2.0 ** np.ceil(np.log2(reach)))
+    return np.asarray(mean + 5 * spread + 5 * dispersion * mean + 8)
 
 
 def _exact_quantiles(mean: F64, dispersion: F64, levels: F64, size: int) -> F64:
@@ -88,7 +102,7 @@ def _exact_quantiles(mean: F64, dispersion: F64, levels: F64, size: int) -> F64:
 
 
 def _skewed_normal_quantiles(mean: F64, dispersion: F64, levels: F64) -> F64:
-    """Cornish-Fisher with the negative binomial's skewness (Abramowitz & Stegun 26.2.49, first term), for large counts."""
+    """Cornish-Fisher with the negative binomial's skewness (Abramowitz & Stegun 26.2.49, first term), for large regular counts."""
     order = np.argsort(levels)
     normal = np.array([NormalDist().inv_cdf(level) for level in levels])
     spread = np.sqrt(mean + dispersion * mean**2)
