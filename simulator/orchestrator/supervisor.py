@@ -84,6 +84,16 @@ class ProcessSupervisor:
         assert isinstance(result, _Child)
         return result.process
 
+    def run(self, spec: ProcessSpec) -> None:
+        """Starts what does one thing and ends, and waits for it. Raises ChildError when it ends with another status than 0."""
+        child = self._call(lambda: self._start(spec, wanted=False))
+        assert isinstance(child, _Child)
+        while (status := child.process.poll()) is None:
+            time.sleep(POLL_S)
+        self._call(lambda: self._finish_end([spec.name]))
+        if status != 0:
+            raise ChildError(f"{spec.name} ended with status {status}:\n{log_tail(spec.log)}")
+
     def kill(self, name: str) -> int:
         """SIGKILL; the process comes back by itself. Returns its pid, 0 when it is down at the moment."""
         result = self._call(lambda: self._kill(name))
@@ -162,8 +172,8 @@ class ProcessSupervisor:
             return
         child.restart_at_s = now_s + RESTART_DELAYS_S[min(child.short_lives, len(RESTART_DELAYS_S) - 1)]
 
-    def _start(self, spec: ProcessSpec) -> _Child:
-        child = _Child(spec, self._spawn(spec), time.monotonic())
+    def _start(self, spec: ProcessSpec, *, wanted: bool = True) -> _Child:
+        child = _Child(spec, self._spawn(spec), time.monotonic(), wanted=wanted)
         self._children[spec.name] = child
         return child
 
