@@ -196,6 +196,9 @@ class ShopFile:
         rows = [DailyUnits(sku=sku, units=counts) for sku, counts in units.items()]
         return HistoryDocument(version=version, first_live_day=self.first_day.isoformat(), rows=rows)
 
+    def basket_count(self) -> int:
+        return int(self._file.execute("SELECT count(*) FROM baskets").fetchone()[0])
+
     def members(self) -> list[str]:
         """Every member that shops here in the replayed days."""
         return [row[0] for row in self._file.execute("SELECT DISTINCT member FROM baskets ORDER BY member")]
