@@ -6,6 +6,7 @@ the commit, and the subscription is renewed on every CONNACK (a broker may come 
 """
 
 import queue
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Sequence
@@ -108,6 +109,7 @@ class MqttLink:
         self._client.on_disconnect = self._handle_disconnect
         self._client.on_message = self._handle_message
         self._client.on_publish = self._handle_publish
+        self._client.on_socket_open = _without_nagle
 
     def run(self) -> None:
         """Connects and serves until `close`; reconnects for ever. Run it in a supervised thread."""
@@ -201,3 +203,9 @@ class MqttLink:
     ) -> None:
         if self._on_published is not None:
             self._on_published(mid)
+
+
+def _without_nagle(_client: mqtt.Client, _userdata: object, opened: object) -> None:
+    """Small messages back and forth: Nagle and delayed acknowledgements together cost 40 ms a turn (measured)."""
+    if isinstance(opened, socket.socket):
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
