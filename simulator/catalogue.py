@@ -27,7 +27,7 @@ LOCAL_OFFSET_MS = -5 * 3_600_000
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
 CELLS_PER_SHELF = 15
-OPENING_STOCK_DAYS = 5.0
+OPENING_STOCK_DAYS = 7.0
 """Of average sales, on the shelf and in the back room together: the first orders must come in time, not at once."""
 MIN_CAPACITY_UNITS, MAX_CAPACITY_UNITS = 8, 40
 SWAP_DAY, SWAP_RANKS = 7, (20, 35)

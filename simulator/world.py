@@ -313,11 +313,13 @@ class World:
         self._events.append(StockCounted(now, Place.STORE, opening, lines))
 
     def _damage(self, now: int) -> None:
-        """A case falls in the back room: of the goods that have most there."""
+        """A case falls in the back room: of the goods that have most there; another day if there is nothing to fall."""
         sku = max(self.stock.back_room, key=lambda sku: (self.stock.back_room[sku], sku))
         gone = self.stock.write_off(sku, DAMAGED_UNITS)
         self.tally.damaged_units += gone
-        if gone:
+        if not gone:
+            self._at(now + DAY_MS, self._damage)
+        else:
             gtin = self._shop.items[sku].gtin
             self._events.append(GoodsWrittenOff(now, gtin, -gone, Place.BACK_ROOM, AdjustmentReason.DAMAGE))
 
