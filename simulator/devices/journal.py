@@ -12,7 +12,7 @@ RESEND_FIRST_MS, RESEND_MAX_MS = 2_000, 10_000
 class Journal:
     """Events of one boot, from the oldest kept one on. Event times are the shop's, waits are real milliseconds.
 
-    has_clock: events carry UTC. max_kept: beyond it the oldest is given up and counted (tills: never reached in a demo;
+    has_clock: events carry UTC; without one the gateway goes by arrival and the readings' age. max_kept: beyond it the oldest is given up and counted (tills: never reached in a demo;
     a shelf's weights are state and may go). A device's boot begins at `boot_ms`, where t_device_ms is 0.
     """
 
@@ -42,11 +42,7 @@ class Journal:
     def kept_from_seq(self) -> int | None:
         return self._kept[0].seq if self._kept else None
 
-    def clock_known(self) -> None:
-        """The bridge told the time: from now on events carry it."""
-        self._has_clock = True
-
-    def add(self, cls: type[DeviceEvent], at_ms: int, quality: ClockQuality, **fields: Any) -> None:
+    def add(self, cls: type[DeviceEvent], at_ms: int, **fields: Any) -> None:
         self.events_made += 1
         event = cls(
             device=self.device,
@@ -54,7 +50,7 @@ class Journal:
             seq=self.events_made,
             t_device_ms=max(0, at_ms - self._boot_ms),
             t_event_ms=at_ms if self._has_clock else None,
-            clock_quality=quality if self._has_clock else ClockQuality.UNKNOWN,
+            clock_quality=ClockQuality.SYNCED if self._has_clock else ClockQuality.UNKNOWN,
             **fields,
         )
         self._kept.append(event)

@@ -152,7 +152,7 @@ class MqttWire:
         except OSError:
             return  # the broker is down: the next try comes
         sock = client.socket()
-        if sock is not None:
+        if isinstance(sock, socket.socket):
             # Small messages back and forth: without this, Nagle and delayed acknowledgements cost 40 ms a turn.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._client = client

@@ -10,6 +10,7 @@ from random import Random
 from contract.devices import Stored
 from contract.errors import MalformedMessageError
 from firmware_bridge.core.device_end import CommandReceived, DeviceEnd, DeviceEndEvent
+from firmware_bridge.core.frame import FrameType
 from firmware_bridge.core.hello import Hello
 from firmware_bridge.core.link_events import MessageAcked, SessionDown, SessionUp
 from simulator.devices.journal import Journal
@@ -17,7 +18,9 @@ from simulator.devices.mqtt_wire import CommandHandler
 from simulator.shop_protocol import Transmissions
 
 SPOILT_SHARE = 1 / 2000
-"""Of frames: one byte is flipped on the line, the CRC refuses it and the link sends again."""
+"""Of DATA frames: one byte is flipped on the line, the CRC refuses it and the link sends again."""
+TYPE_AT = 3
+"""Of a frame on the line: behind the zero, the first code of COBS and the version; none of these bytes is ever zero inside."""
 MAX_UNWRITTEN_BYTES = 16_384
 READ_BYTES = 4096
 
@@ -81,8 +84,9 @@ class SerialWire:
             resends=self.journal.resends,
             dropped=self.journal.dropped,
             frames_sent=self.frames_sent,
-            frames_resent=self._end.counters.data_resent,
-            frames_corrupted=self.frames_corrupted,
+            data_frames_sent=self._end.counters.data_sent,
+            data_frames_resent=self._end.counters.data_resent,
+            data_frames_corrupted=self.frames_corrupted,
             sessions=self._end.counters.sessions,
         )
 
@@ -164,7 +168,7 @@ class SerialWire:
             self.frames_sent += 1
             if len(self._unwritten) > MAX_UNWRITTEN_BYTES:
                 self.overruns += 1  # nobody reads: a UART's bits would be gone as well
-            elif self._rng.random() < SPOILT_SHARE:
+            elif frame[TYPE_AT] == FrameType.DATA and self._rng.random() < SPOILT_SHARE:
                 self.frames_corrupted += 1
                 self._unwritten += self._spoilt(frame)
             else:

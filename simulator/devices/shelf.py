@@ -15,6 +15,8 @@ DRIFT_SD_G, DRIFT_HOURS = 1.5, 6.0
 SHAKE_MS, SECOND_SHAKE_MS, SETTLED_MS = 300, 900, 1_800
 SECOND_SHAKE_SHARE = 0.5
 SAMPLES = 10
+MAX_AGE_MS = 86_400_000
+"""What the contract allows; the simulator's steps are minutes."""
 READINGS_A_MESSAGE = 10
 """What one frame of the binary dialect holds."""
 
@@ -66,10 +68,15 @@ class ShelfBoard:
             self._plan(at_ms, *readings[start : start + READINGS_A_MESSAGE])
 
     def release(self, to_ms: int) -> None:
-        """Sends the readings that are taken by `to_ms`."""
+        """Sends the readings that are taken by `to_ms`, as a board does that speaks now: with their age."""
         while self._due and self._due[0][0] <= to_ms:
             at_ms, _, readings = heapq.heappop(self._due)
-            self._emit(Weight, at_ms, readings=list(readings))
+            age_ms = min(to_ms - at_ms, MAX_AGE_MS)
+            self._emit(
+                Weight,
+                to_ms,
+                readings=[reading.model_copy(update={"age_ms": age_ms}) for reading in readings],
+            )
 
     def _plan(self, at_ms: int, *readings: CellReading) -> None:
         self._order += 1

@@ -2,12 +2,10 @@
 
 import secrets
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Any
 
-from contract.devices import Birth, ClockQuality, DeviceEvent, Heartbeat
+from contract.devices import Birth, Heartbeat
 from firmware_bridge.core.hello import Hello
 from simulator.catalogue import CELLS_PER_SHELF, DEVICES, ESL_BASE, DeviceSpec, ShopFile
 from simulator.devices.journal import Journal
@@ -51,12 +49,10 @@ class ShopFloor:
         self._shelves: list[ShelfBoard] = []
         for spec in DEVICES:
             self._fit(spec)
-        self._dock = Dock(partial(self._emit, self.wires["dock"].journal))
+        self._dock = Dock(self.wires["dock"].journal.add)
         tags = tuple(cell.tag for cell in shop.cells)
         esl_journal = self.wires[ESL_BASE].journal
-        self._esl = EslBase(
-            tags, partial(self._emit, esl_journal), lambda: self.world.now_ms, self._rng(ESL_BASE)
-        )
+        self._esl = EslBase(tags, esl_journal.add, lambda: self.world.now_ms, self._rng(ESL_BASE))
 
     @property
     def serial_wires(self) -> Iterator[SerialWire]:
@@ -159,7 +155,7 @@ class ShopFloor:
                 keeps_until_stored=not shelf,
                 first_greeting=secrets.randbelow(65536),
             )
-        emit = partial(self._emit, journal)
+        emit = journal.add
         emit(
             Birth,
             self.shop.start_ms,
@@ -177,9 +173,6 @@ class ShopFloor:
 
     def _rng(self, purpose: str) -> Random:
         return Random(f"{self._seed}/{self.shop.shop}/{purpose}")  # noqa: S311 - a simulation must repeat itself
-
-    def _emit(self, journal: Journal, cls: type[DeviceEvent], at_ms: int, **fields: Any) -> None:
-        journal.add(cls, at_ms, ClockQuality.SYNCED, **fields)
 
     # --- what happens --------------------------------------------------------------------------------------
 
@@ -211,7 +204,7 @@ class ShopFloor:
         for wire in self.wires.values():
             counters = {"sent": wire.journal.events_made, "resent": wire.journal.resends}
             if not wire.device.startswith("shelf"):
-                self._emit(wire.journal, Heartbeat, event.at_ms, uptime_ms=uptime_ms, counters=counters)
+                wire.journal.add(Heartbeat, event.at_ms, uptime_ms=uptime_ms, counters=counters)
 
     def _next_ms(self) -> int | None:
         times = [self.world.next_ms, *(shelf.next_ms for shelf in self._shelves)]
