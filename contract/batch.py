@@ -27,7 +27,11 @@ Column = list[JsonValue]
 
 
 class Batch(Message):
-    """The envelope; rows are validated kind by kind by `records_from_batch`, so that one bad row spoils no other."""
+    """The envelope; rows are validated kind by kind by `records_from_batch`, so that one bad row spoils no other.
+
+    kept_from_seq: the lowest seq of this epoch that the gateway can still send. When the centre lacks lower ones it
+    declares them lost and goes on; None says that nothing is lost, and the centre waits for the seq it lacks.
+    """
 
     v: Literal[1] = 1
     gateway: Id
@@ -36,6 +40,7 @@ class Batch(Message):
     seq_from: Annotated[int, Field(ge=0)]
     seq_to: Annotated[int, Field(ge=0)]
     sent_at_ms: EpochMs
+    kept_from_seq: Annotated[int, Field(ge=0)] | None = None
     have: dict[str, Annotated[int, Field(ge=0)]] = {}
     records: dict[str, dict[str, list[Any]]] = {}
 
