@@ -194,7 +194,7 @@ def _clean(units: F64) -> tuple[F64, int]:
     rows = np.flatnonzero((units > 0).any(axis=1))
     if len(rows):
         usual[rows] = np.nanmedian(np.where(units[rows] > 0, units[rows], np.nan), axis=1)
-    cap = np.minimum(15 * np.maximum(usual, 1.0), MAX_DAY_UNITS)[:, None]
+    cap = np.minimum(15 * np.clip(usual, 1.0, MAX_DAY_UNITS), MAX_DAY_UNITS)[:, None]
     cleaned += int((units > cap).sum())
     return np.where(unknown_before, np.nan, np.minimum(units, cap)), cleaned
 

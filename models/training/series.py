@@ -90,7 +90,8 @@ def series_from_file(path: Path) -> DailySeries:
     """The series of a long CSV or Parquet table: store, sku, date (ISO), units; optionally category and price.
 
     Days inside a shop's span with no row of a SKU sold 0 of it; days on which a whole shop has no row are unknown
-    (closed), and so are the days before a SKU's first row. Several rows of one day add up.
+    (closed), and so are the days before a SKU's first row and those with empty units (sold out, not heard). Several
+    rows of one day add up.
     Raises TrainingDataError that names the column or row that is wrong.
     """
     try:
@@ -116,9 +117,8 @@ def series_from_table(table: pa.Table, source: str) -> DailySeries:
         stores = table["store"].cast(pa.string()).combine_chunks().dictionary_encode()
     except pa.ArrowException as error:
         raise TrainingDataError(f"{source}: {error}; date is ISO (2017-09-01), units a number") from None
-    if not np.isfinite(units).all() or np.isnan(days.astype(float)).any():
-        row = int(np.argmin(np.isfinite(units)))
-        raise TrainingDataError(f"{source}: units or date is empty or infinite near row {row + 1}")
+    if np.isinf(units).any() or np.isnan(days.astype(float)).any():
+        raise TrainingDataError(f"{source}: a row has no date, or infinite units")
     first, span = int(days.min()), int(days.max() - days.min()) + 1
     if span > MAX_DAYS:
         raise TrainingDataError(

@@ -20,6 +20,8 @@ def examples():
 def test_gradients_equal_finite_differences(examples):
     random = np.random.default_rng(1)
     parameters = [p.astype(np.float64) for p in _start(len(FEATURE_NAMES), Fit(hidden=(6, 5)), random)]
+    # A bias of 0 may put a unit exactly on the kink of its ReLU.
+    parameters[1::2] = [bias + random.standard_normal(bias.shape) * 0.1 for bias in parameters[1::2]]
     x, units = examples.features[:64].astype(np.float64), examples.units[:64].astype(np.float64)
     level = x[:, LEVEL_COLUMN]
     _, gradients = _loss_and_gradients(parameters, x, level, units)

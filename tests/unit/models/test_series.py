@@ -46,6 +46,12 @@ def test_missing_rows_are_zero_only_where_the_shop_was_open_and_the_item_listed(
     assert np.array_equal(series.units, np.array(expected, np.float32), equal_nan=True)
 
 
+def test_empty_units_are_unknown(tmp_path):
+    path = tmp_path / "sales.csv"
+    path.write_text("store,sku,date,units\na,b,2017-01-01,3\na,b,2017-01-02,\na,b,2017-01-03,1\n")
+    assert np.array_equal(series_from_file(path).units, np.float32([[3, np.nan, 1]]), equal_nan=True)
+
+
 def test_a_price_holds_until_the_next(table):
     assert np.array_equal(series_from_file(table).price[0], np.float32([1, 1, 1, 0.5]))
 
@@ -63,7 +69,8 @@ def test_parquet_reads_as_csv_does(table, tmp_path):
         ("store,sku,date,units\n", "no rows"),
         ("store,sku,date,units\na,b,yesterday,1\n", "date is ISO"),
         ("store,sku,date,units\na,b,2017-01-01,many\n", "units a number"),
-        ("store,sku,date,units\na,b,2017-01-01,\na,b,2017-01-02,1\n", "empty or infinite near row 1"),
+        ("store,sku,date,units\na,b,2017-01-01,inf\na,b,2017-01-02,1\n", "infinite units"),
+        ("store,sku,date,units\na,b,,2\na,b,2017-01-02,1\n", "no date"),
         ("store,sku,date,units\na,b,2017-01-01,1\na,b,1017-01-01,1\n", "a date is probably wrong"),
         ("", "cannot read"),
     ],

@@ -1,0 +1,152 @@
+"""How good and how quick the demo's bundle is, beside its peers in the same run.
+
+    python benchmarks/models.py [--quick] [--json FILE]
+
+Scores: pooled Complete Journey shops, days that the bundle was not trained on, 14 days ahead from each week; 540 best
+sellers (--quick: 180). Peers: a 28-day moving average and last week again, both with a negative binomial of the
+series' own moments. "Prices known" takes the mean price that the chain was paid that week as known beforehand, as a
+shop knows its own price plan; it flatters a little, since what people paid is not quite what was on the label. Also, for the whole-table speed, the numpy baseline that stands in for a missing bundle.
+Speed: 1,000 SKUs x 14 days on one thread, history to order, median of runs.
+"""
+
+import argparse
+import json
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from models.bundle import DEMO_BUNDLE, DEMO_PUBLIC_KEY  # noqa: E402
+from models.inference import Models, baseline_models, open_models  # noqa: E402
+from models.manifest import Score  # noqa: E402
+from models.training.completejourney import completejourney_series  # noqa: E402
+from models.training.rolling import held_out_scores  # noqa: E402
+
+TEST_FROM = date(2017, 9, 1)
+SHOPS, PRODUCTS = 3, 1500
+SKUS = 1000
+GOAL_MS, GOAL_BYTES, GOAL_RSS_MB = 500, 1_000_000, 120
+MEMORY = (
+    "from pathlib import Path; from models.inference import open_models; import re\n"
+    "from models.bundle import DEMO_BUNDLE, DEMO_PUBLIC_KEY\n"
+    "assert not open_models(DEMO_BUNDLE, DEMO_PUBLIC_KEY).doubt\n"
+    "print(re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text())[1])"
+)
+
+Row = dict[str, Any]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="fewer series and runs")
+    parser.add_argument("--json", type=Path, help="write the rows to this file")
+    options = parser.parse_args()
+    rows = [*score_rows(180 if options.quick else 540), *speed_rows(5 if options.quick else 30), *size_rows()]
+    print(f"{'name':<42}{'value':>12} {'unit':<10}{'goal':>10}  peers")
+    for row in rows:
+        peers = ", ".join(f"{name} {value}" for name, value in row["peers"].items())
+        goal = "" if row["goal"] is None else row["goal"]
+        print(f"{row['name']:<42}{row['value']:>12} {row['unit']:<10}{goal:>10}  {peers}")
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+    return 0
+
+
+def score_rows(series: int) -> list[Row]:
+    """The goal of a loss is the best peer's; of a coverage its level."""
+    models = _demo_models()
+    shops = completejourney_series(SHOPS, PRODUCTS, TEST_FROM).best_sellers(series, before=TEST_FROM)
+    plain, priced, *peers = held_out_scores(shops, TEST_FROM, models.demand).scores
+
+    def row(name: str, score: Score, field: str, unit: str) -> Row:
+        others = {peer.method: getattr(peer, field) for peer in peers}
+        return _row(name, getattr(score, field), unit, min(others.values()), "lower", others)
+
+    def near(name: str, field: str, level: float) -> Row:
+        others = {peer.method: getattr(peer, field) for peer in peers}
+        return _row(name, getattr(plain, field), "share", level, f"near {level}", others)
+
+    return [
+        row("WQL, a day", plain, "wql", "ratio"),
+        row("WQL, a day, prices known", priced, "wql", "ratio"),
+        row("WQL, sum of 7 days", plain, "window_wql", "ratio"),
+        row("WAPE of the median", plain, "wape", "ratio"),
+        near("inside the 80 % band", "coverage_80", 0.8),
+        near("inside the 95 % band", "coverage_95", 0.95),
+        near("bias of the mean", "bias", 0.0),
+    ]
+
+
+def speed_rows(runs: int) -> list[Row]:
+    history = np.random.default_rng(1).poisson(2.0, (SKUS, 56)).astype(float)
+    models, baseline = _demo_models(), baseline_models("benchmark")
+    whole, peer = (_median_ms(lambda m=m: _history_to_order(m, history), runs) for m in (models, baseline))
+    one = _median_ms(lambda: _history_to_order(models, history[:1]), runs * 10)
+    loading = _median_ms(_demo_models, runs)
+    return [
+        _row(
+            f"{SKUS} SKUs x 14 days, history to order",
+            whole,
+            "ms",
+            GOAL_MS,
+            "lower",
+            {"numpy baseline": peer},
+        ),
+        _row("one SKU, history to order", one, "ms", None, "lower", {}),
+        _row("open and check the bundle", loading, "ms", None, "lower", {}),
+    ]
+
+
+def size_rows() -> list[Row]:
+    size = sum(path.stat().st_size for path in DEMO_BUNDLE.iterdir())
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    peak_mb = round(int(re.findall(r"\d+", done.stdout)[-1]) / 1024, 1)
+    return [
+        _row("bundle size", size, "bytes", GOAL_BYTES, "lower", {}),
+        _row("peak RSS of a process with the bundle", peak_mb, "MB", GOAL_RSS_MB, "lower", {}),
+    ]
+
+
+def _history_to_order(models: Models, history: np.ndarray) -> None:
+    forecast = models.demand.forecast(history, TEST_FROM)
+    forecast.quantiles()
+    window = forecast.over_window(5, first_day_share=0.4)
+    models.replenishment.propose(window.quantiles, service_level=0.95, on_hand_units=3, pack_units=6)
+
+
+def _demo_models() -> Models:
+    models = open_models(DEMO_BUNDLE, DEMO_PUBLIC_KEY)
+    if models.doubt:
+        raise SystemExit(f"the demo's bundle is not usable: {models.doubt}")
+    return models
+
+
+def _median_ms(call: Callable[[], object], runs: int) -> float:
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return round(statistics.median(times) * 1000, 2)
+
+
+def _row(name: str, value: float, unit: str, goal: float | None, better: str, peers: dict[str, float]) -> Row:
+    return {"name": name, "value": value, "unit": unit, "goal": goal, "better": better, "peers": peers}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
