@@ -56,7 +56,8 @@ class _Child:
 class ProcessSupervisor:
     """`with` it; `start` what is to live, `kill` what is to come back, `end` what is to go for good."""
 
-    def __init__(self) -> None:
+    def __init__(self, restart_delays_s: Sequence[float] = RESTART_DELAYS_S) -> None:
+        self._restart_delays_s = restart_delays_s
         self.deaths: dict[str, int] = {}
         """Deaths that nobody ordered, by name."""
         self.peak_rss_kb: dict[str, int] = {}
@@ -170,7 +171,7 @@ class ProcessSupervisor:
                 f"{spec.name} ended with status {status} and stays down; its log {spec.log} ends with:\n{log_tail(spec.log)}"
             )
             return
-        child.restart_at_s = now_s + RESTART_DELAYS_S[min(child.short_lives, len(RESTART_DELAYS_S) - 1)]
+        child.restart_at_s = now_s + self._restart_delays_s[min(child.short_lives, len(self._restart_delays_s) - 1)]
 
     def _start(self, spec: ProcessSpec, *, wanted: bool = True) -> _Child:
         child = _Child(spec, self._spawn(spec), time.monotonic(), wanted=wanted)

@@ -90,6 +90,8 @@ class Subscriber:
         self._door.close()
 
     def _round(self) -> None:
+        # Not idle while a round is under way, nor after one that failed.
+        self._left = 1
         self._wake.clear()
         now_ms = self.clock.now_ms()
         self._left = self.work(now_ms)

@@ -1,0 +1,118 @@
+"""Every equation of the accounting, broken one at a time."""
+
+from dataclasses import replace
+
+import pytest
+
+from simulator.report import (
+    Books,
+    Cells,
+    ClosedDay,
+    Coupons,
+    Deliveries,
+    EventWire,
+    FrameWire,
+    Totals,
+    Triggers,
+    report_from_books,
+    unbalanced,
+)
+
+DAY = Totals(receipts=3, lines=9, units=12, cents=4200)
+KEY = ("shop-1", "till-1", "2017-09-04")
+CELLS = Cells(
+    units_taken=40, put_back_units=2, refilled_units=30, picks_counted=39, put_backs_counted=2, refills_counted=30, unresolved=1
+)  # fmt: skip
+FRAMES = FrameWire(
+    "till-2 in shop-1", sent=100, accepted=90, duplicates=6, crc_rejected=4, bridge_killed=False
+)
+EVENTS = EventWire(
+    "till-1 in shop-1", made=50, accepted=50, duplicates=3, rejected=0, kept=True, killed=False
+)
+TRIGGERS = Triggers(
+    created=3, dispatched=frozenset({"t1", "t2"}), consumed=frozenset({"t1", "t2"}), duplicates_in_effect=0
+)
+COUPONS = Coupons(
+    issued=5,
+    in_wallets=5,
+    redeemed=2,
+    redeemed_at_tills=2,
+    reversed=1,
+    reversed_at_tills=1,
+    duplicates_in_effect=0,
+)
+GOOD = Books(
+    tills=DAY, ledger=DAY, days={KEY: ClosedDay(DAY, DAY, DAY)}, open_days=0, declared_gaps=0, cells=CELLS, frames=(FRAMES,),
+    events=(EVENTS,), triggers=TRIGGERS, coupons=COUPONS, deliveries=Deliveries(due=("D-1",), at_dock=("D-1", "D-2")),
+)  # fmt: skip
+
+
+def test_books_that_agree_balance() -> None:
+    assert unbalanced(GOOD) == []
+    assert report_from_books(GOOD)["balanced"] is True
+
+
+@pytest.mark.parametrize("name", ["receipts", "lines", "units", "cents"])
+def test_one_missing_in_the_ledger_is_found(name: str) -> None:
+    ledger = replace(DAY, **{name: getattr(DAY, name) - 1})
+    (reason,) = unbalanced(replace(GOOD, ledger=ledger))
+    assert reason.startswith(f"{name}: ")
+    assert "difference -1" in reason
+
+
+ONE_MORE = replace(DAY, units=DAY.units + 1)
+BROKEN = {
+    "day 2017-09-04 of till-1": replace(GOOD, days={KEY: ClosedDay(DAY, ONE_MORE, DAY)}),
+    "its day_close at the centre None": replace(GOOD, days={KEY: ClosedDay(DAY, None, None)}),
+    "no day_close": replace(GOOD, open_days=1),
+    "gaps are declared": replace(GOOD, declared_gaps=1),
+    "still unacknowledged": replace(GOOD, pending=1),
+    "refused /v1/orders": replace(GOOD, refused=("/v1/orders: 422",)),
+    "units taken from cells: 40, counted 38": replace(GOOD, cells=replace(CELLS, picks_counted=38)),
+    "units put back on cells: 2, counted 5": replace(GOOD, cells=replace(CELLS, put_backs_counted=5)),
+    "units refilled on cells: 30, counted 20": replace(GOOD, cells=replace(CELLS, refills_counted=20)),
+    "1 of 101 lost": replace(GOOD, frames=(replace(FRAMES, sent=101),)),
+    "1 more arrived than the 99": replace(GOOD, frames=(replace(FRAMES, sent=99, bridge_killed=True),)),
+    "1 of 51 never arrived": replace(GOOD, events=(replace(EVENTS, made=51, killed=True),)),
+    "1 more accepted than the 49": replace(GOOD, events=(replace(EVENTS, made=49),)),
+    "2 of 52 never arrived": replace(GOOD, events=(replace(EVENTS, made=52, kept=False),)),
+    "trigger t2 was dispatched and never consumed": replace(
+        GOOD, triggers=replace(TRIGGERS, consumed=frozenset({"t1"}))
+    ),
+    "trigger t3 was consumed and never dispatched": replace(
+        GOOD, triggers=replace(TRIGGERS, consumed=frozenset({"t1", "t2", "t3"}))
+    ),
+    "1 triggers took effect twice": replace(GOOD, triggers=replace(TRIGGERS, duplicates_in_effect=1)),
+    "coupons issued: 5 at the centre, 4 in wallets": replace(GOOD, coupons=replace(COUPONS, in_wallets=4)),
+    "coupons redeemed: 2 at the centre, 3": replace(GOOD, coupons=replace(COUPONS, redeemed_at_tills=3)),
+    "coupons reversed: 1 at the centre, 0": replace(GOOD, coupons=replace(COUPONS, reversed_at_tills=0)),
+    "in a wallet twice": replace(GOOD, coupons=replace(COUPONS, duplicates_in_effect=1)),
+    "despatch D-1 was taken in 2 times": replace(GOOD, deliveries=Deliveries(("D-1",), ("D-1", "D-1"))),
+    "despatch D-9 was due": replace(GOOD, deliveries=Deliveries(("D-9",), ())),
+}
+
+
+@pytest.mark.parametrize("reason", BROKEN)
+def test_each_broken_equation_is_named_alone(reason: str) -> None:
+    found = unbalanced(BROKEN[reason])
+    assert len(found) == 1
+    assert reason in found[0]
+    assert report_from_books(BROKEN[reason])["balanced"] is False
+
+
+def test_frames_and_weights_lost_to_a_kill_are_counted_and_forgiven() -> None:
+    books = replace(
+        GOOD,
+        frames=(replace(FRAMES, sent=103, bridge_killed=True),),
+        events=(EVENTS, EventWire("shelf-1 in shop-1", 20, 18, 0, 0, kept=False, killed=True)),
+    )
+    report = report_from_books(books)
+    assert report["balanced"] is True
+    assert report["transmissions"] == {
+        "sent": 103, "accepted": 90, "duplicates": 6, "crc_rejected": 4, "lost": 3, "distinct_sent": 50,
+        "distinct_accepted": 50, "weights_sent": 20, "weights_accepted": 18,
+    }  # fmt: skip
+
+
+def test_a_quarantined_event_has_arrived() -> None:
+    assert unbalanced(replace(GOOD, events=(replace(EVENTS, made=51, rejected=1),))) == []
