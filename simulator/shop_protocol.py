@@ -122,8 +122,8 @@ class Transmissions(Message):
     """One device's wire. Frames are 0 for MQTT devices, publishes 0 for serial ones.
 
     events: distinct (boot_id, seq) made; resends: events handed to the wire again; dropped: events that a bounded memory gave up.
-    frames_sent: all that were written (HELLO, ACK and PING too). data_frames_sent: transmissions of DATA frames, those
-    that the link sent again (data_frames_resent) and those spoilt on the line (data_frames_corrupted) included.
+    frames_*: DATA frames, as the bridge counts them. frames_sent: transmissions, those that the link sent again
+    (frames_resent) and those spoilt on the line (frames_corrupted) included. frames_written: all frames, HELLO, ACK and PING too.
     """
 
     events: Count = 0
@@ -131,9 +131,9 @@ class Transmissions(Message):
     dropped: Count = 0
     publishes: Count = 0
     frames_sent: Count = 0
-    data_frames_sent: Count = 0
-    data_frames_resent: Count = 0
-    data_frames_corrupted: Count = 0
+    frames_resent: Count = 0
+    frames_corrupted: Count = 0
+    frames_written: Count = 0
     sessions: Count = 0
 
 

@@ -56,7 +56,7 @@ class SerialWire:
         """(message number of the link, seq) of what the link has not acknowledged yet."""
         self._end = DeviceEnd(hello, first_greeting)
         self._on_command: CommandHandler | None = None
-        self.frames_sent = 0
+        self.frames_written = 0
         self.frames_corrupted = 0
         self.overruns = 0
 
@@ -83,10 +83,10 @@ class SerialWire:
             events=self.journal.events_made,
             resends=self.journal.resends,
             dropped=self.journal.dropped,
-            frames_sent=self.frames_sent,
-            data_frames_sent=self._end.counters.data_sent,
-            data_frames_resent=self._end.counters.data_resent,
-            data_frames_corrupted=self.frames_corrupted,
+            frames_written=self.frames_written,
+            frames_sent=self._end.counters.data_sent,
+            frames_resent=self._end.counters.data_resent,
+            frames_corrupted=self.frames_corrupted,
             sessions=self._end.counters.sessions,
         )
 
@@ -165,7 +165,7 @@ class SerialWire:
 
     def _flush(self) -> None:
         for frame in self._end.frames_to_send():
-            self.frames_sent += 1
+            self.frames_written += 1
             if len(self._unwritten) > MAX_UNWRITTEN_BYTES:
                 self.overruns += 1  # nobody reads: a UART's bits would be gone as well
             elif frame[TYPE_AT] == FrameType.DATA and self._rng.random() < SPOILT_SHARE:
