@@ -12,10 +12,11 @@ from contract.topics import STATE, all_commands_topic, command_from_text, stream
 from firmware_bridge.core.dialects import Command, message_from_command
 from firmware_bridge.device_lane import DeviceLane, PendingCommand, replaced_by
 from firmware_bridge.discovery import watch
-from firmware_bridge.own_events import OFFLINE, OwnEvents, publish_state
+from firmware_bridge.own_events import OwnEvents
 from firmware_bridge.port import Port
 from firmware_bridge.publisher import Publisher
 from firmware_bridge.settings import BridgeSettings, PortSettings
+from firmware_bridge.state_board import OFFLINE, StateBoard
 from runtime.clock import Clock, clock_from_setting
 from runtime.errors import OperatorError
 from runtime.logs import Log, printable
@@ -45,13 +46,14 @@ class Bridge:
         self._lane_by_device = {lane.device: lane for lane in self._lanes.values()}
         self._ports: list[Port] = []
         self._commands_rejected = 0
+        self._states = StateBoard(self._publisher, [settings.bridge, *self._lane_by_device])
         self._mqtt = MqttLink(
             broker_from_settings(settings),
             client_id=f"shelfloop-{settings.bridge}",
             subscriptions=[all_commands_topic(device) for device in self._lane_by_device],
             will=Will(stream_topic(settings.bridge, STATE), OFFLINE),
             inbox_size=INBOX_SIZE,
-            on_connected=self._connected,
+            on_connected=self._states.publish_all,
             on_published=self._publisher.confirmed,
         )
         self._publisher.attach(self._mqtt)
@@ -66,6 +68,7 @@ class Bridge:
         stop = self._supervisor.stop
         self._supervisor.stop_on_signals()
         self._own_events.birth(version_text())
+        self._states.set(self._settings.bridge, online=True)
         self._supervisor.start("mqtt", self._mqtt.run)
         self._supervisor.start("commands", self._route_commands)
         self._supervisor.start("status", self._status_server.serve)
@@ -97,6 +100,7 @@ class Bridge:
             "problems": problems,
             "unpublished": self._publisher.unconfirmed,
             "commands_rejected": self._commands_rejected,
+            "devices_refused": sum(port.devices_refused for port in ports),
             "counters": dict(self._totals()),
             "devices": {
                 device: {
@@ -110,15 +114,16 @@ class Bridge:
         }
 
     def _start_port(self, settings: PortSettings) -> None:
-        port = Port(settings, self._lanes, self._publisher, self._own_events, self._settings.max_unpublished)
+        port = Port(
+            settings,
+            self._lanes,
+            self._publisher,
+            self._own_events,
+            self._states,
+            self._settings.max_unpublished,
+        )
         self._ports.append(port)
         self._supervisor.start(f"port {settings.path}", lambda: port.run(self._supervisor.stop))
-
-    def _connected(self) -> None:
-        """Every state again: the broker may have come back without what it retained."""
-        publish_state(self._publisher, self._settings.bridge, online=True)
-        for device, lane in self._lane_by_device.items():
-            publish_state(self._publisher, device, online=lane.online)
 
     def _route_commands(self) -> None:
         while not self._supervisor.stop.is_set():
@@ -151,6 +156,7 @@ class Bridge:
         """Totals, then each device's own: names of the contract have hyphens."""
         counters = {name.replace("_", "-"): value for name, value in self._totals().items()}
         counters["commands-rejected"] = self._commands_rejected
+        counters["devices-refused"] = sum(port.devices_refused for port in self._ports)
         for device, lane in self._lane_by_device.items():
             counters |= {
                 f"{device}-{name.replace('_', '-')}": value for name, value in lane.counters().items()
@@ -168,8 +174,7 @@ class Bridge:
         for port in self._ports:
             port.wake()
         deadline_s = time.monotonic() + GOODBYE_S
-        with contextlib.suppress(queue.Full):
-            publish_state(self._publisher, self._settings.bridge, online=False)
+        self._states.set(self._settings.bridge, online=False)
         while time.monotonic() < deadline_s and self._mqtt.connected.is_set():
             if not self._publisher.unconfirmed and not any(
                 lane.online for lane in self._lane_by_device.values()

@@ -6,16 +6,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-from contract.devices import Birth, ClockQuality, DeviceEvent, DeviceState, Heartbeat, Rejected
+from contract.devices import Birth, ClockQuality, DeviceEvent, Heartbeat, Rejected
 from contract.ids import ID_PATTERN
-from contract.topics import STATE, stream_topic
+from contract.topics import stream_topic
 from firmware_bridge.core.envelope import Envelope
 from firmware_bridge.publisher import Publisher
 from runtime.clock import Clock
 from runtime.logs import printable
 
-ONLINE = DeviceState(state="online").to_json()
-OFFLINE = DeviceState(state="offline").to_json()
 _ID = re.compile(ID_PATTERN)
 _SAMPLE_CHARS = 400
 _REASON_CHARS = 300
@@ -37,7 +35,7 @@ class OwnEvents:
 
     def heartbeat(self, counters: Mapping[str, int]) -> None:
         """counters: names that are no ids, being too long, are left out; /status has them all."""
-        fitting = {name: value for name, value in counters.items() if _ID.fullmatch(name)}
+        fitting = {name: value for name, value in counters.items() if is_id(name)}
         self._publish(Heartbeat, uptime_ms=self._uptime_ms(), counters=fitting)
 
     def rejected(
@@ -85,13 +83,12 @@ class OwnEvents:
         return int((time.monotonic() - self._started_s) * 1000)
 
 
-def publish_state(publisher: Publisher, device: str, *, online: bool) -> None:
-    """Retained, so that who comes later knows. Raises queue.Full."""
-    publisher.publish(stream_topic(device, STATE), ONLINE if online else OFFLINE, retain=True)
+def is_id(text: str) -> bool:
+    return _ID.fullmatch(text) is not None
 
 
 def _identity(envelope: Envelope | None) -> dict[str, object]:
     """Of the rejected event, as far as it is a valid one."""
-    if envelope is None or not _ID.fullmatch(envelope.boot_id) or not 1 <= envelope.seq < 2**53:
+    if envelope is None or not is_id(envelope.boot_id) or not 1 <= envelope.seq < 2**53:
         return {}
     return {"of_boot_id": envelope.boot_id, "of_seq": envelope.seq}

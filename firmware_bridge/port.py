@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from contract.ids import ID_PATTERN
 from contract.topics import stream_topic
 from firmware_bridge.core.dialects import UnreadableMessageError, event_from_message
 from firmware_bridge.core.envelope import Envelope
@@ -25,10 +26,11 @@ from firmware_bridge.core.link_events import (
     SessionUp,
 )
 from firmware_bridge.device_lane import DeviceLane
-from firmware_bridge.own_events import OwnEvents, publish_state
+from firmware_bridge.own_events import OwnEvents, is_id
 from firmware_bridge.publisher import Publisher
 from firmware_bridge.serial_port import PortLostError, SerialPort, open_port
 from firmware_bridge.settings import PortSettings
+from firmware_bridge.state_board import StateBoard
 from runtime.logs import Log, printable
 
 log = Log("firmware_bridge.port")
@@ -59,6 +61,7 @@ class Port:
         lanes: Mapping[str, DeviceLane],
         publisher: Publisher,
         own_events: OwnEvents,
+        states: StateBoard,
         max_unpublished: int,
     ) -> None:
         self.path = settings.path
@@ -66,6 +69,7 @@ class Port:
         self._lanes = lanes
         self._publisher = publisher
         self._own_events = own_events
+        self._states = states
         self._link = Link(Role.HOST, limits=LinkLimits(max_undone=max_unpublished))
         self._counted = (0,) * len(_COUNTED)
         self._session = secrets.randbelow(65_535)
@@ -73,7 +77,9 @@ class Port:
         self._hello: Hello | None = None
         self._held: deque[_Unpublished] = deque()
         self._problem = "not opened yet"
-        self._refused_uid = ""
+        self._refused: tuple[str, str] | None = None
+        self.devices_refused = 0
+        """HELLOs that got no session; a refused device says HELLO every few seconds."""
         self._rejections_logged = 0
         self._lock = threading.Lock()
         self._confirmed = 0
@@ -101,7 +107,8 @@ class Port:
         """Empty while the port is open and its device, if one spoke, is known."""
         if self._problem:
             return self._problem
-        return f"uid {self._refused_uid} is not in the settings" if self._refused_uid else ""
+        refused = self._refused
+        return f"device with uid {refused[0]} refused: {refused[1]}" if refused else ""
 
     def status(self) -> dict[str, object]:
         lane, hello = self._lane, self._hello
@@ -155,11 +162,13 @@ class Port:
             data = serial.read(self._wait_s())
             now_ms = _now_ms()
             if data:
-                self._on_events(self._link.receive_data(data, now_ms))
+                events = self._link.receive_data(data, now_ms)
+                self._count()  # before anyone can know of the frames: whenever we are killed, they are in the account
+                self._on_events(events)
             self._on_events(self._link.on_time(now_ms))
             self._settle(now_ms)
             self._send_commands(now_ms)
-            self._count()  # before the write: what the device sees acknowledged is counted, whenever we are killed
+            self._count()
             out = self._link.data_to_send()
             if out:
                 serial.write(out)
@@ -195,10 +204,16 @@ class Port:
 
     def _answer(self, hello: Hello) -> None:
         lane = self._lanes.get(hello.uid)
-        if lane is None or hello.protocol != PROTOCOL:
-            self._refuse(hello, known=lane is not None)
+        if lane is None:
+            self._refuse(hello, "uid is not in the settings")
             return
-        self._refused_uid = ""
+        if hello.protocol != PROTOCOL:
+            self._refuse(hello, f"protocol is {hello.protocol}, this bridge speaks {PROTOCOL}")
+            return
+        if not is_id(hello.boot_id):
+            self._refuse(hello, f"boot id must match {ID_PATTERN}")
+            return
+        self._refused = None
         self._evicted = False
         self._session = self._session % 65_535 + 1
         lane.claim(self)
@@ -209,23 +224,19 @@ class Port:
         self._link.admit(self._session, _now_ms())
         lane.up(self)
         log.info("device up", port=self.path, device=lane.device, boot_id=hello.boot_id, kind=hello.kind)
-        self._try_publish(lambda: publish_state(self._publisher, lane.device, online=True))
+        self._states.set(lane.device, online=True)
 
-    def _refuse(self, hello: Hello, *, known: bool) -> None:
+    def _refuse(self, hello: Hello, why: str) -> None:
         self._link.refuse(_now_ms())
-        why = (
-            f"protocol {hello.protocol}, this bridge speaks {PROTOCOL}"
-            if known
-            else "uid is not in the settings"
-        )
-        if self._refused_uid != hello.uid:
+        self.devices_refused += 1
+        if self._refused != (hello.uid, why):
             log.warning("device refused", port=self.path, uid=hello.uid, reason=why)
             source = f"{self.path} uid {hello.uid}"
-            sample = f"{hello.kind} {hello.firmware} {hello.hardware}".encode()
+            sample = f"{hello.kind} {hello.firmware} {hello.hardware} boot {hello.boot_id}".encode()
             self._try_publish(
                 lambda: self._own_events.rejected(source, f"device refused: {why}", sample, None, None)
             )
-        self._refused_uid = hello.uid
+        self._refused = (hello.uid, why)
 
     def _session_down(self, reason: ResetReason, unacked: int) -> None:
         self._count()
@@ -237,7 +248,7 @@ class Port:
             "device down", port=self.path, device=lane.device, reason=reason.name.lower(), commands=unacked
         )
         if lane.down(self):
-            self._try_publish(lambda: publish_state(self._publisher, lane.device, online=False))
+            self._states.set(lane.device, online=False)
 
     def _pass_on(self, body: bytes) -> None:
         """A message becomes an event on the broker, or a line in the gateway's quarantine."""

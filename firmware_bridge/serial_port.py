@@ -1,6 +1,7 @@
 """One open serial line. The only file that knows pyserial, so that another library can take its place."""
 
 import contextlib
+import errno
 import os
 import select
 import termios
@@ -13,6 +14,13 @@ from runtime.errors import RetryLaterError
 READ_BYTES = 4096
 MAX_UNWRITTEN_BYTES = 65_536
 """A device that takes nothing for this long is treated as unplugged."""
+
+_HINTS = {
+    errno.ENOENT: "; plug the device in, or correct the path",
+    errno.EACCES: "; let this user open it (on Debian: the group dialout)",
+    errno.EIO: "; the device went away",
+    errno.EAGAIN: "; another program has the port open",
+}
 
 
 class PortLostError(RetryLaterError):
@@ -77,7 +85,7 @@ class SerialPort:
         try:
             yield
         except (serial.SerialException, OSError, ValueError, termios.error) as error:
-            raise PortLostError(self._path, str(error) or type(error).__name__) from error
+            raise PortLostError(self._path, _reason_from(error)) from error
 
 
 @contextlib.contextmanager
@@ -86,12 +94,21 @@ def open_port(path: str, baud: int) -> Iterator[SerialPort]:
     try:
         line = _line_at(path, baud)
     except (serial.SerialException, OSError, ValueError, termios.error) as error:
-        raise PortLostError(path, str(error)) from error
+        raise PortLostError(path, _reason_from(error)) from error
     port = SerialPort(path, line)
     try:
         yield port
     finally:
         port.close()
+
+
+def _reason_from(error: Exception) -> str:
+    """What went wrong and what to do, without the path, which the caller names."""
+    number = getattr(error, "errno", None)
+    if not isinstance(number, int):
+        return str(error) or type(error).__name__
+    hint = _HINTS.get(number, "")
+    return f"{os.strerror(number)}{hint}"
 
 
 def _line_at(path: str, baud: int) -> serial.SerialBase:

@@ -20,6 +20,7 @@ from firmware_bridge.core.frame import FrameType
 from firmware_bridge.core.hello import Hello, ResetReason
 from firmware_bridge.core.link import Link, Role
 from firmware_bridge.core.link_events import HelloReceived, MessageAcked, MessageReceived, SessionUp
+from firmware_bridge.settings import BridgeSettings
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "wire-serial.md"
 RAWS = ["first", "second", "x" * 150, "fourth"]
@@ -207,3 +208,9 @@ def test_the_document_names_every_frame_type_reason_and_message_kind():
             reason.name, reason.name.lower()
         )
         assert f"{reason.value} {word}" in text
+
+
+def test_the_documents_settings_are_good(tmp_path):
+    (text,) = re.findall(r"```toml\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    (tmp_path / "bridge.toml").write_text(text)
+    assert BridgeSettings.load(tmp_path / "bridge.toml").devices["till-0001"] == "till-2"

@@ -25,6 +25,7 @@ from firmware_bridge.core.hello import Hello
 from firmware_bridge.core.link_events import SessionUp
 
 MOSQUITTO = "/usr/sbin/mosquitto"
+RESEND_S = 2.0
 
 
 def free_port() -> int:
@@ -123,6 +124,7 @@ class JournalDevice:
         self.lock = threading.RLock()
         self._seq = 0
         self._unsent: list[int] = []
+        self._progress_s = time.monotonic()
         self._master = -1
         self._running = True
         self.plug_in()
@@ -200,6 +202,9 @@ class JournalDevice:
                 self._unsent = sorted(self.journal)
             elif isinstance(event, CommandReceived):
                 self._obey(event.command.name, json.loads(event.command.body))
+        if self.journal and time.monotonic() - self._progress_s > RESEND_S:  # a `stored` may be lost on its way
+            self._unsent = sorted(self.journal)
+            self._progress_s = time.monotonic()
         while self._unsent and self.end.can_send:
             seq = self._unsent.pop(0)
             if seq in self.journal:
@@ -215,6 +220,7 @@ class JournalDevice:
     def _obey(self, name: str, body: dict) -> None:
         self.commands.append((name, body))
         if name == "stored" and body["boot_id"] == self.boot_id:
+            self._progress_s = time.monotonic()
             for seq in [seq for seq in self.journal if seq <= body["through_seq"]]:
                 del self.journal[seq]
 
@@ -398,6 +404,7 @@ def test_killing_the_broker_holds_the_devices_back_and_loses_nothing(rig):
 def test_noise_on_the_line_costs_frames_not_events(rig):
     till = rig.device("till", "uid-t")
     bridge = rig.bridge({"uid-t": "till-2"})
+    wait_for(lambda: till.end.is_up, "till up")
     for number in range(200):
         if number % 10 == 0:
             till.noise = os.urandom(37) + b"\0"
@@ -453,7 +460,31 @@ def test_an_unknown_device_is_refused_reported_once_and_named(rig):
     (rejected,) = rig.gateway.of("bridge-1", "rejected")
     assert rejected.reason == "device refused: uid is not in the settings"
     assert "uid-x" in rejected.source
-    assert "uid uid-x is not in the settings" in bridge.status()["problems"][0]
+    wait_for(lambda: bridge.status().get("problems"), "problem named")
+    status = bridge.status()
+    assert "device with uid uid-x refused: uid is not in the settings" in status["problems"][0]
+    assert status["devices_refused"] == 1
+
+
+def test_a_port_that_another_program_holds_is_named_and_served_when_it_is_free(rig):
+    till = rig.device("till", "uid-t")
+    first = rig.bridge({"uid-t": "till-2"})
+    wait_for(lambda: till.end.is_up, "first bridge serves")
+    rig.folder = rig.folder / "second"
+    rig.folder.mkdir()
+    second = rig.bridge({"uid-t": "till-2"}, bridge="bridge-2")
+    wait_for(lambda: second.status().get("problems"), "second bridge reports")
+    assert "another program has the port open" in second.status()["problems"][0]
+    first.kill()
+    till.scan("by the second")
+    wait_for(lambda: not till.journal, "second bridge serves")
+
+
+def test_a_boot_id_that_is_no_id_is_refused_at_hello(rig):
+    rig.devices.append(JournalDevice(rig.folder / "till", "uid-t", boot_id="Boot 1"))
+    rig.bridge({"uid-t": "till-2"})
+    wait_for(lambda: rig.gateway.of("bridge-1", "rejected"), "report")
+    assert rig.gateway.of("bridge-1", "rejected")[0].reason.startswith("device refused: boot id must match")
 
 
 def test_a_device_that_moves_to_another_port_keeps_its_id(rig):

@@ -4,6 +4,8 @@ import random
 
 import pytest
 from bridge_wires import HELLO, Pair
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from firmware_bridge.core.errors import ImpossibleMoveError, LinkBusyError, LinkDownError, MessageTooLongError
 from firmware_bridge.core.frame import BadFrameReason, Frame, FrameType, frame_to_bytes
@@ -288,3 +290,66 @@ def test_a_frame_of_another_version_is_rejected_with_its_reason():
     plain = b"\x02" + cobs.decode(good[1:-1])[1:-4]
     pair.host.receive_data(b"\0" + cobs.encode(plain + struct.pack("<I", zlib.crc32(plain))) + b"\0", 5)
     assert pair.host.decoder.rejected[BadFrameReason.VERSION] == 1
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    loss=st.sampled_from([0.0, 0.05, 0.3]),
+    noise=st.sampled_from([0.0, 0.05, 0.3]),
+    cut=st.sampled_from([None, 1, 7]),
+    delay_ms=st.sampled_from([0, 3, 90]),
+    restarts=st.lists(st.tuples(st.integers(1, 60), st.sampled_from(["host", "device", "wire"])), max_size=4),
+)
+def test_a_journal_and_the_link_deliver_everything_over_any_wire_and_any_restarts(
+    seed, loss, noise, cut, delay_ms, restarts
+):
+    """At least once on the wire, in order of first arrival, exactly once after dedupe."""
+    pair = Pair(seed=seed, loss=loss, noise=noise, cut=cut, delay_ms=delay_ms).open()
+    journal = [bytes([number]) * 40 for number in range(150)]
+    unsent: list[bytes] = []
+    ups = 0
+    for at_ms, what in [*restarts, (1 << 30, "never")]:
+        end_ms = pair.now_ms + at_ms
+
+        def finished(end_ms=end_ms):
+            nonlocal ups, unsent
+            if pair.ups_at_device() > ups:
+                ups = pair.ups_at_device()
+                unsent = [body for body in journal if body not in pair.messages_at_host()]
+            while unsent and pair.device.can_send:
+                pair.device.send(unsent.pop(0), pair.now_ms)
+            return pair.now_ms >= end_ms or set(pair.messages_at_host()) == set(journal)
+
+        pair.run_until(finished)
+        if what == "host":
+            pair.host = Link(Role.HOST)
+            pair.next_session += 100
+            pair.host.open(pair.now_ms)
+        elif what == "device":
+            pair.device = Link(Role.DEVICE, HELLO, first_greeting=pair.now_ms)
+            pair.device.open(pair.now_ms)
+        elif what == "wire":
+            for link in (pair.host, pair.device):
+                link.close()
+                link.open(pair.now_ms)
+    arrived = list(dict.fromkeys(pair.messages_at_host()))
+    assert arrived == journal
+
+
+def test_without_restarts_nothing_is_doubled_even_when_acknowledgements_are_lost():
+    pair = Pair(seed=3).open()
+    pair.run_until_up()
+    pair.down._loss = 0.5
+    for number in range(50):
+        pair.run_until(lambda: pair.device.can_send)
+        pair.device.send(bytes([number]), pair.now_ms)
+    pair.run_until(lambda: pair.device.unacked_messages == 0)
+    assert pair.messages_at_host() == [bytes([number]) for number in range(50)]
+    assert pair.host.counters.data_duplicate > 0
+
+
+@pytest.mark.parametrize("bad", [{"window": 0}, {"window": 65}, {"max_undone": 0}])
+def test_limits_that_cannot_work_are_refused(bad):
+    with pytest.raises(ValueError, match=next(iter(bad))):
+        LinkLimits(**bad)
