@@ -206,7 +206,7 @@ def test_a_trigger_becomes_one_order_and_one_lorry_at_the_delivery_hour(
         assert centre.statuses() == ["acknowledged", "ordered", "shipped"]
         assert centre.posts[-1][1]["despatch"] == lorry["despatch"]
         assert (lorry["quantity_units"], lorry["expected_units"]) == (12, 12)
-        assert lorry["arrive_ms"] == MONDAY_NOON_MS + 18 * HOUR_MS
+        assert lorry["arrive_ms"] == MONDAY_NOON_MS + 13 * HOUR_MS
         assert outside.get(f"/despatches?after={lorry['n']}")["rows"] == []
 
 
