@@ -1,0 +1,120 @@
+"""The whole line of data, as a user runs it: real processes, real wires, the books at the end."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from demo_runs import DemoRun, demo_argv, processes_of, run_demo
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+RSS_LIMIT_MB = {"edge": 120.0}
+RSS_LIMIT_OTHERS_MB = 200.0
+
+
+@pytest.fixture(scope="module")
+def two_days(tmp_path_factory: pytest.TempPathFactory) -> DemoRun:
+    return run_demo(tmp_path_factory.mktemp("two-days"), "--days", "2", "--stores", "1")
+
+
+def test_a_demo_ends_with_balanced_books(two_days: DemoRun) -> None:
+    assert two_days.status == 0, two_days.output
+    assert two_days.report["balanced"] is True
+    assert two_days.report["unbalanced"] == []
+    assert two_days.report["declared_gaps"] == 0
+
+
+def test_tills_and_ledger_agree_to_the_unit_and_the_cent(two_days: DemoRun) -> None:
+    for name in ("receipts", "lines", "units", "cents"):
+        assert two_days.report[name]["tills"] == two_days.report[name]["ledger"] > 0, name
+
+
+def test_hands_and_gateway_agree_on_the_cells(two_days: DemoRun) -> None:
+    cells = two_days.report["cells"]
+    assert cells["units_taken"] > 100
+    assert abs(cells["units_taken"] - cells["picks_counted"]) <= cells["unresolved"]
+    assert cells["unresolved"] <= 0.02 * cells["units_taken"]
+
+
+def test_every_trigger_reached_the_consumer_once(two_days: DemoRun) -> None:
+    triggers = two_days.report["triggers"]
+    assert triggers["created"] > 0
+    assert triggers["consumed"] == triggers["dispatched"] > 0
+    assert triggers["duplicates_in_effect"] == 0
+
+
+def test_no_process_grew_beyond_its_limit(two_days: DemoRun) -> None:
+    # The receipts' preparation runs once and ends before the shops open.
+    peaks = {name: mb for name, mb in two_days.report["peak_rss_mb"].items() if name != "journey"}
+    assert peaks
+    for name, mb in peaks.items():
+        assert mb < RSS_LIMIT_MB.get(name.rpartition("-")[0], RSS_LIMIT_OTHERS_MB), name
+
+
+def test_nobody_died_and_nobody_is_left(two_days: DemoRun) -> None:
+    assert two_days.report["unordered_deaths"] == {}
+    assert two_days.left_over == []
+
+
+def test_ctrl_c_ends_everything(tmp_path: Path) -> None:
+    keep = tmp_path / "demo"
+    demo = subprocess.Popen(
+        demo_argv(keep, "--days", "1", "--stores", "1", "--speed", "600"), stdout=subprocess.PIPE, text=True
+    )
+    assert demo.stdout is not None
+    with demo.stdout:
+        for line in demo.stdout:
+            if re.search(r"HQ's page: http://127\.0\.0\.1:\d+/", line):
+                break
+        else:
+            pytest.fail("the demo never gave HQ's address")
+        assert len(processes_of(keep)) > 5
+        demo.send_signal(signal.SIGINT)
+        rest = demo.stdout.read()
+    assert demo.wait(30) == 0, rest
+    assert processes_of(keep) == []
+
+
+def test_a_demo_that_is_killed_leaves_no_process(tmp_path: Path) -> None:
+    keep = tmp_path / "demo"
+    demo = subprocess.Popen(
+        demo_argv(keep, "--days", "1", "--stores", "1", "--speed", "600"), stdout=subprocess.PIPE, text=True
+    )
+    assert demo.stdout is not None
+    with demo.stdout:
+        assert any("HQ's page" in line for line in demo.stdout)
+        os.kill(demo.pid, signal.SIGKILL)
+        demo.wait()
+    deadline_s = time.monotonic() + 10
+    while processes_of(keep):
+        assert time.monotonic() < deadline_s, processes_of(keep)
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--days", "0"], "0 is not between 1 and 100"),
+        (["--speed", "fast"], "neither a number nor `max`"),
+        (["--stores", "x"], "no whole number"),
+        (["--chaos", "1"], "--chaos needs --speed max"),
+    ],
+)
+def test_an_argument_that_cannot_work_is_named(tmp_path: Path, words: list[str], reason: str) -> None:
+    done = subprocess.run(
+        demo_argv(tmp_path / "demo", *words), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode in (2, 78)
+    assert reason in done.stderr
+
+
+def test_a_folder_with_something_in_it_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("x")
+    done = subprocess.run(demo_argv(tmp_path), capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 78
+    assert "not empty" in done.stdout
+    assert (tmp_path / "precious").exists()
