@@ -31,6 +31,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ModelsError as error:
         print(f"shelfloop models: {error}", file=sys.stderr)
         return EXIT_BAD
+    except OSError as error:
+        print(
+            f"shelfloop models: {error.filename}: {error.strerror}; choose a path that can be written",
+            file=sys.stderr,
+        )
+        return EXIT_BAD
     except ModuleNotFoundError as error:
         print(f"shelfloop models: {error}; pip install 'shelfloop[train]'", file=sys.stderr)
         return EXIT_BAD

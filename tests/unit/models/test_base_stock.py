@@ -78,7 +78,8 @@ def test_expected_stock_out_is_close_to_the_draws(mean, dispersion, stock_share)
     stock = np.float32(np.round(mean * stock_share))
     quantiles = negbin_quantiles(np.array([mean]), np.array([dispersion]), QUANTILE_LEVELS).astype(np.float32)
     found = float(expected_excess(quantiles, np.array([stock]))[0])
-    assert found == pytest.approx(np.maximum(draws - stock, 0).mean(), rel=0.12, abs=0.12)
+    # Quantiles are whole units, rounded up: a fifth of a unit of it stays.
+    assert found == pytest.approx(np.maximum(draws - stock, 0).mean(), rel=0.06, abs=0.2)
 
 
 QUANTILES = st.lists(st.integers(0, 5000), min_size=9, max_size=9).map(sorted)

@@ -34,6 +34,11 @@ def test_a_bad_table_exits_1(capsys, tmp_path):
     assert "cannot read" in capsys.readouterr().err
 
 
+def test_a_path_that_cannot_be_written_exits_1(capsys, tmp_path):
+    assert main(["keygen", str(tmp_path / "no" / "k.pem"), str(tmp_path / "p.pem")]) == 1
+    assert "k.pem: No such file or directory" in capsys.readouterr().err
+
+
 def test_senseless_sizes_are_wrong_usage(capsys, tmp_path):
     assert main(["train", str(tmp_path), "--rows", "5"]) == 2
 
