@@ -16,6 +16,7 @@ import httpx
 
 from runtime.errors import EXIT_BAD_CONFIG, EXIT_FAULT, EXIT_OK
 from simulator.orchestrator.bookkeeper import Bookkeeper
+from simulator.orchestrator.broker import mosquitto_path
 from simulator.orchestrator.centre_admin import CentreAdmin, CentreAdminError
 from simulator.orchestrator.chaos import MIN_KILLS, Kill, Reaper, plan_kills
 from simulator.orchestrator.conductor import Conductor
@@ -82,7 +83,8 @@ class _Demo:
 
     def run(self) -> int:
         with ProcessSupervisor() as supervisor:
-            crew = Crew(self._layout, supervisor, self._progress.say)
+            mosquitto = None if self._options.broker == "iotcore" else mosquitto_path()
+            crew = Crew(self._layout, supervisor, self._progress.say, mosquitto)
             try:
                 return self._run_with(supervisor, crew)
             finally:
@@ -160,7 +162,9 @@ class _Demo:
     def _announce(self, crew: Crew) -> None:
         url = self._layout.hq_url
         if crew.broker_kind != "mosquitto":
-            self._progress.say("no Mosquitto found: using rumqttd (iotcore), for demos and quick tests only")
+            self._progress.say(
+                "the broker is rumqttd (iotcore), for demos and quick tests only; shops have Mosquitto"
+            )
         self._progress.say(f"\n    HQ's page: {url}\n\n(Ctrl-C ends everything)")
         if sys.stdout.isatty() and not self._options.no_browser and not self._options.exit:
             with contextlib.suppress(webbrowser.Error):

@@ -30,10 +30,9 @@ def mosquitto_path() -> str | None:
     )
 
 
-def broker_for(name: str, folder: Path, port: int) -> Broker:
-    """The broker of one shop. Its files lie in `folder`, its only listener is on loopback."""
+def broker_for(name: str, folder: Path, port: int, program: str | None) -> Broker:
+    """The broker of one shop. Its files lie in `folder`, its only listener is on loopback. program: Mosquitto, or None."""
     folder.mkdir(parents=True, exist_ok=True)
-    program = mosquitto_path()
     log = folder / "broker.log"
     if program is None:
         argv = (sys.executable, "-m", "simulator.orchestrator.iotcore_broker", str(port))

@@ -38,8 +38,10 @@ SHORT_SHIPMENT = {"nth": 3, "missing_units": 2}
 class Crew:
     """Says in `say` what it does. Raises ChildError when somebody does not come up."""
 
-    def __init__(self, layout: Layout, supervisor: ProcessSupervisor, say: Callable[[str], None]) -> None:
-        self.layout, self._supervisor, self._say = layout, supervisor, say
+    def __init__(
+        self, layout: Layout, supervisor: ProcessSupervisor, say: Callable[[str], None], mosquitto: str | None
+    ) -> None:
+        self.layout, self._supervisor, self._say, self._mosquitto = layout, supervisor, say, mosquitto
         self.files: dict[str, ShopFile] = {}
         self.shops: dict[str, ShopLink] = {}
         self.status: dict[str, StatusClient] = {}
@@ -155,7 +157,7 @@ class Crew:
         self._supervisor.end(self.names_by_kind.get("broker", []), grace_s=2.0)
 
     def _start_broker(self, place: ShopPlace) -> Broker:
-        broker = broker_for(place.name("broker"), place.folder / "broker", place.broker_port)
+        broker = broker_for(place.name("broker"), place.folder / "broker", place.broker_port, self._mosquitto)
         self.broker_kind = broker.kind
         self._supervisor.start(broker.spec)
         self.names_by_kind.setdefault("broker", []).append(broker.spec.name)

@@ -171,7 +171,9 @@ class ProcessSupervisor:
                 f"{spec.name} ended with status {status} and stays down; its log {spec.log} ends with:\n{log_tail(spec.log)}"
             )
             return
-        child.restart_at_s = now_s + self._restart_delays_s[min(child.short_lives, len(self._restart_delays_s) - 1)]
+        child.restart_at_s = (
+            now_s + self._restart_delays_s[min(child.short_lives, len(self._restart_delays_s) - 1)]
+        )
 
     def _start(self, spec: ProcessSpec, *, wanted: bool = True) -> _Child:
         child = _Child(spec, self._spawn(spec), time.monotonic(), wanted=wanted)

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-
 from demo_runs import run_demo
 
 pytestmark = [pytest.mark.slow]

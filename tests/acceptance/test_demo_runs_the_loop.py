@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from demo_runs import DemoRun, demo_argv, processes_of, run_demo
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
