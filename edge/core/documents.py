@@ -1,0 +1,111 @@
+"""The desired state that the centre sent: whole documents, newest version wins, an equal one changes nothing."""
+
+from bisect import bisect_right
+
+from pydantic import TypeAdapter
+
+from contract.documents import (
+    AnyDocument,
+    CouponKey,
+    CouponsDocument,
+    HistoryDocument,
+    Item,
+    ItemsDocument,
+    PlanogramDocument,
+    PricesDocument,
+    StoreDocument,
+    SupplyDocument,
+    SupplyLine,
+)
+from edge.core.day import ShopCalendar
+from edge.core.planogram import Planogram
+from edge.core.rows import Row, Rows
+
+_DOCUMENT: TypeAdapter[AnyDocument] = TypeAdapter(AnyDocument)
+
+
+class Documents:
+    """The newest document of each kind, with the look-ups that the rooms need."""
+
+    def __init__(self) -> None:
+        self.rows: Rows[AnyDocument] = Rows("document", _DOCUMENT)
+        self.store: StoreDocument | None = None
+        self.calendar: ShopCalendar | None = None
+        self.planogram = Planogram()
+        self.esl_base: str | None = None
+        self.history: HistoryDocument | None = None
+        self.item_by_sku: dict[str, Item] = {}
+        self.supply_by_sku: dict[str, SupplyLine] = {}
+        self.coupon_keys: dict[str, CouponKey] = {}
+        self._sku_by_gtin: dict[str, str] = {}
+        self._prices: dict[str, list[tuple[int, int]]] = {}
+
+    def have(self) -> dict[str, int]:
+        """Kind -> version, as batches say it."""
+        return {kind: document.version for kind, document in self.rows.by_key.items()}
+
+    def apply(self, document: AnyDocument) -> bool:
+        """Takes a newer document in; False when it is not newer. Raises ValueError when it cannot be used."""
+        known = self.rows.get(document.kind)
+        if known is not None and document.version <= known.version:
+            return False
+        self._index(document)
+        self.rows.put(document.kind, document)
+        return True
+
+    def sku_of(self, gtin: str | None) -> str | None:
+        return None if gtin is None else self._sku_by_gtin.get(gtin)
+
+    def price_cents(self, sku: str, at_ms: int) -> int | None:
+        """The list price in effect, None when there is none."""
+        prices = self._prices.get(sku)
+        if not prices:
+            return None
+        place = bisect_right(prices, at_ms, key=lambda price: price[0])
+        return prices[place - 1][1] if place else None
+
+    def next_price_ms(self, after_ms: int) -> int | None:
+        """When a price next changes."""
+        later = (
+            prices[place][0]
+            for prices in self._prices.values()
+            if (place := bisect_right(prices, after_ms, key=lambda price: price[0])) < len(prices)
+        )
+        return min(later, default=None)
+
+    def managed_skus(self) -> list[str]:
+        return [sku for sku, item in self.item_by_sku.items() if item.managed]
+
+    def changed(self) -> list[Row]:
+        return self.rows.changed()
+
+    def restore(self, key: str, text: str) -> None:
+        self.rows.restore(key, text)
+        self._index(self.rows.by_key[key])
+
+    def _index(self, document: AnyDocument) -> None:
+        if isinstance(document, StoreDocument):
+            try:
+                self.calendar = ShopCalendar(document)
+            except (KeyError, ValueError, OSError) as error:
+                raise ValueError(
+                    f"store document {document.version}: timezone {document.timezone!r}: {error}"
+                ) from None
+            self.store = document
+        elif isinstance(document, ItemsDocument):
+            self.item_by_sku = {item.sku: item for item in document.items}
+            self._sku_by_gtin = {gtin: item.sku for item in document.items for gtin in item.gtins}
+        elif isinstance(document, PlanogramDocument):
+            self.planogram, self.esl_base = Planogram(document.facings), document.esl_base
+        elif isinstance(document, PricesDocument):
+            self._prices = {}
+            for price in document.prices:
+                self._prices.setdefault(price.sku, []).append((price.from_ms, price.price_cents))
+            for prices in self._prices.values():
+                prices.sort()
+        elif isinstance(document, SupplyDocument):
+            self.supply_by_sku = {line.sku: line for line in document.lines}
+        elif isinstance(document, HistoryDocument):
+            self.history = document
+        elif isinstance(document, CouponsDocument):
+            self.coupon_keys = {key.prefix: key for key in document.keys}

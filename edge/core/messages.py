@@ -1,0 +1,43 @@
+"""What drives the core, besides time."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from contract.documents import AnyDocument
+from edge.core.replenish import ForecastDone
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceMessage:
+    """As it came from the broker."""
+
+    topic: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentArrived:
+    document: AnyDocument
+
+
+@dataclass(frozen=True, slots=True)
+class BadInput:
+    """What a shell could not even decode."""
+
+    source: str
+    stream: str
+    reason: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionReported:
+    """A shell's own state, for the alerts: the bundle is bad, the centre refuses the key, the disk fills up."""
+
+    code: str
+    subject: str
+    active: bool
+    text: str
+
+
+Message: TypeAlias = DeviceMessage | DocumentArrived | ForecastDone | BadInput | ConditionReported

@@ -1,0 +1,169 @@
+"""What to ask the models, when, and what to make of the answer.
+
+A SKU is asked for anew at each business day, and when its sales, stock or supply changed, at most every quarter of an
+hour. The quantity is the model's; whether a person should look first (`doubt`) is decided here.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+from pydantic import TypeAdapter
+
+from contract.documents import SupplyLine
+from contract.records import MAX_HORIZON_DAYS
+from edge.core.rows import Row, Rows
+
+ASK_AGAIN_MS = 15 * 60_000
+MAX_LINES = 256
+"""SKUs asked for at once, so that no answer keeps the shop waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastLine:
+    """One SKU's inputs. None is unknown or no limit. supply None: forecast only.
+
+    history: units a day, NaN unknown, the last one the day before the job's first day.
+    """
+
+    sku: str
+    history: tuple[float, ...]
+    price_ratio: tuple[float, ...]
+    category_level: float
+    supply: SupplyLine | None
+    on_hand_units: int | None
+    doubt: str
+    daily: bool
+
+    @property
+    def window_days(self) -> int:
+        """Lead time plus review period."""
+        if self.supply is None:
+            return 1
+        return min(self.supply.lead_time_days + self.supply.review_days, MAX_HORIZON_DAYS)
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastJob:
+    """first_day_share: what is still to come of the first day, 0 to 1."""
+
+    asked_ms: int
+    first_day: date
+    first_day_share: float
+    closed_days: tuple[date, ...]
+    horizon_days: int
+    lines: tuple[ForecastLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastAnswer:
+    """One SKU's answer. mean, quantiles: per day; cumulative_quantiles: over the line's window."""
+
+    sku: str
+    mean: tuple[float, ...]
+    quantiles: tuple[tuple[float, ...], ...]
+    cumulative_quantiles: tuple[float, ...]
+    quantity_units: int
+    target_units: float
+    expected_stock_out_units: float
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastDone:
+    """doubt: "" or why the models themselves should not be trusted (a baseline stands in)."""
+
+    job: ForecastJob
+    answers: tuple[ForecastAnswer, ...]
+    bundle: str
+    doubt: str
+
+
+@dataclass(slots=True)
+class PlanRow:
+    """dirty_ms: since when the SKU waits to be asked for, None when it does not.
+
+    proposed_units, proposed_day, proposed_doubt: of the last proposal sent. daily_mean: units a day, of the last forecast.
+    """
+
+    dirty_ms: int | None = None
+    asked_ms: int = 0
+    forecast_day: str = ""
+    proposed_units: int = 0
+    proposed_day: str = ""
+    proposed_doubt: str = ""
+    daily_mean: float | None = None
+
+
+class Plans:
+    def __init__(self) -> None:
+        self.rows: Rows[PlanRow] = Rows("plan", TypeAdapter(PlanRow))
+        self._dirty: set[str] = set()
+
+    def dirty(self, sku: str, now_ms: int) -> None:
+        row = self.rows.get(sku)
+        if row is None:
+            row = PlanRow()
+            self.rows.put(sku, row)
+        if row.dirty_ms is None:
+            row.dirty_ms = now_ms
+            self.rows.touch(sku)
+            self._dirty.add(sku)
+
+    def due(self, now_ms: int) -> list[str]:
+        """SKUs to ask for now, at most MAX_LINES, those that wait longest first."""
+        due = [sku for sku in self._dirty if now_ms - self.rows.by_key[sku].asked_ms >= ASK_AGAIN_MS]
+        due.sort(key=lambda sku: (self.rows.by_key[sku].dirty_ms or 0, sku))
+        return due[:MAX_LINES]
+
+    def next_due_ms(self) -> int | None:
+        return min((self.rows.by_key[sku].asked_ms + ASK_AGAIN_MS for sku in self._dirty), default=None)
+
+    def answered(self, sku: str, job: ForecastJob, answer: ForecastAnswer | None) -> PlanRow:
+        """The SKU's plan after the answer; None when the models gave none."""
+        row = self.rows.by_key[sku]
+        row.asked_ms = job.asked_ms
+        if row.dirty_ms is not None and row.dirty_ms <= job.asked_ms:
+            row.dirty_ms = None
+            self._dirty.discard(sku)
+        if answer is not None and answer.mean:
+            row.daily_mean = round(sum(answer.mean[:7]) / len(answer.mean[:7]), 3)
+        self.rows.touch(sku)
+        return row
+
+    def forget(self, sku: str) -> None:
+        """The SKU is no longer managed here."""
+        self.rows.drop(sku)
+        self._dirty.discard(sku)
+
+    def daily_mean(self, sku: str) -> float | None:
+        row = self.rows.get(sku)
+        return row.daily_mean if row else None
+
+    def waiting(self) -> int:
+        return len(self._dirty)
+
+    def changed(self) -> list[Row]:
+        return self.rows.changed()
+
+    def restore(self, key: str, text: str) -> None:
+        self.rows.restore(key, text)
+        if self.rows.by_key[key].dirty_ms is not None:
+            self._dirty.add(key)
+
+
+def is_news(plan: PlanRow, quantity_units: int, day: str, doubt: str) -> bool:
+    """Whether a proposal says more than the last one: another quantity, another day, or other doubts."""
+    return quantity_units > 0 and (quantity_units, day, doubt) != (
+        plan.proposed_units,
+        plan.proposed_day,
+        plan.proposed_doubt,
+    )
+
+
+def price_ratios(prices: list[int | None], past_days: int) -> tuple[float, ...]:
+    """Each later day's price over the mean of the first `past_days`; NaN where one is unknown."""
+    past = [price for price in prices[:past_days] if price]
+    mean = sum(past) / len(past) if past else 0.0
+    return tuple(
+        price / mean if price is not None and mean > 0 else float("nan") for price in prices[past_days:]
+    )

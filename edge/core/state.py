@@ -1,0 +1,116 @@
+"""Everything the core knows, as rows that are saved with each commit and restored at the start."""
+
+from typing import Protocol
+
+from contract.records import AlertRecord, Record, Severity
+from edge.core.alerts import Alerts
+from edge.core.coupons import Coupons
+from edge.core.demand import Demand
+from edge.core.devices import Devices
+from edge.core.documents import Documents
+from edge.core.effects import Effect, Emit
+from edge.core.esl import Labels
+from edge.core.levels import Levels
+from edge.core.marks import Marks, Tally
+from edge.core.replenish import Plans
+from edge.core.rows import Row
+from edge.core.sales import KnownSales
+from edge.core.shelf import Shelves
+from edge.core.stock import Level, Stock
+from edge.core.stockout import StockOuts
+from edge.core.windows import Windows
+
+PLANNED = "planned_ms"
+
+
+class _Saved(Protocol):
+    def changed(self) -> list[Row]: ...
+
+
+class EdgeState:
+    """The rooms of the core. `effects` gathers what is to be done; `touched` the SKUs whose level may have changed."""
+
+    def __init__(self, window_ms: int) -> None:
+        self.documents = Documents()
+        self.devices = Devices()
+        self.shelves = Shelves(self.documents)
+        self.stock = Stock()
+        self.levels = Levels()
+        self.windows = Windows(window_ms)
+        self.stock_outs = StockOuts()
+        self.demand = Demand()
+        self.sales = KnownSales()
+        self.plans = Plans()
+        self.labels = Labels(self.documents)
+        self.coupons = Coupons()
+        self.alerts = Alerts()
+        self.marks = Marks()
+        self.tally = Tally()
+        self.effects: list[Effect] = []
+        self.touched: dict[str, int] = {}
+
+    def emit(self, record: Record) -> None:
+        self.effects.append(Emit(record))
+
+    def touch(self, sku: str, at_ms: int) -> None:
+        self.touched[sku] = max(at_ms, self.touched.get(sku, 0))
+
+    def alert(
+        self,
+        code: str,
+        subject: str,
+        *,
+        active: bool,
+        text: str,
+        now_ms: int,
+        severity: Severity = Severity.WARNING,
+    ) -> None:
+        records: list[AlertRecord] = self.alerts.set(
+            code, subject, active=active, severity=severity, text=text, now_ms=now_ms
+        )
+        for record in records:
+            self.emit(record)
+
+    def level(self, sku: str) -> Level:
+        return self.stock.level(sku, self.shelves.on_shelf_units(sku), has_cell=self.shelves.has_cell(sku))
+
+    def changed(self) -> list[Row]:
+        """The rows to save with the next commit."""
+        parts: tuple[_Saved, ...] = (
+            self.documents, self.devices, self.shelves, self.stock, self.levels, self.windows, self.stock_outs,
+            self.demand, self.sales, self.plans, self.labels, self.coupons, self.alerts, self.marks, self.tally,
+        )  # fmt: skip
+        return [row for part in parts for row in part.changed()]
+
+    def restore(self, rows: list[tuple[str, str, str]]) -> None:
+        """Takes back what `changed` gave. Raises ValueError (pydantic's) when a row is none of ours."""
+        by_kind = {
+            "document": self.documents.restore,
+            "device": self.devices.rows.restore,
+            "cell": self.shelves.restore,
+            "stock": self.stock.rows.restore,
+            "level": self.levels.rows.restore,
+            "window": self.windows.rows.restore,
+            "empty": self.stock_outs.rows.restore,
+            "sold": self.demand.rows.restore,
+            "heard": self.demand.heard.restore,
+            "sale": self.sales.rows.restore,
+            "plan": self.plans.restore,
+            "tag": self.labels.rows.restore,
+            "coupon": self.coupons.used.restore,
+            "quota": self.coupons.counts.restore,
+            "alert": self.alerts.rows.restore,
+            "mark": self.marks.rows.restore,
+            "tally": self.tally.rows.restore,
+        }
+        for kind, key, text in rows:
+            take_back = by_kind.get(kind)
+            if take_back is None:
+                raise ValueError(f"state row of unknown kind {kind!r}: the file is from a newer version")
+            take_back(key, text)
+        planned_ms = self.marks.at(PLANNED)
+        self.shelves.rebuild(planned_ms)
+        self.labels.plan(planned_ms)
+        # What was touched but not yet told: comparing with what was told finds it.
+        for sku in self.stock.rows.by_key.keys() | set(self.shelves.skus()):
+            self.touched[sku] = 0

@@ -1,0 +1,257 @@
+"""The core of the gateway: messages and time in, effects and rows to save out. No I/O, no clock, no threads.
+
+    core.tick(now_ms, real_ms)         time alone
+    core.step(message, now_ms)         one message
+    core.settle(now_ms)                what follows from all of it: levels, stock-outs, questions to the models
+    effects, rows = core.take()        for one transaction, and what is to be done after it
+
+now_ms is business time, real_ms a monotonic clock for waits. Equal calls give equal effects; a core restored from its rows
+goes on as if it had never stopped.
+"""
+
+from contract.devices import (
+    Adjustment,
+    Birth,
+    Calibration,
+    DayClose,
+    Death,
+    Delivery,
+    DeviceEvent,
+    EslAck,
+    EslStatus,
+    Fault,
+    Place,
+    Receipt,
+    Rejected,
+    Stocktake,
+    Weight,
+)
+from contract.documents import AnyDocument, HistoryDocument, SupplyDocument
+from contract.records import Severity, StockFact, StockFactKind
+from edge.core.alerts import in_band
+from edge.core.clockwork import DAY, EMPTY, Clockwork
+from edge.core.devices import SHELF_KIND
+from edge.core.effects import Effect, PublishCommand
+from edge.core.esl import LOW_BATTERY_MV, LabelOutcome
+from edge.core.goods import Goods
+from edge.core.intake import Intake
+from edge.core.messages import BadInput, ConditionReported, DeviceMessage, DocumentArrived, Message
+from edge.core.ordering import Ordering
+from edge.core.replenish import ForecastDone
+from edge.core.rows import Row
+from edge.core.sensing import Sensing
+from edge.core.state import EdgeState
+from edge.core.stock import Level
+from edge.core.till import Till
+
+LABEL_FAILED, LABEL_BATTERY, LOW_STOCK = "label-failed", "label-battery", "low-stock"
+
+
+class EdgeCore:
+    def __init__(self, *, window_ms: int = 60_000, version: str = "") -> None:
+        self.state = EdgeState(window_ms)
+        self._intake = Intake(self.state)
+        self._sensing = Sensing(self.state)
+        self._till = Till(self.state)
+        self._goods = Goods(self.state)
+        self.ordering = Ordering(self.state)
+        self._clockwork = Clockwork(self.state, self._sensing, self._goods, version)
+        self._level_due_ms: int | None = None
+        self._next_due_ms = 0
+
+    def restore(self, rows: list[tuple[str, str, str]]) -> None:
+        """Takes back the rows of all earlier `take` calls. Raises ValueError when one is none of ours."""
+        self.state.restore(rows)
+
+    def use_bundle(self, name: str) -> None:
+        """The models' name, as health records tell it."""
+        self._clockwork.bundle = name
+
+    def tick(self, now_ms: int, real_ms: int) -> None:
+        if now_ms >= self._next_due_ms:
+            self._clockwork.tick(now_ms)
+            self._next_due_ms = 0  # `settle` finds the next one
+        if self.state.labels.needs_step():
+            commands, outcomes = self.state.labels.step(real_ms)
+            for label in commands:
+                self.state.effects.append(PublishCommand(label.base, "price", label.command.to_json()))
+            self._labels(outcomes, now_ms)
+
+    def step(self, message: Message, now_ms: int) -> None:
+        self._next_due_ms = 0
+        if isinstance(message, DeviceMessage):
+            event = self._intake.event_from(message.topic, message.payload, now_ms)
+            if event is not None:
+                self._act(event, now_ms)
+        elif isinstance(message, DocumentArrived):
+            self._document(message.document, now_ms)
+        elif isinstance(message, ForecastDone):
+            self.ordering.answered(message, now_ms)
+        elif isinstance(message, ConditionReported):
+            self.state.alert(
+                message.code, message.subject, active=message.active, text=message.text, now_ms=now_ms
+            )
+        else:
+            assert isinstance(message, BadInput)
+            self._intake.put_aside(message.source, message.stream, message.reason, message.payload, now_ms)
+
+    def settle(self, now_ms: int) -> None:
+        """Call once after the messages of a batch."""
+        if self._next_due_ms:
+            return  # nothing has happened since
+        self._tell_levels(now_ms)
+        self.ordering.ask(now_ms)
+        dues = (
+            self._clockwork.next_due_ms(),
+            self._level_due_ms,
+            None if self.ordering.is_waiting else self.state.plans.next_due_ms(),
+        )
+        self._next_due_ms = max(now_ms + 1, min(due for due in dues if due is not None))
+
+    def take(self) -> tuple[list[Effect], list[Row]]:
+        effects, self.state.effects = self.state.effects, []
+        return effects, self.state.changed()
+
+    def _act(self, event: DeviceEvent, now_ms: int) -> None:
+        if isinstance(event, Weight):
+            self._kind(event.device, SHELF_KIND)
+            self._sensing.weight(event, now_ms)
+        elif isinstance(event, Receipt):
+            self._till.receipt(event, now_ms)
+        elif isinstance(event, DayClose):
+            self._till.day_close(event, now_ms)
+        elif isinstance(event, Delivery):
+            self._goods.delivery(event, now_ms)
+        elif isinstance(event, Stocktake):
+            self._goods.stocktake(event, now_ms)
+        elif isinstance(event, Adjustment):
+            self._goods.adjustment(event, now_ms)
+        elif isinstance(event, EslAck):
+            self._labels(self.state.labels.acknowledged(event), now_ms)
+        elif isinstance(event, EslStatus):
+            self._label_status(event, now_ms)
+        elif isinstance(event, Fault):
+            self._sensing.fault(event, now_ms)
+        elif isinstance(event, Calibration):
+            self._sensing.calibration(event, now_ms)
+        elif isinstance(event, Birth):
+            self._birth(event)
+        elif isinstance(event, Death):
+            self.state.devices.rows.by_key[event.device].online = False
+            self.state.devices.rows.touch(event.device)
+        elif isinstance(event, Rejected):
+            self._intake.reject(event, now_ms)
+        # A scan or a heartbeat says that the device lives, which `admit` has noted.
+
+    def _birth(self, birth: Birth) -> None:
+        self._kind(birth.device, birth.kind)
+        self.state.devices.rows.by_key[birth.device].online = True
+        if birth.device == self.state.documents.esl_base:
+            self.state.labels.base_is_back()
+
+    def _kind(self, device: str, kind: str) -> None:
+        row = self.state.devices.rows.by_key[device]
+        if row.kind != kind:
+            row.kind = kind
+            self.state.devices.rows.touch(device)
+
+    def _document(self, document: AnyDocument, now_ms: int) -> None:
+        state = self.state
+        try:
+            if not state.documents.apply(document):
+                return
+        except ValueError as error:
+            self._intake.put_aside("central", document.kind, str(error), document.to_json(), now_ms)
+            return
+        state.tally.add("documents_total")
+        self._clockwork.plan_again()
+        if isinstance(document, SupplyDocument):
+            for line in document.lines:
+                state.plans.dirty(line.sku, now_ms)
+        if isinstance(document, HistoryDocument):
+            for sku, plan in state.plans.rows.by_key.items():
+                plan.forecast_day = ""
+                state.plans.dirty(sku, now_ms)
+                state.plans.rows.touch(sku)
+        state.marks.set(DAY, 0)  # whichever document it was: the day's work looks at all of them
+
+    def _tell_levels(self, now_ms: int) -> None:
+        """Levels that changed, stock-outs that began or ended. A level that may not be told yet stays touched."""
+        state = self.state
+        later: dict[str, int] = {}
+        due_ms: int | None = None
+        for sku, at_ms in state.touched.items():
+            level = state.level(sku)
+            self._track_empty(sku, level, at_ms or now_ms, now_ms)
+            self._track_low(sku, level, now_ms)
+            if not state.levels.is_news(sku, level):
+                continue
+            may_ms = state.levels.may_tell_ms(sku, level)
+            if now_ms < may_ms:
+                later[sku] = at_ms
+                due_ms = may_ms if due_ms is None else min(due_ms, may_ms)
+                continue
+            self._tell(sku, level, at_ms or now_ms, now_ms)
+        state.touched = later
+        self._level_due_ms = due_ms
+
+    def _tell(self, sku: str, level: Level, at_ms: int, now_ms: int) -> None:
+        item = self.state.documents.item_by_sku.get(sku)
+        if item is None or not item.managed:
+            return
+        self.state.levels.told(sku, level, now_ms)
+        on_hand = level.on_hand_units
+        self.state.emit(
+            StockFact(
+                seq=1,
+                at_ms=min(at_ms, now_ms),
+                fact=StockFactKind.LEVEL,
+                sku=sku,
+                units=on_hand if on_hand is not None else 0,
+                place=Place.STORE,
+                on_hand_units=on_hand,
+                on_shelf_units=level.on_shelf_units,
+                reason="" if on_hand is not None else "unknown",
+            )
+        )
+
+    def _track_empty(self, sku: str, level: Level, at_ms: int, now_ms: int) -> None:
+        state = self.state
+        if level.on_shelf_units == 0:
+            state.stock_outs.set_empty(sku, at_ms)
+            return
+        calendar = state.documents.calendar
+        for piece in state.stock_outs.set_filled(sku, at_ms, calendar):
+            state.windows.add_stock_out(piece.sku, piece.from_ms, piece.to_ms - piece.from_ms, piece.open_ms)
+            if calendar is not None:
+                day = calendar.business_day(piece.from_ms).isoformat()
+                state.demand.was_empty(sku, day, piece.open_ms)
+        state.alert(EMPTY, sku, active=False, text=f"the facing of {sku} has goods", now_ms=now_ms)
+
+    def _track_low(self, sku: str, level: Level, now_ms: int) -> None:
+        """Low: not more than a day's demand is left; cleared from two days' on."""
+        mean = self.state.plans.daily_mean(sku)
+        on_hand = level.on_hand_units
+        if mean is None or on_hand is None:
+            return
+        was = self.state.alerts.is_open(LOW_STOCK, sku)
+        low = in_band(on_hand, mean, 2 * mean + 1, was_active=was)
+        text = f"{on_hand} units of {sku} are left, {mean:.1f} sell a day"
+        self.state.alert(LOW_STOCK, sku, active=low, text=text, now_ms=now_ms)
+
+    def _label_status(self, status: EslStatus, now_ms: int) -> None:
+        self._labels(self.state.labels.status(status), now_ms)
+        if status.battery_mv:  # 0 and None: it cannot measure
+            low = status.battery_mv < LOW_BATTERY_MV
+            text = (
+                f"tag {status.tag} runs on {status.battery_mv} mV; change its battery below {LOW_BATTERY_MV}"
+            )
+            self.state.alert(LABEL_BATTERY, status.tag, active=low, text=text, now_ms=now_ms)
+
+    def _labels(self, outcomes: list[LabelOutcome], now_ms: int) -> None:
+        for outcome in outcomes:
+            self.state.tally.add("labels_failed_total", int(outcome.failed))
+            self.state.alert(
+                LABEL_FAILED, outcome.tag, active=outcome.failed, text=outcome.text, now_ms=now_ms,
+                severity=Severity.WARNING,
+            )  # fmt: skip
