@@ -303,6 +303,12 @@ def _parser() -> argparse.ArgumentParser:
         "--port", type=_whole(1024, 65_535), help="loopback port of HQ's page (default 8090, or a free one)"
     )
     parser.add_argument(
+        "--broker",
+        choices=("auto", "iotcore"),
+        default="auto",
+        help="auto: Mosquitto where it is installed, else iotcore, which pip brings (default auto)",
+    )
+    parser.add_argument(
         "--seed", type=int, default=1, help="of what is left to chance in the shops (default 1)"
     )
     parser.add_argument("--no-browser", action="store_true", help="do not open HQ's page in a browser")
