@@ -6,7 +6,7 @@ The process first prints one line `{"ready": true, "now_ms": START, "ports": {"t
 `ports` are the pty paths that the bridge opens (symbolic links in DIR/ports, kept for the process' life).
 
     {"cmd": "advance", "to_ms": T, "despatches": [{"despatch": "D-1", "arrive_ms": A,
-        "lines": [{"gtin": "09521234567893", "quantity_units": 11, "expected_units": 12}]}],
+        "lines": [{"gtin": "09521234567899", "quantity_units": 11, "expected_units": 12}]}],
      "coupons": [{"member": "m-1", "code": "ABC-12345-67890", "gtin": "0952…" or null, "discount_cents": 50,
                   "valid_until_ms": V}], "prices": {"SKU": cents}}
         Performs everything in the shop with time <= T and hands it to the devices; waits for nothing. Set the

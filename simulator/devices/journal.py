@@ -12,8 +12,9 @@ RESEND_FIRST_MS, RESEND_MAX_MS = 2_000, 10_000
 class Journal:
     """Events of one boot, from the oldest kept one on. Event times are the shop's, waits are real milliseconds.
 
-    has_clock: events carry UTC; without one the gateway goes by arrival and the readings' age. max_kept: beyond it the oldest is given up and counted (tills: never reached in a demo;
-    a shelf's weights are state and may go). A device's boot begins at `boot_ms`, where t_device_ms is 0.
+    has_clock: events carry UTC; without one the gateway goes by arrival and the readings' age. max_kept: beyond it the
+    oldest is given up and counted (a shelf's weights are state and may go; tills never get there in a demo). A device's boot
+    begins at `boot_ms`, where t_device_ms is 0.
     """
 
     def __init__(

@@ -27,6 +27,7 @@ class _LoadCell:
     load_g: float = 0.0
     drift_g: float = 0.0
     drifted_ms: int = 0
+    settled_ms: int = 0
 
 
 class ShelfBoard:
@@ -46,6 +47,7 @@ class ShelfBoard:
         """One or two restless readings, then the settled one: as they would come over the next two seconds."""
         cell = self._cells[place]
         cell.load_g = after_g
+        cell.settled_ms = at_ms + SETTLED_MS
         step_g = abs(after_g - before_g)
         swing_g = (before_g + (after_g - before_g) * self._rng.uniform(0.2, 1.1)) + self._rng.gauss(
             0, 20 + 0.15 * step_g
@@ -59,10 +61,9 @@ class ShelfBoard:
     def read_all(self, loads_g: dict[int, float], at_ms: int) -> None:
         """The heartbeat: every cell as it stands, restless ones left out (their own readings are on the way)."""
         readings: list[CellReading] = []
-        restless = {reading.cell for _, _, due in self._due for reading in due}
         for place, cell in self._cells.items():
             cell.load_g = loads_g[place]
-            if cell.plan.cell not in restless:
+            if cell.settled_ms <= at_ms:
                 readings.append(self._reading(cell, at_ms, cell.load_g, None))
         for start in range(0, len(readings), READINGS_A_MESSAGE):
             self._plan(at_ms, *readings[start : start + READINGS_A_MESSAGE])
