@@ -16,6 +16,8 @@ from models.arrays import F32, F64
 HISTORY_DAYS = 56
 """The days before the first forecast day that features look at; older columns are ignored, missing ones unknown."""
 MAX_DAY_UNITS = 100_000.0
+SPIKE_RATIO = 15.0
+"""A day above so many usual selling days is cut: a keying error or one caterer, not demand to stock for."""
 _HALF_LIFE_DAYS = 14.0
 _PRIOR_DAYS = 2.0
 _PRIOR_UNITS = 0.1
@@ -69,7 +71,7 @@ def inputs_from(
     """Clean inputs of the shapes above, from histories of any length (0 days too).
 
     Unknown days (not yet listed, shop closed, gateway silent, sold out) must be NaN, not 0. A day of net returns
-    (negative) counts as 0; an infinite value is unknown; a spike is cut to 15 times the SKU's usual selling day.
+    (negative) counts as 0; an infinite value is unknown; a spike is cut to SPIKE_RATIO times the SKU's usual selling day.
     Raises ValueError when a shape is wrong; the message says which and what was expected.
     """
     if not 1 <= horizon_days <= MAX_HORIZON_DAYS:
@@ -187,16 +189,14 @@ def _day_columns(inputs: DemandInputs, level: F64, days_ahead: int) -> list[F64]
 
 
 def _clean(units: F64) -> tuple[F64, int]:
-    unknown_before = np.isnan(units)
-    cleaned = int(np.isinf(units).sum() + (units < 0).sum())
-    units = np.where(np.isinf(units), np.nan, np.maximum(units, 0.0))
+    """The history within bounds, and how many known values had to change for it."""
+    bounded = np.where(np.isfinite(units), np.clip(units, 0.0, MAX_DAY_UNITS), np.nan)
     usual = np.zeros(units.shape[0])
-    rows = np.flatnonzero((units > 0).any(axis=1))
+    rows = np.flatnonzero((bounded > 0).any(axis=1))
     if len(rows):
-        usual[rows] = np.nanmedian(np.where(units[rows] > 0, units[rows], np.nan), axis=1)
-    cap = np.minimum(15 * np.clip(usual, 1.0, MAX_DAY_UNITS), MAX_DAY_UNITS)[:, None]
-    cleaned += int((units > cap).sum())
-    return np.where(unknown_before, np.nan, np.minimum(units, cap)), cleaned
+        usual[rows] = np.nanmedian(np.where(bounded[rows] > 0, bounded[rows], np.nan), axis=1)
+    cleaned = np.minimum(bounded, (SPIKE_RATIO * np.maximum(usual, 1.0))[:, None])
+    return cleaned, int(((cleaned != units) & ~np.isnan(units)).sum())
 
 
 def _shaped(values: npt.ArrayLike | None, shape: tuple[int, ...], name: str) -> F64:
@@ -205,7 +205,7 @@ def _shaped(values: npt.ArrayLike | None, shape: tuple[int, ...], name: str) -> 
     array = np.asarray(values, dtype=np.float64)
     if array.shape != shape:
         raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
-    return np.where(np.isfinite(array) & (array >= 0), array, np.nan)
+    return np.where(np.isfinite(array) & (array >= 0), np.minimum(array, MAX_DAY_UNITS), np.nan)
 
 
 def _row_sum(values: npt.ArrayLike) -> F64:

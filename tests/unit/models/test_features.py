@@ -13,13 +13,16 @@ FRIDAY = date(2017, 9, 1)
 ANYTHING = st.floats(allow_nan=True, allow_infinity=True, width=64)
 
 
-@given(
-    hnp.arrays(float, st.tuples(st.integers(0, 5), st.integers(0, 70)), elements=ANYTHING),
-    st.dates(date(2000, 1, 1), date(2090, 1, 1)),
-)
-def test_features_are_finite_whatever_the_history(history, first_day):
-    features = demand_features(inputs_from(history, first_day))
-    assert features.shape == (len(history), 14, len(FEATURE_NAMES))
+@given(st.data(), st.integers(0, 5), st.integers(0, 70), st.dates(date(2000, 1, 1), date(2090, 1, 1)))
+def test_features_are_finite_whatever_the_input(data, n_sku, n_days, first_day):
+    inputs = inputs_from(
+        data.draw(hnp.arrays(float, (n_sku, n_days), elements=ANYTHING)),
+        first_day,
+        price_ratio=data.draw(hnp.arrays(float, (n_sku, 14), elements=ANYTHING)),
+        category_level=data.draw(hnp.arrays(float, n_sku, elements=ANYTHING)),
+    )
+    features = demand_features(inputs)
+    assert features.shape == (n_sku, 14, len(FEATURE_NAMES))
     assert np.isfinite(features).all()
 
 
