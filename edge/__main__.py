@@ -1,0 +1,97 @@
+"""`shelfloop edge`: run a gateway, check its settings, ask for its status, look into its quarantine."""
+
+import argparse
+import json
+import sys
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+from edge.settings import EdgeSettings
+from runtime.errors import EXIT_BAD_CONFIG, EXIT_FAULT, EXIT_OK, OperatorError
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The exit status: 0 well, 1 a fault, 78 a bad setting."""
+    arguments = _parser().parse_args(argv)
+    command: Callable[[argparse.Namespace], int] = arguments.command
+    try:
+        return command(arguments)
+    except OperatorError as error:
+        print(f"shelfloop edge: {error}", file=sys.stderr)
+        return EXIT_BAD_CONFIG
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="shelfloop edge", description="The gateway of a store.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, command, text in (
+        ("run", _run, "run the gateway until SIGTERM or Ctrl-C"),
+        ("check", _check, "check the settings, key, bundle and database, then end"),
+        ("status", _status, "print the status of the running gateway as JSON"),
+        ("dump", _dump, "print the quarantine, one JSON object a line"),
+        ("replay", _replay, "send quarantined device messages through the broker again"),
+    ):
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.add_argument(
+            "--config", type=Path, required=True, metavar="FILE", help="edge.toml; see docs/settings.md"
+        )
+        if name == "replay":
+            sub.add_argument(
+                "--id", type=int, action="append", metavar="N", help="only this row; may be repeated"
+            )
+        if name == "status":
+            sub.add_argument("--port", type=int, help="status port, when the settings say 0")
+        sub.set_defaults(command=command)
+    return parser
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from edge.process import run_gateway  # noqa: PLC0415 - `--help` and `check` need no models
+
+    return run_gateway(EdgeSettings.load(arguments.config))
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from edge.process import check_gateway  # noqa: PLC0415
+
+    for line in check_gateway(EdgeSettings.load(arguments.config)):
+        print(line)
+    return EXIT_OK
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    settings = EdgeSettings.load(arguments.config)
+    port = arguments.port or settings.status_port
+    if not port:
+        raise OperatorError(
+            "status_port is 0, so it was picked at the start: give the one in the log as --port"
+        )
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/status", timeout=5) as reply:
+            print(json.dumps(json.load(reply), indent=2))
+    except OSError as error:
+        print(f"shelfloop edge: no gateway answers on port {port}: {error}", file=sys.stderr)
+        return EXIT_FAULT
+    return EXIT_OK
+
+
+def _dump(arguments: argparse.Namespace) -> int:
+    from edge.quarantine import quarantined  # noqa: PLC0415
+
+    for row in quarantined(Path(EdgeSettings.load(arguments.config).state_dir)):
+        print(row.to_line())
+    return EXIT_OK
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    from edge.quarantine import replay  # noqa: PLC0415
+
+    settings = EdgeSettings.load(arguments.config)
+    sent = replay(settings, set(arguments.id or ()))
+    print(f"sent {sent} messages again; what is still wrong comes back to the quarantine")
+    return EXIT_OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,224 @@
+"""The one thread that owns the gateway's state: drain, step, commit, and only then acknowledge.
+
+messages of the broker ─┐
+answers of the centre  ─┼─► core ─► one transaction ─► PUBACKs, `stored`, commands; questions to the models
+time                   ─┘
+"""
+
+import queue
+import time
+from collections.abc import Callable
+
+from contract.devices import Stored
+from contract.topics import STORED, command_topic
+from edge.core.effects import Effect, Emit, PublishCommand, PublishStored, PutAside, RunForecast
+from edge.core.messages import ConditionReported, DeviceMessage, DocumentArrived
+from edge.core.replenish import ForecastDone, ForecastJob
+from edge.core.step import EdgeCore
+from edge.errors import DiskError
+from edge.inference import answer
+from edge.store import Commit, EdgeStore
+from edge.uplink import Acked, FromUplink, Poisoned, UplinkStatus
+from models.inference import Models
+from runtime.clock import Clock
+from runtime.logs import Log
+from runtime.mqtt_link import MqttMessage
+
+log = Log("edge.loop")
+
+MAX_BATCH = 500
+GATHER_S = 0.002
+"""A burst's messages lie this far apart; waiting for the next saves a commit."""
+DISK_RETRY_S = 1.0
+NEW_EPOCH_ROWS = 20_000
+"""A backlog this long after an outage drains in its own epoch, so that live records do not wait behind it."""
+BASELINE, DISK = "model-baseline", "disk"
+
+Publish = Callable[[str, bytes], None]
+
+
+class EdgeLoop:
+    """`run` until `is_stopping`. `idle_wait_s`: how long to wait for a message before looking at the clock again."""
+
+    def __init__(
+        self,
+        core: EdgeCore,
+        store: EdgeStore,
+        models: Models,
+        clock: Clock,
+        inbox: "queue.Queue[MqttMessage]",
+        uplink_inbox: "queue.Queue[FromUplink]",
+        uplink_status: UplinkStatus | None,
+        publish: Publish,
+        *,
+        linger_s: float,
+        idle_wait_s: float,
+        is_stopping: Callable[[], bool],
+    ) -> None:
+        self._core, self._store, self._models, self._clock = core, store, models, clock
+        self._inbox, self._uplink_inbox, self._uplink = inbox, uplink_inbox, uplink_status
+        self._publish, self._linger_s, self._idle_wait_s = publish, linger_s, idle_wait_s
+        self._is_stopping = is_stopping
+        self._job: ForecastJob | None = None
+        self._acked: dict[str, int] = {}
+        self._acked_since_s = 0.0
+        self._was_up = False
+        self.uncommitted = 0
+        self.ticked_ms = 0
+        self.commits = 0
+        self.disk_problem = ""
+        self.have: dict[str, int] = core.state.documents.have()
+
+    @property
+    def bundle(self) -> str:
+        return self._models.name
+
+    @property
+    def pending_jobs(self) -> int:
+        return int(self._job is not None)
+
+    def run(self) -> None:
+        self._core.use_bundle(self._models.name)
+        self._core.step(self._models_condition(), self._clock.now_ms())
+        while not self._is_stopping():
+            self.cycle(self._idle_wait_s)
+        self.cycle(0.0)
+
+    def cycle(self, wait_s: float) -> None:
+        """One group commit."""
+        messages = self._drain(wait_s)
+        now_ms = self._clock.now_ms()
+        commit = Commit(at_ms=now_ms, freeze=self._uplink is None or self._uplink.is_up)
+        self._core.tick(now_ms, int(time.monotonic() * 1000))
+        for message in messages:
+            self._core.step(DeviceMessage(message.topic, message.payload), now_ms)
+        documents = self._take_from_uplink(commit, now_ms)
+        if self._job is not None:
+            self._core.step(self._answered(self._job), now_ms)
+            self._job = None
+        self._core.settle(now_ms)
+        effects, rows = self._core.take()
+        commit.rows = rows
+        commit.records = [effect.record for effect in effects if isinstance(effect, Emit)]
+        commit.put_aside = [effect for effect in effects if isinstance(effect, PutAside)]
+        self._add_acked(commit)
+        if not commit.is_empty():
+            self._commit(commit)
+        if documents:
+            self.have = self._core.state.documents.have()
+        for message in messages:
+            message.ack()
+        self._after_commit(effects)
+        # The tick counts as done only when all that it brought about is saved and handed on.
+        self.ticked_ms = now_ms
+        self.uncommitted = 0
+        if documents and self._uplink is not None:
+            self._uplink.documents_applied += documents
+        self._look_at_uplink()
+
+    def _drain(self, wait_s: float) -> list[MqttMessage]:
+        """Messages at hand; a burst is gathered up to the linger, but rest is never waited for."""
+        messages: list[MqttMessage] = []
+        if self._job is not None or not self._uplink_inbox.empty():
+            wait_s = 0.0
+        try:
+            messages.append(self._inbox.get(timeout=wait_s) if wait_s else self._inbox.get_nowait())
+        except queue.Empty:
+            return messages
+        self.uncommitted = 1
+        until_s = time.monotonic() + self._linger_s
+        while len(messages) < MAX_BATCH and time.monotonic() < until_s:
+            try:
+                messages.append(self._inbox.get(timeout=GATHER_S))
+            except queue.Empty:
+                break
+            self.uncommitted += 1
+        return messages
+
+    def _take_from_uplink(self, commit: Commit, now_ms: int) -> int:
+        """Applies what came back from the centre; the number of documents among it."""
+        documents = 0
+        for _ in range(MAX_BATCH):
+            try:
+                item = self._uplink_inbox.get_nowait()
+            except queue.Empty:
+                break
+            self.uncommitted += 1
+            if isinstance(item, Acked):
+                if not self._acked:
+                    self._acked_since_s = time.monotonic()
+                self._acked[item.epoch] = max(item.through, self._acked.get(item.epoch, 0))
+                commit.refused.extend((item.epoch, seq, reason) for seq, reason in item.refused)
+                self._core.state.tally.add("records_refused_total", len(item.refused))
+            elif isinstance(item, Poisoned):
+                commit.poisoned.append((item.epoch, item.seq, item.reason))
+                self._core.state.tally.add("records_refused_total")
+            else:
+                documents += isinstance(item, DocumentArrived)
+                self._core.step(item, now_ms)
+        return documents
+
+    def _add_acked(self, commit: Commit) -> None:
+        """Deleting acknowledged rows is not urgent: it joins the next commit, or makes one after a second."""
+        if not self._acked:
+            return
+        if commit.is_empty() and time.monotonic() - self._acked_since_s < 1.0:
+            return
+        commit.acked, self._acked = self._acked, {}
+
+    def _commit(self, commit: Commit) -> None:
+        """Until it succeeds: nothing is acknowledged before, so devices and broker keep what we cannot."""
+        while True:
+            try:
+                self._store.commit(commit)
+            except DiskError as error:
+                if not self.disk_problem:
+                    log.warning("the disk refuses a commit, trying again", reason=str(error))
+                self.disk_problem = str(error)
+                time.sleep(DISK_RETRY_S)
+                if self._is_stopping():
+                    raise
+                continue
+            self.commits += 1
+            self.disk_problem = ""
+            return
+
+    def _after_commit(self, effects: list[Effect]) -> None:
+        stored: dict[tuple[str, str], int] = {}
+        for effect in effects:
+            if isinstance(effect, PublishStored):
+                stored[effect.device, effect.boot_id] = effect.through_seq
+            elif isinstance(effect, PublishCommand):
+                self._publish(command_topic(effect.device, effect.name), effect.payload)
+            elif isinstance(effect, RunForecast):
+                self._job = effect.job
+        for (device, boot_id), through_seq in stored.items():
+            payload = Stored(boot_id=boot_id, through_seq=through_seq).to_json()
+            self._publish(command_topic(device, STORED), payload)
+
+    def _answered(self, job: ForecastJob) -> ForecastDone:
+        try:
+            return answer(job, self._models)
+        except ValueError as error:
+            # Inputs that the models refuse: these SKUs go without, everything else goes on.
+            log.warning("the models refuse a question", reason=str(error), skus=len(job.lines))
+            return ForecastDone(job, (), self._models.name, str(error))
+
+    def _look_at_uplink(self) -> None:
+        """What was held back during an outage may go now; a long backlog gets an epoch of its own."""
+        if self._uplink is None:
+            return
+        is_up = self._uplink.is_up
+        if is_up and not self._was_up:
+            if self._store.streams.live.waiting > NEW_EPOCH_ROWS:
+                self._store.open_epoch()
+            else:
+                self._store.freeze()
+        self._was_up = is_up
+        if len(self._store.streams.all()) > 1:
+            self._store.drop_drained()
+
+    def _models_condition(self) -> ConditionReported:
+        doubt = self._models.doubt
+        text = f"forecasts come from the baseline: {doubt}" if doubt else "the bundle is in use"
+        return ConditionReported(BASELINE, "models", active=bool(doubt), text=text[:300])
