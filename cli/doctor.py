@@ -72,7 +72,7 @@ def _examine_files(settings: Settings) -> Iterator[Finding]:
     state_dir = _text(settings, "state_dir")
     if state_dir:
         yield from check_state_dir(Path(state_dir))
-        for database in sorted(Path(state_dir).glob("*.sqlite3")):
+        for database in sorted(Path(state_dir).glob("*.sqlite*")):
             found = check_database(database)
             if found is not None:
                 yield found
@@ -113,15 +113,19 @@ def _examine_bundle(settings: Settings) -> Finding:
 
 def _examine_centre(room: str, settings: Settings) -> Iterator[Finding]:
     central_url = _text(settings, "central_url")
+    if not central_url:
+        yield ok("centre", "none is set: the shop works alone")
+        return
     clock_file = _text(settings, "clock_file")
     now_ms = clock_from_setting(clock_file).now_ms() if clock_file else wall_clock_ms()
-    findings = check_centre(central_url, now_ms)
+    ca_file = _text(settings, "central_ca_file")
+    findings = check_centre(central_url, now_ms, ca_file)
     yield from findings
     if findings[0].level is Level.FAIL:
         return
     if room == "edge":
         key = _secret(_text(settings, "key_file"))
-        yield check_gateway_key(central_url, _text(settings, "gateway"), key)
+        yield check_gateway_key(central_url, _text(settings, "gateway"), key, ca_file)
     else:
         yield check_token(central_url, _secret(_text(settings, "token_file")))
 

@@ -2,10 +2,12 @@
 
 import argparse
 import importlib
+import json
 import types
 from enum import Enum
-from typing import get_args, get_origin
+from typing import Annotated, Literal, Union, get_args, get_origin
 
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -27,6 +29,17 @@ anything starts; a bad setting ends the start with status 78 and a message that 
 
 This page is printed by `shelfloop docs settings`.
 """
+
+
+_WORDS = {
+    "str": "text",
+    "int": "whole number",
+    "float": "number",
+    "bool": "true or false",
+    "Path": "path",
+    "SecretStr": "secret text",
+    "NoneType": "nothing",
+}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -53,17 +66,27 @@ def settings_class(room: str) -> type[Settings]:
 
 def _section(room: str) -> str:
     cls = settings_class(room)
-    rows = [_row(room, name, info) for name, info in cls.model_fields.items()]
-    return "\n".join(
-        [
-            f"## {room}\n",
-            f"`shelfloop {room} run --config {room}.toml`; environment: `SHELFLOOP_{room.upper()}_…`.\n",
-            "| setting | type | default | meaning |",
-            "|---|---|---|---|",
-            *rows,
-            "",
-        ]
-    )
+    lines = [
+        f"## {room}\n",
+        f"`shelfloop {room} run --config {room}.toml`; environment: `SHELFLOOP_{room.upper()}_…`.\n",
+        *_table(room, cls),
+    ]
+    for name, info in cls.model_fields.items():
+        for inner in _models_in(info.annotation):
+            lines += [f"Each of `{name}`:\n", *_table(f"{room}.{name}", inner)]
+    return "\n".join(lines)
+
+
+def _table(where: str, cls: type[BaseModel]) -> list[str]:
+    rows = [_row(where, name, info) for name, info in cls.model_fields.items()]
+    return ["| setting | type | default | meaning |", "|---|---|---|---|", *rows, ""]
+
+
+def _models_in(annotation: object) -> list[type[BaseModel]]:
+    """The pydantic models that a setting's type holds, such as the ports of a bridge."""
+    if isinstance(annotation, type) and get_origin(annotation) is None:
+        return [annotation] if issubclass(annotation, BaseModel) else []
+    return [found for each in get_args(annotation) for found in _models_in(each)]
 
 
 def _row(room: str, name: str, info: FieldInfo) -> str:
@@ -91,21 +114,26 @@ def _default_text(info: FieldInfo) -> str:
     value = info.get_default(call_default_factory=True)
     if value is PydanticUndefined or value is None:
         return "none"
+    if isinstance(value, SecretStr):
+        return "empty"
     if isinstance(value, str) and not isinstance(value, Enum):
         return f"`{value}`" if value else "empty"
-    shown = repr(value.value) if isinstance(value, Enum) else repr(value)
+    shown = json.dumps(value.value if isinstance(value, Enum) else value, default=str)
     return f"`{shown}`".replace("|", "\\|")
 
 
 def _type_text(annotation: object) -> str:
     origin = get_origin(annotation)
     if origin is None:
-        return getattr(annotation, "__name__", str(annotation))
-    inside = [_type_text(each) for each in get_args(annotation) if each is not Ellipsis]
-    if isinstance(origin, types.UnionType) or origin is types.UnionType or str(origin) == "typing.Union":
-        return " or ".join(inside)
-    if str(origin) == "typing.Literal":
-        return " or ".join(repr(each) for each in get_args(annotation))
-    if str(origin) == "typing.Annotated":
+        name = getattr(annotation, "__name__", str(annotation))
+        return _WORDS.get(name, f"[{name}]" if _models_in(annotation) else name)
+    if origin is Annotated:
         return _type_text(get_args(annotation)[0])
-    return f"{getattr(origin, '__name__', origin)} of {', '.join(inside)}"
+    if origin is Literal:
+        return " or ".join(json.dumps(each) for each in get_args(annotation))
+    inside = [_type_text(each) for each in get_args(annotation) if each is not Ellipsis]
+    if origin in (Union, types.UnionType):
+        return " or ".join(inside)
+    if origin is dict:
+        return f"table of {inside[1]} by {inside[0]}"
+    return f"list of {', '.join(inside)}"

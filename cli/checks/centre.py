@@ -2,9 +2,10 @@
 
 import http.client
 import json
+import ssl
 import time
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from cli.findings import Finding, fail, ok, warn
 
@@ -22,10 +23,10 @@ class Answer:
     text: str
 
 
-def check_centre(central_url: str, now_ms: int) -> list[Finding]:
+def check_centre(central_url: str, now_ms: int, ca_file: str = "") -> list[Finding]:
     """Reachability, health and clock skew by `GET /healthz`."""
     about = f"centre {central_url}"
-    answer = ask(central_url, "GET", "/healthz")
+    answer = ask(central_url, "GET", "/healthz", ca_file=ca_file)
     if answer.status == 0:
         return [fail(about, f"does not answer: {answer.text}", ADVICE_REACH)]
     try:
@@ -52,11 +53,11 @@ def check_centre(central_url: str, now_ms: int) -> list[Finding]:
     return findings
 
 
-def check_gateway_key(central_url: str, gateway: str, key: str) -> Finding:
+def check_gateway_key(central_url: str, gateway: str, key: str, ca_file: str = "") -> Finding:
     """Sends a body that is no batch: it is refused as such (key good) or before it is read (key bad). Nothing is kept."""
     about = f"key of gateway {gateway}"
     path = f"/v1/gateways/{gateway}/batches"
-    answer = ask(central_url, "POST", path, secret=key, body=b"")
+    answer = ask(central_url, "POST", path, secret=key, body=b"", ca_file=ca_file)
     return _accepted(
         about, answer, f"make a new one at the centre: shelfloop central gateway add --gateway {gateway} …"
     )
@@ -69,7 +70,15 @@ def check_token(central_url: str, token: str) -> Finding:
     )
 
 
-def ask(central_url: str, method: str, path: str, *, secret: str = "", body: bytes | None = None) -> Answer:
+def ask(
+    central_url: str,
+    method: str,
+    path: str,
+    *,
+    secret: str = "",
+    body: bytes | None = None,
+    ca_file: str = "",
+) -> Answer:
     parts = urlsplit(central_url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         return Answer(0, f"{central_url!r} is no http(s) address")
@@ -77,8 +86,7 @@ def ask(central_url: str, method: str, path: str, *, secret: str = "", body: byt
     if body is not None:
         headers["Content-Type"] = "application/json"
     try:
-        connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        connection = connect(parts.hostname, parts.port, timeout=TIMEOUT_S)
+        connection = _connection(parts, ca_file)
         try:
             connection.request(method, parts.path.rstrip("/") + path, body, headers)
             response = connection.getresponse()
@@ -87,6 +95,14 @@ def ask(central_url: str, method: str, path: str, *, secret: str = "", body: byt
             connection.close()
     except (OSError, http.client.HTTPException, ValueError) as error:
         return Answer(0, str(error) or type(error).__name__)
+
+
+def _connection(parts: SplitResult, ca_file: str) -> http.client.HTTPConnection:
+    host = parts.hostname or ""
+    if parts.scheme == "http":
+        return http.client.HTTPConnection(host, parts.port, timeout=TIMEOUT_S)
+    context = ssl.create_default_context(cafile=ca_file or None)
+    return http.client.HTTPSConnection(host, parts.port, timeout=TIMEOUT_S, context=context)
 
 
 def wall_clock_ms() -> int:
