@@ -3,7 +3,6 @@
 import contextlib
 import os
 import tty
-from collections import deque
 from pathlib import Path
 from random import Random
 
@@ -28,9 +27,6 @@ READ_BYTES = 4096
 class SerialWire:
     """Owns both sides of a pty. We hold the other side open as well: a bridge that dies is silence on the line, as with
     a real UART, and the next bridge finds the terminal still raw.
-
-    keeps_until_stored: False for shelves, whose readings are freed by the link, until a gateway is heard to say
-    `stored` to them; then they keep their last ones for it, too.
     """
 
     def __init__(
@@ -40,20 +36,16 @@ class SerialWire:
         journal: Journal,
         rng: Random,
         *,
-        keeps_until_stored: bool,
         first_greeting: int,
     ) -> None:
         self.device = journal.device
         self.journal = journal
         self._link_path = link
         self._rng = rng
-        self._keeps_until_stored = keeps_until_stored
         self._master, self._slave = os.openpty()
         tty.setraw(self._slave)
         os.set_blocking(self._master, False)
         self._unwritten = bytearray()
-        self._in_flight: deque[tuple[int, int]] = deque()
-        """(message number of the link, seq) of what the link has not acknowledged yet."""
         self._end = DeviceEnd(hello, first_greeting)
         self._on_command: CommandHandler | None = None
         self.frames_written = 0
@@ -74,7 +66,7 @@ class SerialWire:
 
     @property
     def pending(self) -> int:
-        """Kept events (each waits for `stored` or the link), and what else the link has under way."""
+        """Kept events (each waits for `stored`), and what else the link has under way."""
         return max(self.journal.kept, self._end.unacked_messages)
 
     @property
@@ -133,32 +125,23 @@ class SerialWire:
     def pump(self, now_ms: int) -> None:
         """Gives the link what it can take, writes what it has to say."""
         while self.journal.has_next() and self._end.can_send:
-            event = self.journal.take(now_ms)
-            self._in_flight.append((self._end.send_event(event, now_ms), event.seq))
+            self._end.send_event(self.journal.take(now_ms), now_ms)
         self._flush()
 
     def _handle(self, events: list[DeviceEndEvent], now_ms: int) -> None:
         for event in events:
             match event:
                 case SessionUp() | SessionDown():
-                    self._in_flight.clear()
                     self.journal.rewind()
-                case MessageAcked(number):
-                    self._acked(number, now_ms)
                 case CommandReceived(command):
                     self._obey(command.name, command.body, now_ms)
-
-    def _acked(self, number: int, now_ms: int) -> None:
-        while self._in_flight and self._in_flight[0][0] <= number:
-            _, seq = self._in_flight.popleft()
-            if not self._keeps_until_stored:
-                self.journal.stored(self.journal.boot_id, seq, now_ms)
+                case MessageAcked():
+                    pass  # the bridge has it; only `stored` frees the journal
 
     def _obey(self, name: str, body: bytes, now_ms: int) -> None:
         if name == "stored":
             with contextlib.suppress(MalformedMessageError):
                 stored = Stored.from_json(body)
-                self._keeps_until_stored = True
                 self.journal.stored(stored.boot_id, stored.through_seq, now_ms)
         elif self._on_command is not None:
             self._on_command(name, body)

@@ -27,8 +27,8 @@ from simulator.world_events import (
 )
 
 FIRMWARE = "sim-1.0"
-MAX_KEPT_READINGS = 512
-"""A shelf's microcontroller has kilobytes, not megabytes."""
+MAX_KEPT_READINGS = 4096
+"""A shelf's microcontroller has kilobytes, not megabytes: about two days of readings, then the oldest go. Weights heal."""
 
 Wire = SerialWire | MqttWire
 
@@ -152,7 +152,6 @@ class ShopFloor:
                 hello,
                 journal,
                 rng,
-                keeps_until_stored=not shelf,
                 first_greeting=secrets.randbelow(65536),
             )
         emit = journal.add
