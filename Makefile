@@ -12,7 +12,6 @@ PINS := $(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
 DEV_STAMP := $(VENV)/.installed-dev-$(PINS)
 DEMO_STAMP := $(VENV)/.installed-demo-$(PINS)
 
-SYSTEM_PACKAGES := mosquitto chromium chromium-driver postgresql
 WORKERS ?= 2
 
 .PHONY: help
@@ -44,6 +43,8 @@ $(DEMO_STAMP): | $(VENV)/bin/python
 system-packages:  ## install the programs that tests need, by apt, when root; else say which are missing
 	@missing=; \
 	command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] || missing="$$missing mosquitto"; \
+	command -v mosquitto_pub >/dev/null || missing="$$missing mosquitto-clients"; \
+	command -v curl >/dev/null || missing="$$missing curl"; \
 	command -v chromium >/dev/null || missing="$$missing chromium"; \
 	command -v chromedriver >/dev/null || missing="$$missing chromium-driver"; \
 	command -v postgres >/dev/null || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$$missing postgresql"; \
