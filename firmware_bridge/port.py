@@ -1,18 +1,12 @@
 """One place where a device may be plugged in: opens, serves, and opens again, for ever. One thread each."""
 
 import contextlib
-import queue
 import secrets
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 from contract.ids import ID_PATTERN
-from contract.topics import stream_topic
-from firmware_bridge.core.dialects import UnreadableMessageError, event_from_message
-from firmware_bridge.core.envelope import Envelope
 from firmware_bridge.core.hello import PROTOCOL, Hello, ResetReason
 from firmware_bridge.core.link import Link, LinkState, Role
 from firmware_bridge.core.link_events import (
@@ -31,6 +25,7 @@ from firmware_bridge.publisher import Publisher
 from firmware_bridge.serial_port import PortLostError, SerialPort, open_port
 from firmware_bridge.settings import PortSettings
 from firmware_bridge.state_board import StateBoard
+from firmware_bridge.uplink import Uplink
 from runtime.logs import Log, printable
 
 log = Log("firmware_bridge.port")
@@ -39,21 +34,16 @@ FIRST_RETRY_S, LAST_RETRY_S = 0.1, 5.0
 LONGEST_WAIT_S = 1.0
 HELD_RETRY_S = 0.2
 MAX_COMMANDS_UNDER_WAY = 16
+_SESSIONS = 65_535
 _COUNTED = (
     "frames_accepted", "frames_duplicate", "frames_crc_rejected", "frames_out_of_window", "frames_stale",
     "frames_sent", "resent", "sessions", "peer_errors",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class _Unpublished:
-    """A message that the broker's client would not take yet: publishes itself when called, or raises queue.Full."""
-
-    publish: Callable[[], None]
+_NOT_OPENED = "not opened yet"
 
 
 class Port:
-    """lanes: by uid. Only `run`'s thread touches the link; `wake`, `evict` and `status` may come from any."""
+    """lanes: by uid. Only `run`'s thread touches the link; `wake`, `evict` and what has no setter may be used by any."""
 
     def __init__(
         self,
@@ -65,25 +55,19 @@ class Port:
         max_unpublished: int,
     ) -> None:
         self.path = settings.path
-        self._baud = settings.baud
-        self._lanes = lanes
-        self._publisher = publisher
-        self._own_events = own_events
-        self._states = states
-        self._link = Link(Role.HOST, limits=LinkLimits(max_undone=max_unpublished))
-        self._counted = (0,) * len(_COUNTED)
-        self._session = secrets.randbelow(65_535)
-        self._lane: DeviceLane | None = None
-        self._hello: Hello | None = None
-        self._held: deque[_Unpublished] = deque()
-        self._problem = "not opened yet"
-        self._refused: tuple[str, str] | None = None
         self.devices_refused = 0
         """HELLOs that got no session; a refused device says HELLO every few seconds."""
-        self._rejections_logged = 0
-        self._lock = threading.Lock()
-        self._confirmed = 0
-        self._confirmed_session = 0
+        self._baud = settings.baud
+        self._lanes = lanes
+        self._states = states
+        self._uplink = Uplink(publisher, own_events, self.wake, wake_at=max(1, max_unpublished // 4))
+        self._link = Link(Role.HOST, limits=LinkLimits(max_undone=max_unpublished))
+        self._counted = (0,) * len(_COUNTED)
+        self._session = secrets.randbelow(_SESSIONS)
+        self._lane: DeviceLane | None = None
+        self._hello: Hello | None = None
+        self._problem = _NOT_OPENED
+        self._refused: tuple[str, str] | None = None
         self._evicted = False
         self._serial: SerialPort | None = None
 
@@ -95,12 +79,13 @@ class Port:
             serial.wake()
 
     def evict(self) -> None:
+        """The device turned up at another port."""
         self._evicted = True
         self.wake()
 
     @property
     def held_messages(self) -> int:
-        return len(self._held)
+        return self._uplink.held_messages
 
     @property
     def problem(self) -> str:
@@ -153,8 +138,8 @@ class Port:
         serial.write(self._link.data_to_send())
 
     def _lost(self, reason: str) -> None:
-        if self._problem in ("", "not opened yet"):  # a change is worth a line, each retry is not
-            log.warning("port lost, trying again until it is back", port=self.path, reason=reason)
+        if self._problem in ("", _NOT_OPENED):  # a change is worth a line, each retry is not
+            log.warning("port is not there, trying until it is", port=self.path, reason=reason)
         self._problem = printable(reason)
 
     def _serve(self, serial: SerialPort, stop: threading.Event) -> None:
@@ -166,22 +151,32 @@ class Port:
                 self._count()  # before anyone can know of the frames: whenever we are killed, they are in the account
                 self._on_events(events)
             self._on_events(self._link.on_time(now_ms))
-            self._settle(now_ms)
+            self._uplink.retry_held()
+            confirmed = self._uplink.take_confirmed()
+            if confirmed:
+                self._link.done(confirmed)
+            if self._evicted:
+                self._leave_to_other_port(now_ms)
             self._send_commands(now_ms)
             self._count()
             out = self._link.data_to_send()
             if out:
                 serial.write(out)
 
+    def _wait_s(self) -> float:
+        due_ms = self._link.next_timeout_ms
+        wait_s = LONGEST_WAIT_S if due_ms is None else (due_ms - _now_ms()) / 1000
+        return min(wait_s, HELD_RETRY_S if self._uplink.held_messages else LONGEST_WAIT_S)
+
+    def _leave_to_other_port(self, now_ms: int) -> None:
+        self._evicted = False
+        log.warning("device is at another port now", port=self.path)
+        self._on_events(self._link.end_session(ResetReason.CLOSING, now_ms))
+
     def _say_goodbye(self, serial: SerialPort) -> None:
         self._on_events(self._link.end_session(ResetReason.CLOSING, _now_ms()))
         with contextlib.suppress(PortLostError):
             serial.write(self._link.data_to_send())
-
-    def _wait_s(self) -> float:
-        due_ms = self._link.next_timeout_ms
-        wait_s = LONGEST_WAIT_S if due_ms is None else (due_ms - _now_ms()) / 1000
-        return min(wait_s, HELD_RETRY_S if self._held else LONGEST_WAIT_S)
 
     # --- what the link says --------------------------------------------------------------------------------
 
@@ -189,7 +184,8 @@ class Port:
         for event in events:
             match event:
                 case MessageReceived(body):
-                    self._pass_on(body)
+                    if self._lane is not None and self._hello is not None:
+                        self._uplink.pass_on(self._lane, self._hello, body)
                 case MessageAcked(number):
                     if self._lane is not None:
                         self._lane.acked(number)
@@ -200,27 +196,26 @@ class Port:
                 case LogReceived(text):
                     log.info("device says", port=self.path, text=printable(text))
                 case SessionUp():
-                    pass  # only `admit` gives it, and `_answer` deals with it
+                    pass  # only `admit` gives it, and `_admit` deals with it
 
     def _answer(self, hello: Hello) -> None:
         lane = self._lanes.get(hello.uid)
         if lane is None:
             self._refuse(hello, "uid is not in the settings")
-            return
-        if hello.protocol != PROTOCOL:
+        elif hello.protocol != PROTOCOL:
             self._refuse(hello, f"protocol is {hello.protocol}, this bridge speaks {PROTOCOL}")
-            return
-        if not is_id(hello.boot_id):
+        elif not is_id(hello.boot_id):
             self._refuse(hello, f"boot id must match {ID_PATTERN}")
-            return
+        else:
+            self._admit(lane, hello)
+
+    def _admit(self, lane: DeviceLane, hello: Hello) -> None:
         self._refused = None
         self._evicted = False
-        self._session = self._session % 65_535 + 1
+        self._session = self._session % _SESSIONS + 1
         lane.claim(self)
         self._lane, self._hello = lane, hello
-        self._rejections_logged = 0
-        with self._lock:
-            self._confirmed, self._confirmed_session = 0, self._session
+        self._uplink.start_session(self._session)
         self._link.admit(self._session, _now_ms())
         lane.up(self)
         log.info("device up", port=self.path, device=lane.device, boot_id=hello.boot_id, kind=hello.kind)
@@ -231,17 +226,14 @@ class Port:
         self.devices_refused += 1
         if self._refused != (hello.uid, why):
             log.warning("device refused", port=self.path, uid=hello.uid, reason=why)
-            source = f"{self.path} uid {hello.uid}"
             sample = f"{hello.kind} {hello.firmware} {hello.hardware} boot {hello.boot_id}".encode()
-            self._try_publish(
-                lambda: self._own_events.rejected(source, f"device refused: {why}", sample, None, None)
-            )
+            self._uplink.report_refusal(f"{self.path} uid {hello.uid}", f"device refused: {why}", sample)
         self._refused = (hello.uid, why)
 
     def _session_down(self, reason: ResetReason, unacked: int) -> None:
         self._count()
+        self._uplink.end_session()
         lane, self._lane = self._lane, None
-        self._held.clear()
         if lane is None:
             return
         log.info(
@@ -250,66 +242,7 @@ class Port:
         if lane.down(self):
             self._states.set(lane.device, online=False)
 
-    def _pass_on(self, body: bytes) -> None:
-        """A message becomes an event on the broker, or a line in the gateway's quarantine."""
-        lane, hello, session = self._lane, self._hello, self._session
-        if lane is None or hello is None:
-            return
-
-        def confirmed() -> None:
-            with self._lock:
-                if self._confirmed_session == session:
-                    self._confirmed += 1
-            self.wake()
-
-        lane.count({"messages_received": 1})
-        try:
-            event = event_from_message(lane.device, hello, body)
-        except UnreadableMessageError as error:
-            self._reject(lane, error.reason, body, error.envelope, confirmed)
-            return
-        topic, payload = stream_topic(lane.device, event.stream), event.to_json()
-        self._try_publish(lambda: self._publisher.publish(topic, payload, confirmed))
-
-    def _reject(
-        self,
-        lane: DeviceLane,
-        reason: str,
-        body: bytes,
-        envelope: Envelope | None,
-        confirmed: Callable[[], None],
-    ) -> None:
-        lane.count({"messages_rejected": 1})
-        if self._rejections_logged == 0:  # once a session; the counter and the quarantine have them all
-            log.warning("message rejected", port=self.path, device=lane.device, reason=reason)
-        self._rejections_logged += 1
-        self._try_publish(lambda: self._own_events.rejected(lane.device, reason, body, envelope, confirmed))
-
-    # --- the broker and the link's credit ------------------------------------------------------------------
-
-    def _try_publish(self, publish: Callable[[], None]) -> None:
-        if self._held:
-            self._held.append(_Unpublished(publish))  # order first
-            return
-        try:
-            publish()
-        except queue.Full:
-            self._held.append(_Unpublished(publish))
-
-    def _settle(self, now_ms: int) -> None:
-        """Credit for what the broker confirmed; another try for what it would not take; the end of an eviction."""
-        with contextlib.suppress(queue.Full):
-            while self._held:
-                self._held[0].publish()
-                self._held.popleft()
-        with self._lock:
-            confirmed, self._confirmed = self._confirmed, 0
-        if confirmed:
-            self._link.done(confirmed)
-        if self._evicted:
-            self._evicted = False
-            log.warning("device is at another port now", port=self.path)
-            self._on_events(self._link.end_session(ResetReason.CLOSING, now_ms))
+    # --- commands and counters -----------------------------------------------------------------------------
 
     def _send_commands(self, now_ms: int) -> None:
         lane = self._lane

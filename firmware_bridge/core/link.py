@@ -10,7 +10,6 @@ Times are real milliseconds of any monotonic clock. Nothing here waits: call `on
 write `data_to_send` after every call.
 """
 
-import struct
 from enum import Enum, auto
 
 from firmware_bridge.core.errors import ImpossibleMoveError, LinkDownError, PeerError
@@ -41,13 +40,11 @@ from firmware_bridge.core.link_events import (
     LinkEvent,
     LinkLimits,
     LogReceived,
-    MessageAcked,
-    MessageReceived,
     SessionDown,
     SessionUp,
 )
-from firmware_bridge.core.receive_window import Arrival, ReceiveWindow
-from firmware_bridge.core.send_window import DATA_HEAD, DataFlag, SendWindow
+from firmware_bridge.core.link_session import SESSION_HEAD, Session
+from firmware_bridge.core.send_window import DATA_HEAD
 
 
 class Role(Enum):
@@ -77,25 +74,11 @@ _MOVES = {
     (LinkState.UP, _Input.SESSION_ENDED): LinkState.GREETING,
 }
 
-_ACK = struct.Struct("<HBB")
-"""session, credit, flags."""
-_SESSION = struct.Struct("<H")
-_ACK_GAP = 1
-"""Flag of an ACK: a frame was lost or spoilt before one that came; the sender need not wait for its timeout."""
 _FIRST_GREET_WAIT_MS = 400
 _MAX_GREET_WAIT_MS = 2000
 _RESET_EVERY_MS = 200
 """At most one RESET in this time in answer to frames of an unknown session: a storm must not cause a storm."""
-
-
-class _Session:
-    def __init__(self, number: int, limits: LinkLimits, peer_window: int, now_ms: int) -> None:
-        self.number = number
-        self.outgoing = SendWindow(number, limits.window, peer_window, limits.max_queue)
-        self.incoming = ReceiveWindow(limits.window, limits.max_undone)
-        self.heard_ms = now_ms
-        self.probed_ms = now_ms
-        self.silent_probes = 0
+_GREETING_COUNT = 65_536
 
 
 class Link:
@@ -103,6 +86,7 @@ class Link:
 
     hello: who we are; a device has one, a host none. first_greeting: any number that differs between two starts of
     the device's program (random in a shell), so that a late answer to an earlier start is not taken for ours.
+    One thread calls; another may look at the properties.
     """
 
     def __init__(
@@ -120,15 +104,13 @@ class Link:
         self.decoder = FrameDecoder()
         self.state = LinkState.CLOSED
         self._hello = hello
-        self._greeting_number = first_greeting % 65536
+        self._greeting_number = first_greeting % _GREETING_COUNT
         self._greet_ms = 0
         self._greet_wait_ms = _FIRST_GREET_WAIT_MS
         self._asked: Greeting | None = None
         """Host: the greeting that waits for `admit`, or that the session in use came from."""
-        self._session: _Session | None = None
+        self._session: Session | None = None
         self._reset_ms: int | None = None
-        self._ack_due = False
-        self._nak_due = False
         self._out: list[bytes] = []
 
     # --- what the owner sees -------------------------------------------------------------------------------
@@ -141,28 +123,26 @@ class Link:
     @property
     def can_send(self) -> bool:
         session = self._session
-        return session is not None and session.outgoing.can_push
+        return session is not None and session.can_send
 
     @property
     def unacked_messages(self) -> int:
         """Given to `send` and not yet acknowledged by the peer's link."""
         session = self._session
-        return session.outgoing.unacked_messages if session else 0
+        return session.unacked_messages if session else 0
 
     @property
     def undone_messages(self) -> int:
         """Handed out by `receive_data` and not yet `done`."""
         session = self._session
-        return session.incoming.undone if session else 0
+        return session.undone_messages if session else 0
 
     @property
     def next_timeout_ms(self) -> int | None:
         """When `on_time` has work, None while the wire is closed."""
-        if self._session is None:
-            return None if self.state is LinkState.CLOSED else self._greet_ms
-        probe_ms = self._probe_ms(self._session)
-        deadline_ms = self._session.outgoing.deadline_ms
-        return probe_ms if deadline_ms is None else min(probe_ms, deadline_ms)
+        if self._session is not None:
+            return self._session.next_timeout_ms
+        return None if self.state is LinkState.CLOSED else self._greet_ms
 
     # --- what the owner does -------------------------------------------------------------------------------
 
@@ -184,21 +164,16 @@ class Link:
         """Queues `message` for the session, gives its number. Raises LinkDownError, LinkBusyError, MessageTooLongError."""
         if self._session is None:
             raise LinkDownError("no session: wait for SessionUp")
-        number = self._session.outgoing.push(message)
-        self._pump(self._session, now_ms)
-        return number
+        return self._session.send(message, now_ms)
 
     def send_log(self, text: bytes) -> None:
         """Device: prints a line at the host, as far as the wire allows."""
-        self._put(FrameType.LOG, 0, text[:MAX_PAYLOAD_BYTES])
+        self._put(FrameType.LOG, text[:MAX_PAYLOAD_BYTES])
 
     def done(self, count: int = 1) -> None:
         """`count` received messages are dealt with: gives the peer credit again."""
-        if self._session is None:
-            return
-        self._session.incoming.done(count)
-        if self._session.incoming.credit_is_news:
-            self._put_ack(self._session)
+        if self._session is not None:
+            self._session.done(count)
 
     def admit(self, session: int, now_ms: int) -> list[LinkEvent]:
         """Host: accepts the device that greeted last. session: 1..65535, other than the last ones of this wire.
@@ -214,62 +189,49 @@ class Link:
     def refuse(self, now_ms: int) -> None:
         """Host: the device that greeted last gets no session; it asks again later."""
         self._asked = None
-        self._put(FrameType.RESET, 0, reset_to_bytes(Reset(0, ResetReason.REFUSED)))
+        self._put_reset(0, ResetReason.REFUSED)
         self._greet_ms = now_ms + self.limits.refused_wait_ms + _MAX_GREET_WAIT_MS
 
     def end_session(self, reason: ResetReason, now_ms: int) -> list[LinkEvent]:
         """Drops the session and says so to the peer; greeting starts anew."""
         if self._session is None:
             return []
-        self._put(FrameType.RESET, 0, reset_to_bytes(Reset(self._session.number, reason)))
-        events = self._drop_session(reason)
-        self._move(_Input.SESSION_ENDED)
-        self._new_greeting(now_ms)
-        return events
+        self._put_reset(self._session.number, reason)
+        return self._back_to_greeting(reason, now_ms)
 
     def receive_data(self, data: bytes, now_ms: int) -> list[LinkEvent]:
         """What the bytes bring about. Never raises, whatever they are."""
         events: list[LinkEvent] = []
+        spoilt = owes_ack = False
         for item in self.decoder.receive_data(data):
             if isinstance(item, BadFrame):
-                self._nak_due = True
+                spoilt = True
                 continue
+            owes_ack = owes_ack or item.type in (FrameType.DATA, FrameType.PING)
             try:
                 self._on_frame(item, now_ms, events)
             except PeerError:
                 self.counters.peer_errors += 1
                 events += self.end_session(ResetReason.PROTOCOL, now_ms)
-        session = self._session
-        if session is not None:
-            if self._ack_due or self._nak_due:
-                self._put_ack(session)
-            self._pump(session, now_ms)
-        self._ack_due = self._nak_due = False
+        if self._session is not None:
+            if owes_ack or spoilt:
+                self._session.acknowledge(spoilt=spoilt)
+            self._session.pump(now_ms)
         return events
 
     def on_time(self, now_ms: int) -> list[LinkEvent]:
         """Resends, probes and greetings that are due. Early or late calls are harmless."""
-        session = self._session
-        if session is None:
-            if self.state is LinkState.GREETING and now_ms >= self._greet_ms:
-                self._greet(now_ms)
-            return []
-        deadline_ms = session.outgoing.deadline_ms
-        if deadline_ms is not None and now_ms >= deadline_ms:
-            if session.outgoing.worst_tries >= self.limits.max_tries:
-                return self.end_session(ResetReason.UNANSWERED, now_ms)
-            self._put_data_again(session.outgoing.on_timeout(now_ms))
-        if now_ms >= self._probe_ms(session):
-            if session.silent_probes >= self.limits.max_silent_probes:
-                return self.end_session(ResetReason.SILENT, now_ms)
-            session.silent_probes += 1
-            session.probed_ms = now_ms
-            self._put(FrameType.PING, 0, _SESSION.pack(session.number))
+        if self._session is not None:
+            reason = self._session.on_time(now_ms)
+            return [] if reason is None else self.end_session(reason, now_ms)
+        if self.state is LinkState.GREETING and now_ms >= self._greet_ms:
+            self._greet(now_ms)
         return []
 
     def frames_to_send(self) -> list[bytes]:
         """The frames to write now, each whole; the next call gives only newer ones."""
-        frames, self._out = self._out, []
+        frames = self._out.copy()
+        self._out.clear()
         return frames
 
     def data_to_send(self) -> bytes:
@@ -279,54 +241,48 @@ class Link:
     # --- frames in -----------------------------------------------------------------------------------------
 
     def _on_frame(self, frame: Frame, now_ms: int, events: list[LinkEvent]) -> None:
-        if frame.type is FrameType.DATA:
-            self._on_data(frame, now_ms, events)
-        elif frame.type is FrameType.ACK:
-            self._on_ack(frame, now_ms, events)
-        elif frame.type is FrameType.PING:
-            if self._session_of(frame, _SESSION.size, now_ms) is not None:
-                self._ack_due = True
-        elif frame.type is FrameType.HELLO:
-            self._on_hello(frame, now_ms, events)
-        elif frame.type is FrameType.HELLO_ACK:
-            self._on_hello_ack(frame, now_ms, events)
-        elif frame.type is FrameType.RESET:
-            self._on_reset(reset_from_bytes(frame.payload), now_ms, events)
-        else:
-            events.append(LogReceived(frame.payload))
+        match frame.type:
+            case FrameType.DATA:
+                session = self._session_of(frame, DATA_HEAD.size, now_ms)
+                if session is None:
+                    self.counters.data_stale += 1
+                else:
+                    events += session.on_data(frame)
+            case FrameType.ACK:
+                session = self._session_of(frame, SESSION_HEAD.size, now_ms)
+                if session is not None:
+                    events += session.on_ack(frame, now_ms)
+            case FrameType.PING:
+                self._session_of(frame, SESSION_HEAD.size, now_ms)
+            case FrameType.HELLO:
+                self._on_hello(frame, now_ms, events)
+            case FrameType.HELLO_ACK:
+                self._on_hello_ack(frame, now_ms, events)
+            case FrameType.RESET:
+                self._on_reset(reset_from_bytes(frame.payload), now_ms, events)
+            case FrameType.LOG:
+                events.append(LogReceived(frame.payload))
 
-    def _on_data(self, frame: Frame, now_ms: int, events: list[LinkEvent]) -> None:
-        session = self._session_of(frame, DATA_HEAD.size, now_ms)
-        if session is None:
-            self.counters.data_stale += 1
-            return
-        flags = DataFlag(frame.payload[2] & 3)
-        arrival = session.incoming.receive(frame.seq, flags, frame.payload[DATA_HEAD.size :])
-        self._ack_due = True
-        if arrival is Arrival.DUPLICATE:
-            self.counters.data_duplicate += 1
-        elif arrival is Arrival.OUT_OF_WINDOW:
-            self.counters.data_out_of_window += 1
-        else:
-            self.counters.data_accepted += 1
-            events += [MessageReceived(body) for body in session.incoming.take_messages()]
-
-    def _on_ack(self, frame: Frame, now_ms: int, events: list[LinkEvent]) -> None:
-        session = self._session_of(frame, _ACK.size, now_ms)
-        if session is None:
-            return
-        _, credit, flags = _ACK.unpack_from(frame.payload)
-        events += [MessageAcked(number) for number in session.outgoing.on_ack(frame.seq, credit, now_ms)]
-        if flags & _ACK_GAP:
-            self._put_data_again(session.outgoing.on_gap(now_ms))
+    def _session_of(self, frame: Frame, min_bytes: int, now_ms: int) -> Session | None:
+        """The session that the frame belongs to; None, and perhaps a RESET to its sender, when that is not ours."""
+        if len(frame.payload) < min_bytes:
+            raise PeerError(f"{frame.type.name} is too short")
+        (number,) = SESSION_HEAD.unpack_from(frame.payload)
+        if self._session is not None and self._session.number == number:
+            self._session.heard(now_ms)
+            return self._session
+        quiet = self._reset_ms is None or now_ms - self._reset_ms >= _RESET_EVERY_MS
+        if self.role is Role.HOST and self.state is not LinkState.CLOSED and quiet:
+            self._reset_ms = now_ms
+            self._put_reset(number, ResetReason.NO_SESSION)
+        return None
 
     def _on_hello(self, frame: Frame, now_ms: int, events: list[LinkEvent]) -> None:
         if self.role is not Role.HOST or self.state is LinkState.CLOSED:
             return
         greeting = greeting_from_bytes(frame.payload)
         if self._session is not None:
-            same = self._asked is not None and self._asked.number == greeting.number
-            if same and self._asked is not None and self._asked.hello.boot_id == greeting.hello.boot_id:
+            if self._asked is not None and _same_try(self._asked, greeting):
                 self._put_hello_ack(greeting.number, self._session.number)  # our answer was lost
                 return
             events += self._drop_session(ResetReason.NO_SESSION)
@@ -349,54 +305,39 @@ class Link:
             events.append(SessionUp(ack.session))
 
     def _on_reset(self, reset: Reset, now_ms: int, events: list[LinkEvent]) -> None:
+        """A host waits for the HELLO that follows; a device greets at once, or after a while when it was refused."""
+        refused = reset.reason is ResetReason.REFUSED
+        may_greet = self.role is Role.DEVICE and not refused
         if self._session is not None:
             if reset.session not in (0, self._session.number):
                 return
-            events += self._drop_session(reset.reason)
-            self._move(_Input.SESSION_ENDED)
-            self._new_greeting(
-                now_ms, greet=self.role is Role.DEVICE and reset.reason is not ResetReason.REFUSED
-            )
-        elif (
-            self.role is Role.DEVICE
-            and self.state is LinkState.GREETING
-            and reset.reason is not ResetReason.REFUSED
-        ):
+            events += self._back_to_greeting(reset.reason, now_ms, greet=may_greet)
+        elif may_greet and self.state is LinkState.GREETING:
             self._greet(now_ms)
-        if reset.reason is ResetReason.REFUSED:
+        if refused:
             self._greet_ms = now_ms + self.limits.refused_wait_ms
 
-    def _session_of(self, frame: Frame, min_bytes: int, now_ms: int) -> _Session | None:
-        """The session that the frame belongs to; None, and perhaps a RESET to its sender, when that is not ours."""
-        if len(frame.payload) < min_bytes:
-            raise PeerError(f"{frame.type.name} is too short")
-        (number,) = _SESSION.unpack_from(frame.payload)
-        if self._session is not None and self._session.number == number:
-            self._session.heard_ms = now_ms
-            self._session.silent_probes = 0
-            return self._session
-        quiet = self._reset_ms is None or now_ms - self._reset_ms >= _RESET_EVERY_MS
-        if self.role is Role.HOST and self.state is not LinkState.CLOSED and quiet:
-            self._reset_ms = now_ms
-            self._put(FrameType.RESET, 0, reset_to_bytes(Reset(number, ResetReason.NO_SESSION)))
-        return None
-
-    # --- sessions ------------------------------------------------------------------------------------------
+    # --- sessions and greetings ----------------------------------------------------------------------------
 
     def _start_session(self, number: int, peer_window: int, now_ms: int) -> None:
         self._move(_Input.SESSION_AGREED)
-        self._session = _Session(number, self.limits, peer_window, now_ms)
+        self._session = Session(number, self.limits, peer_window, self.counters, self._out, now_ms)
         self.counters.sessions += 1
 
     def _drop_session(self, reason: ResetReason) -> list[LinkEvent]:
         session, self._session = self._session, None
-        self._ack_due = self._nak_due = False
         self._asked = None
-        return [] if session is None else [SessionDown(reason, session.outgoing.unacked_messages)]
+        return [] if session is None else [SessionDown(reason, session.unacked_messages)]
+
+    def _back_to_greeting(self, reason: ResetReason, now_ms: int, *, greet: bool = True) -> list[LinkEvent]:
+        events = self._drop_session(reason)
+        self._move(_Input.SESSION_ENDED)
+        self._new_greeting(now_ms, greet=greet)
+        return events
 
     def _new_greeting(self, now_ms: int, *, greet: bool = True) -> None:
         self._asked = None
-        self._greeting_number = (self._greeting_number + 1) % 65536
+        self._greeting_number = (self._greeting_number + 1) % _GREETING_COUNT
         self._greet_wait_ms = _FIRST_GREET_WAIT_MS
         self._greet_ms = now_ms
         if greet:
@@ -405,10 +346,10 @@ class Link:
     def _greet(self, now_ms: int) -> None:
         """Device: HELLO. Host: asks for one."""
         if self._hello is None:
-            self._put(FrameType.RESET, 0, reset_to_bytes(Reset(0, ResetReason.NO_SESSION)))
+            self._put_reset(0, ResetReason.NO_SESSION)
         else:
             greeting = Greeting(self._hello, self._greeting_number, self._first_credit)
-            self._put(FrameType.HELLO, 0, greeting_to_bytes(greeting))
+            self._put(FrameType.HELLO, greeting_to_bytes(greeting))
         self._schedule_greeting(now_ms)
 
     def _schedule_greeting(self, now_ms: int) -> None:
@@ -421,34 +362,21 @@ class Link:
             raise ImpossibleMoveError(f"{given.name} in state {self.state.name}")
         self.state = following
 
-    def _probe_ms(self, session: _Session) -> int:
-        urgent = session.silent_probes > 0 or session.outgoing.blocked
-        wait_ms = self.limits.probe_ms if urgent else self.limits.idle_ms
-        return max(session.heard_ms, session.probed_ms) + wait_ms
-
     # --- frames out ----------------------------------------------------------------------------------------
 
     @property
     def _first_credit(self) -> int:
         return min(self.limits.window, self.limits.max_undone)
 
-    def _pump(self, session: _Session, now_ms: int) -> None:
-        frames = session.outgoing.frames_to_send(now_ms)
-        self._out += frames
-        self.counters.data_sent += len(frames)
-
-    def _put_data_again(self, frames: list[bytes]) -> None:
-        self._out += frames
-        self.counters.data_sent += len(frames)
-        self.counters.data_resent += len(frames)
-
-    def _put_ack(self, session: _Session) -> None:
-        next_seq, credit = session.incoming.announce()
-        flags = _ACK_GAP if self._nak_due or session.incoming.has_gap else 0
-        self._put(FrameType.ACK, next_seq, _ACK.pack(session.number, credit, flags))
-
     def _put_hello_ack(self, number: int, session: int) -> None:
-        self._put(FrameType.HELLO_ACK, 0, hello_ack_to_bytes(HelloAck(number, session, self._first_credit)))
+        self._put(FrameType.HELLO_ACK, hello_ack_to_bytes(HelloAck(number, session, self._first_credit)))
 
-    def _put(self, frame_type: FrameType, seq: int, payload: bytes) -> None:
-        self._out.append(frame_to_bytes(Frame(frame_type, seq, payload)))
+    def _put_reset(self, session: int, reason: ResetReason) -> None:
+        self._put(FrameType.RESET, reset_to_bytes(Reset(session, reason)))
+
+    def _put(self, frame_type: FrameType, payload: bytes) -> None:
+        self._out.append(frame_to_bytes(Frame(frame_type, 0, payload)))
+
+
+def _same_try(one: Greeting, other: Greeting) -> bool:
+    return (one.number, one.hello.boot_id) == (other.number, other.hello.boot_id)
