@@ -103,6 +103,7 @@ class _Demo:
         crew.start_outside(options.seed)
         crew.start_shops(options.seed)
         crew.wait_until_up()
+        crew.wait_until_told()
         self._announce(crew)
         reaper = Reaper(self._plan(crew), supervisor.kill)
         courier = Courier(crew.status[REPLENISHER_NAME], crew.status[MEMBER_APP_NAME], crew.shops)

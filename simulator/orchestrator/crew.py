@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from runtime.clock import ClockOwner
 from simulator.catalogue import DAY_MS, HOUR_MS, ShopFile
@@ -30,6 +31,7 @@ from simulator.orchestrator.shop_link import ShopLink
 from simulator.orchestrator.status_client import StatusClient
 from simulator.orchestrator.supervisor import ChildError, ProcessSpec, ProcessSupervisor
 
+DOCUMENTS_TO_OPEN = frozenset({"store", "items", "planogram", "prices", "supply", "history"})
 SCOPES = ("admin", "hq", "system", "member-app")
 START_LIMIT_S = 90.0
 SHORT_SHIPMENT = {"nth": 3, "missing_units": 2}
@@ -147,6 +149,18 @@ class Crew:
                     )
                 time.sleep(0.05)
 
+    def wait_until_told(self) -> None:
+        """Every gateway knows its goods, shelves and prices: a shop opens after that, as a real one does."""
+        deadline_s = time.monotonic() + START_LIMIT_S
+        for name in self.names_by_kind["edge"]:
+            while not _knows_all(self.status[name].get()):
+                self._supervisor.check()
+                if time.monotonic() > deadline_s:
+                    raise ChildError(
+                        f"{name} has not got its documents from the centre after {START_LIMIT_S:.0f} s"
+                    )
+                time.sleep(0.05)
+
     def end(self) -> None:
         """In order: first who makes work, last who takes it."""
         shops = [place.name("shop") for place in self.layout.shops]
@@ -197,6 +211,10 @@ class Crew:
     ) -> ProcessSpec:
         argv = (sys.executable, "-m", module, *words)
         return ProcessSpec(name, argv, self.layout.log(name), restart=restart, piped=piped)
+
+
+def _knows_all(status: dict[str, Any] | None) -> bool:
+    return status is not None and not status["backlog"] and set(status["documents"]) >= DOCUMENTS_TO_OPEN
 
 
 def clock_for(layout: Layout, start_ms: int) -> ClockOwner:
