@@ -1,0 +1,248 @@
+"""The one door to the centre: its API, typed, with one request for many pages that ask the same."""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from contract.api.common import AuditView, Decision, Health, Page, Problem
+from contract.api.offers import CampaignView
+from contract.api.restock import Evidence, KillSwitch, TriggerView
+from contract.api.stores import (
+    Accounting,
+    AlertView,
+    GatewayView,
+    Overview,
+    QuarantineView,
+    SkuSeries,
+    SkuView,
+    StoreView,
+)
+from hq.errors import CentralAwayError, CentralGarbledError, CentralRefusedError
+
+MAX_ANSWERS = 64
+"""Answers kept for pages that ask the same within a second; the oldest goes first."""
+FRESH_S = 1.0
+TIMEOUT = httpx.Timeout(15.0, connect=3.0)
+MAX_ROWS = 200
+"""Rows asked for at once where a page shows them all; what is beyond is said, not hidden."""
+
+Answer = TypeVar("Answer", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    at_s: float
+    answer: BaseModel
+
+
+class CentralApi:
+    """Asks and acts. Raises CentralAwayError, CentralRefusedError, CentralGarbledError; nothing else."""
+
+    def __init__(self, url: str, token: str, monotonic_s: Callable[[], float] = time.monotonic) -> None:
+        self.url = url
+        self._http = httpx.AsyncClient(
+            base_url=url,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=TIMEOUT,
+            follow_redirects=False,
+            trust_env=False,
+            limits=httpx.Limits(max_connections=10, max_keepalive_connections=4),
+        )
+        self._monotonic_s = monotonic_s
+        self._answers: OrderedDict[str, _Kept] = OrderedDict()
+        self._asking: dict[str, asyncio.Task[BaseModel]] = {}
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def health(self) -> Health:
+        return await self._get(Health, "/healthz", "the centre's health")
+
+    async def overview(self, from_ms: int, to_ms: int) -> Overview:
+        return await self._get(Overview, "/v1/overview", "the overview", from_ms=from_ms, to_ms=to_ms)
+
+    async def accounting(self, store: str = "") -> Accounting:
+        return await self._get(Accounting, "/v1/accounting", "the accounting", store=store)
+
+    async def stores(self) -> Page[StoreView]:
+        return await self._get(Page[StoreView], "/v1/stores", "the list of shops")
+
+    async def store(self, store: str) -> StoreView:
+        return await self._get(StoreView, f"/v1/stores/{_part(store)}", f"shop {store}")
+
+    async def skus(
+        self, store: str, search: str = "", sort: str = "", after: str = "", limit: int = 50
+    ) -> Page[SkuView]:
+        path = f"/v1/stores/{_part(store)}/skus"
+        what = f"the SKUs of shop {store}"
+        return await self._get(Page[SkuView], path, what, search=search, sort=sort, after=after, limit=limit)
+
+    async def sku(self, store: str, sku: str) -> SkuView:
+        return await self._get(
+            SkuView, f"/v1/stores/{_part(store)}/skus/{_part(sku)}", f"SKU {sku} of shop {store}"
+        )
+
+    async def series(self, store: str, sku: str, from_ms: int, to_ms: int, step: str) -> SkuSeries:
+        path = f"/v1/stores/{_part(store)}/skus/{_part(sku)}/series"
+        return await self._get(
+            SkuSeries, path, f"the history of SKU {sku}", from_ms=from_ms, to_ms=to_ms, step=step
+        )
+
+    async def alerts(self, store: str = "", *, only_open: bool = True) -> Page[AlertView]:
+        asked = {"open": "true"} if only_open else {}
+        return await self._get(Page[AlertView], "/v1/alerts", "the alerts", store=store, **asked)
+
+    async def quarantine(self, store: str = "") -> Page[QuarantineView]:
+        return await self._get(Page[QuarantineView], "/v1/quarantine", "the quarantine", store=store)
+
+    async def gateways(self) -> Page[GatewayView]:
+        return await self._get(Page[GatewayView], "/v1/gateways", "the gateways")
+
+    async def campaigns(self) -> Page[CampaignView]:
+        return await self._get(Page[CampaignView], "/v1/campaigns", "the campaigns")
+
+    async def triggers(
+        self, store: str = "", state: str = "", after: str = "", limit: int = MAX_ROWS
+    ) -> Page[TriggerView]:
+        what = "the restock orders"
+        return await self._get(
+            Page[TriggerView], "/v1/triggers", what, store=store, state=state, after=after, limit=limit
+        )
+
+    async def evidence(self, trigger: str) -> Evidence:
+        return await self._get(
+            Evidence, f"/v1/triggers/{_part(trigger)}/evidence", f"the evidence of order {trigger}"
+        )
+
+    async def audit(self, store: str = "") -> Page[AuditView]:
+        return await self._get(Page[AuditView], "/v1/audit", "the audit", store=store)
+
+    async def kill_switches(self) -> Page[KillSwitch]:
+        return await self._get(Page[KillSwitch], "/v1/kill-switches", "the kill-switches")
+
+    async def approve(self, trigger: str, decision: Decision) -> TriggerView:
+        return await self._send(
+            "POST",
+            f"/v1/triggers/{_part(trigger)}/approve",
+            f"approving order {trigger}",
+            decision,
+            TriggerView,
+        )
+
+    async def reject(self, trigger: str, decision: Decision) -> TriggerView:
+        return await self._send(
+            "POST",
+            f"/v1/triggers/{_part(trigger)}/reject",
+            f"rejecting order {trigger}",
+            decision,
+            TriggerView,
+        )
+
+    async def put_kill_switch(self, switch: KillSwitch) -> KillSwitch:
+        return await self._send("PUT", "/v1/kill-switches", "setting the kill-switch", switch, KillSwitch)
+
+    async def _get(self, shape: type[Answer], path: str, what: str, **params: str | int) -> Answer:
+        """The answer, at most FRESH_S old; pages that ask the same while it is under way share it."""
+        asked = {name: value for name, value in params.items() if value != ""}
+        key = f"{path}?{sorted(asked.items())}"
+        kept = self._answers.get(key)
+        if kept is not None and self._monotonic_s() - kept.at_s < FRESH_S:
+            return kept.answer  # type: ignore[return-value]  # the key determines the shape
+        task = self._asking.get(key)
+        if task is None:
+            task = asyncio.create_task(self._ask(key, shape, path, what, asked))
+            self._asking[key] = task
+            task.add_done_callback(lambda done: self._asked(key, done))
+        # Shielded: a page that closes must not take the answer from the others.
+        return await asyncio.shield(task)  # type: ignore[return-value]
+
+    async def _ask(
+        self, key: str, shape: type[Answer], path: str, what: str, params: dict[str, str | int]
+    ) -> BaseModel:
+        answer = await self._call("GET", path, what, shape, params=params)
+        self._answers[key] = _Kept(self._monotonic_s(), answer)
+        self._answers.move_to_end(key)
+        while len(self._answers) > MAX_ANSWERS:
+            self._answers.popitem(last=False)
+        return answer
+
+    def _asked(self, key: str, task: asyncio.Task[BaseModel]) -> None:
+        self._asking.pop(key, None)
+        if not task.cancelled():
+            task.exception()  # seen here, so that a page that left before the failure leaves no warning
+
+    async def _send(self, method: str, path: str, what: str, body: BaseModel, shape: type[Answer]) -> Answer:
+        self._answers.clear()
+        try:
+            return await self._call(method, path, what, shape, json=body.model_dump(mode="json"))
+        finally:
+            self._answers.clear()
+
+    async def _call(self, method: str, path: str, what: str, shape: type[Answer], **rest: Any) -> Answer:
+        try:
+            response = await self._http.request(method, path, **rest)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            raise CentralAwayError(
+                what,
+                f"the centre at {self.url} does not answer ({_short(error)}).",
+                "Shops go on selling and sensing; their data waits at the gateways. Check that `shelfloop central run` is up.",
+            ) from None
+        if response.status_code >= 400 or response.is_redirect:
+            raise _refusal(what, response)
+        try:
+            return shape.model_validate_json(response.content)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False)[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the answer"
+            raise CentralGarbledError(
+                what,
+                f"the centre's answer is not what the contract says ({where}: {first['msg']}).",
+                "Run HQ and the centre in the same version.",
+            ) from None
+
+
+@asynccontextmanager
+async def central_api(url: str, token: str) -> AsyncIterator[CentralApi]:
+    """A client that is closed at the end."""
+    api = CentralApi(url, token)
+    try:
+        yield api
+    finally:
+        await api.close()
+
+
+def _refusal(what: str, response: httpx.Response) -> CentralRefusedError | CentralAwayError:
+    status = response.status_code
+    try:
+        problem = Problem.model_validate_json(response.content)
+        why = f"{problem.title}. {problem.detail}".strip()
+    except ValidationError:
+        why = f"the centre answered {status} without saying why."
+    if status in (401, 403):
+        do = "Make a token with `shelfloop central token create --scope hq` and name its file in token_file of hq.toml."
+    elif status == 404:  # noqa: SIM114 - each answer has its own reason
+        do = "Go back to the list: it may have been removed or renamed."
+    elif status == 409:
+        do = "Somebody or something else was quicker: look at the newest state below."
+    elif status in (429, 502, 503, 504):
+        return CentralAwayError(what, why, "The centre is busy or starting; HQ tries again by itself.")
+    else:
+        do = "If it stays, look into the centre's log."
+    return CentralRefusedError(what, why, do, status)
+
+
+def _part(name: str) -> str:
+    return quote(name, safe="")
+
+
+def _short(error: Exception) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text if len(text) <= 120 else f"{text[:119]}…"

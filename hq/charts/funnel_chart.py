@@ -1,0 +1,67 @@
+"""From issued to redeemed: how far a campaign's coupons came."""
+
+from contract.api.offers import CampaignView
+from hq import palette
+from hq.charts import Option
+from hq.charts.axis import base, datum
+from hq.words import number, percent
+
+HEIGHT_PX = 190
+
+
+def funnel_chart(campaign: CampaignView) -> Option:
+    """Horizontal bars from one zero line: lengths compare better than the widths of a drawn funnel."""
+    stages = [
+        ("Audience", campaign.audience, palette.HISTORY),
+        ("Issued", campaign.issued, palette.OURS),
+        ("Delivered", campaign.delivered, palette.OURS),
+        ("Redeemed", campaign.redeemed, palette.OK),
+        ("Reversed", campaign.reversed, palette.WARNING),
+        ("Refused", campaign.refused, palette.ERROR),
+    ]
+    option = base(
+        aria=f"Coupons of {campaign.name}: " + ", ".join(f"{name} {count}" for name, count, _ in stages)
+    )
+    option["tooltip"] |= {"trigger": "item"}
+    option |= {
+        "grid": {"left": 4, "right": 56, "top": 6, "bottom": 4, "containLabel": True},
+        "xAxis": {"type": "value", "min": 0, "show": False},
+        "yAxis": {
+            "type": "category",
+            "inverse": True,
+            "data": [name for name, _, _ in stages],
+            "axisLine": {"show": False},
+            "axisTick": {"show": False},
+            "axisLabel": {"color": palette.INK, "fontSize": 12},
+        },
+        "series": [
+            {
+                "name": "Coupons",
+                "type": "bar",
+                "barWidth": 14,
+                "barMinHeight": 2,
+                "showBackground": True,
+                "backgroundStyle": {"color": "#F4F5F7"},
+                "label": {"show": True, "position": "right", "color": palette.INK, "fontSize": 12},
+                "data": [
+                    datum(
+                        count,
+                        _share(name, count, campaign),
+                        name,
+                        itemStyle={"color": colour},
+                        label={"formatter": number(count)},
+                    )
+                    for name, count, colour in stages
+                ],
+            }
+        ],
+    }
+    return option
+
+
+def _share(name: str, count: int, campaign: CampaignView) -> str:
+    if name == "Audience":
+        return f"{number(count)} members, {number(campaign.holdout)} of them held out to measure"
+    if name == "Issued":
+        return f"{number(count)}, {percent(count, campaign.audience)} of the audience"
+    return f"{number(count)}, {percent(count, campaign.issued)} of the issued"

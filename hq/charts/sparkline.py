@@ -1,0 +1,25 @@
+"""A week in a table's cell, as an inline SVG: hundreds of rows must not cost hundreds of chart objects."""
+
+from hq import palette
+
+WIDTH_PX, HEIGHT_PX = 96, 24
+
+
+def sparkline_svg(values: list[float]) -> str:
+    """Bars from zero, the last one darker; empty when there is nothing to show."""
+    if not values:
+        return ""
+    top = max(values) or 1
+    step = WIDTH_PX / len(values)
+    bars = []
+    for place, value in enumerate(values):
+        height = max(1.0, HEIGHT_PX * max(value, 0) / top)
+        colour = palette.OURS if place == len(values) - 1 else palette.HISTORY
+        bars.append(
+            f'<rect x="{place * step:.1f}" y="{HEIGHT_PX - height:.1f}" width="{max(step - 2, 1):.1f}" '
+            f'height="{height:.1f}" fill="{colour}"/>'
+        )
+    return (
+        f'<svg width="{WIDTH_PX}" height="{HEIGHT_PX}" viewBox="0 0 {WIDTH_PX} {HEIGHT_PX}" aria-hidden="true">'
+        f"{''.join(bars)}</svg>"
+    )

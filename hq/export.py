@@ -1,0 +1,82 @@
+"""Lists as CSV files, streamed page by page from the centre."""
+
+import csv
+import io
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from fastapi import FastAPI
+from fastapi.responses import PlainTextResponse, Response, StreamingResponse
+from pydantic import BaseModel
+
+from contract.api.common import Page
+from contract.api.restock import TriggerView
+from contract.api.stores import QuarantineView, SkuView, StoreView
+from hq.desk import Desk
+from hq.errors import CentralAwayError, HqError
+
+PAGE_ROWS = 500
+MAX_PAGES = 400
+"""Where a cursor never ends, the export does."""
+
+Turn = Callable[[str], Awaitable[Page[BaseModel]]]
+
+
+def register_exports(web: FastAPI, desk: Desk) -> None:
+    @web.get("/export/shops.csv")
+    async def shops() -> Response:
+        return await _csv("shops", StoreView, lambda _: desk.central.stores())  # type: ignore[arg-type, return-value]
+
+    @web.get("/export/skus.csv")
+    async def skus(store: str, search: str = "") -> Response:
+        return await _csv(
+            f"skus-{store}", SkuView, lambda after: desk.central.skus(store, search, "name", after, PAGE_ROWS)
+        )  # type: ignore[arg-type, return-value]
+
+    @web.get("/export/orders.csv")
+    async def orders(store: str = "") -> Response:
+        return await _csv(
+            "orders", TriggerView, lambda after: desk.central.triggers(store, "", after, PAGE_ROWS)
+        )  # type: ignore[arg-type, return-value]
+
+    @web.get("/export/quarantine.csv")
+    async def quarantine(store: str = "") -> Response:
+        return await _csv("quarantine", QuarantineView, lambda _: desk.central.quarantine(store))  # type: ignore[arg-type, return-value]
+
+
+async def _csv(name: str, shape: type[BaseModel], turn: Turn) -> Response:
+    """The file, or a sentence that says why there is none: the first page is asked for before anything is sent."""
+    try:
+        first = await turn("")
+    except HqError as error:
+        status = 503 if isinstance(error, CentralAwayError) else 502
+        return PlainTextResponse(f"{error.what}: {error.why} {error.do}\n", status_code=status)
+    safe = "".join(char for char in name if char.isalnum() or char in "-_")
+    headers = {"Content-Disposition": f'attachment; filename="shelfloop-{safe}.csv"'}
+    return StreamingResponse(
+        _lines(first, list(shape.model_fields), turn), media_type="text/csv; charset=utf-8", headers=headers
+    )
+
+
+async def _lines(page: Page[BaseModel], columns: list[str], turn: Turn) -> AsyncIterator[str]:
+    yield csv_lines([columns])
+    for _ in range(MAX_PAGES):
+        yield csv_lines([[csv_value(getattr(row, column)) for column in columns] for row in page.rows])
+        if page.next is None:
+            return
+        # A failure here breaks the transfer off, which a browser reports: better than a file that ends early in silence.
+        page = await turn(page.next)
+
+
+def csv_value(value: object) -> object:
+    """`value` for a spreadsheet: unknown is empty; text that a spreadsheet would run as a formula is disarmed."""
+    if value is None:
+        return ""
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        return f"'{value}"
+    return str(value) if isinstance(value, list | dict) else value
+
+
+def csv_lines(rows: list[list[object]] | list[list[str]]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer).writerows(rows)
+    return buffer.getvalue()

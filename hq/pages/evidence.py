@@ -1,0 +1,65 @@
+"""What an order was decided from, and the same decision computed again now."""
+
+import json
+
+from nicegui import ui
+
+from hq.desk import Desk
+from hq.errors import HqError
+from hq.words import UNKNOWN, counted, number
+
+
+async def show_evidence(desk: Desk, trigger: str) -> None:
+    """Opens a dialog; it goes when it is closed."""
+    with ui.dialog() as dialog, ui.element("div").classes("dialog"):
+        ui.label("Why this order").classes("block-title")
+        ui.label(trigger).classes("block-note")
+        body = ui.element("div").classes("dialog-body")
+        with body:
+            for _ in range(4):
+                ui.element("div").classes("skeleton-row")
+        ui.button("Close", on_click=dialog.close).props("flat no-caps").classes("dialog-close")
+    dialog.on("hide", dialog.delete)
+    dialog.open()
+    try:
+        evidence = await desk.central.evidence(trigger)
+    except HqError as error:
+        body.clear()
+        with body:
+            ui.label(f"{error.why} {error.do}").classes("tone-bad")
+        return
+    body.clear()
+    with body:
+        with ui.element("div").classes("verdict"):
+            ui.icon("check_circle" if evidence.agrees else "error").classes(
+                f"tone-{'ok' if evidence.agrees else 'warn'}"
+            )
+            again = evidence.recomputed_quantity_units
+            ui.label(
+                f"Computed again now: {UNKNOWN if again is None else counted(again, 'unit')}; "
+                f"ordered {counted(evidence.quantity_units, 'unit')}."
+            )
+        if evidence.note:
+            ui.label(evidence.note).classes("block-note")
+        with ui.element("dl").classes("facts"):
+            for name, value in [
+                ("rule", evidence.rule),
+                ("bundle", evidence.bundle),
+                *evidence.inputs.items(),
+            ]:
+                with ui.element("dt"):
+                    ui.label(name.replace("_", " "))
+                with ui.element("dd"):
+                    ui.label(_shown(value))
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return UNKNOWN
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return number(value, 0 if isinstance(value, int) else 2)
+    if isinstance(value, str):
+        return value or UNKNOWN
+    return json.dumps(value, ensure_ascii=False)

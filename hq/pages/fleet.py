@@ -1,0 +1,259 @@
+"""Gateways: who is online, how far behind, what was lost, what was put aside and why."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from nicegui import ui
+
+from contract.api.stores import AlertView, GatewayView, QuarantineView, StoreView
+from hq.desk import Desk
+from hq.pages.frame import figures, frame, section
+from hq.pages.live import Live
+from hq.pages.table import Action, Column, DataTable, Row, cell
+from hq.scope import Scope
+from hq.words import UNKNOWN, ago, counted, number, span
+
+_SEVERITIES = {"critical": ("error", "bad"), "warning": ("warning", "warn"), "info": ("info", "quiet")}
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    gateways: list[GatewayView]
+    stores: list[StoreView]
+    alerts: list[AlertView]
+    quarantine: list[QuarantineView]
+    now_ms: int
+
+
+def register(desk: Desk) -> None:
+    @ui.page("/fleet")
+    def fleet_page(scope: str = "") -> None:
+        chosen = Scope.from_text(scope)
+        with frame(desk, "fleet", "Fleet", chosen):
+            _Fleet(desk, chosen)
+
+
+class _Fleet:
+    def __init__(self, desk: Desk, scope: Scope) -> None:
+        self._desk, self._scope = desk, scope
+        self._seen: Seen | None = None
+        Live(self._load, self._build, desk.refresh_s, skeleton_rows=10)
+
+    async def _load(self) -> Seen:
+        central = self._desk.central
+        gateways, stores, alerts, quarantine, health = await asyncio.gather(
+            central.gateways(),
+            central.stores(),
+            central.alerts(self._scope.store, only_open=False),
+            central.quarantine(self._scope.store),
+            central.health(),
+        )
+        mine = self._scope.stores(stores.rows)
+        names = {store.store for store in mine}
+        return Seen(
+            [gateway for gateway in gateways.rows if gateway.store in names],
+            mine,
+            [alert for alert in alerts.rows if alert.store in names],
+            [row for row in quarantine.rows if row.store in names],
+            health.now_ms,
+        )
+
+    def _build(self, _: Seen) -> Callable[[Seen], None]:
+        with section("Now"):
+            show_figures = figures(
+                [
+                    ("online", "Gateways online"),
+                    ("lag", "Slowest gateway"),
+                    ("devices", "Devices online"),
+                    ("losses", "Declared losses"),
+                    ("rejected", "Rejected by the centre"),
+                    ("aside", "Put aside"),
+                ]
+            )
+        with section(
+            "Gateways", "watermark: the time up to which a gateway's data is complete", anchor="gaps"
+        ):
+            gateways = DataTable(
+                _GATEWAYS,
+                empty="No gateway has called yet. Make its key with `shelfloop central gateway add`, then start `shelfloop edge run`.",
+                filtered="Filter gateways",
+                page_rows=50,
+                actions=(Action("more", "Counters"),),
+                on_act=self._act,
+                sort=("online", False),
+            )
+        with section("Alerts", "open ones first", anchor="alerts"):
+            alerts = DataTable(
+                _ALERTS,
+                empty="No alert: nothing has been out of order.",
+                filtered="Filter alerts",
+                page_rows=10,
+            )
+        with section("Put aside", "input that broke a rule; the rest went on", anchor="quarantine"):
+            ui.link("Download as CSV", f"/export/quarantine.csv?store={quote(self._scope.store)}").classes(
+                "csv"
+            )
+            quarantine = DataTable(
+                _QUARANTINE,
+                empty="Nothing was put aside: every message kept the rules.",
+                filtered="Filter by source or reason",
+                page_rows=10,
+                sort=("at", True),
+            )
+
+        def update(seen: Seen) -> None:
+            self._seen = seen
+            names = {store.store: store.name for store in seen.stores}
+            show_figures(_figures(seen))
+            gateways.set_rows([_gateway_row(gateway, names, seen.now_ms) for gateway in seen.gateways])
+            ordered = sorted(seen.alerts, key=lambda alert: (alert.cleared_ms is not None, -alert.at_ms))
+            alerts.set_rows(
+                [_alert_row(place, alert, names, seen.now_ms) for place, alert in enumerate(ordered)]
+            )
+            quarantine.set_rows(
+                [_aside_row(place, row, names, seen.now_ms) for place, row in enumerate(seen.quarantine)]
+            )
+
+        return update
+
+    def _act(self, key: str, _: str) -> None:
+        gateway = (
+            next((one for one in self._seen.gateways if one.gateway == key), None) if self._seen else None
+        )
+        if gateway is not None:
+            _show_counters(gateway)
+
+
+_GATEWAYS = [
+    Column("name", "Gateway"),
+    Column("online", "State"),
+    Column("heard", "Last heard", numeric=True),
+    Column("lag", "Watermark", numeric=True),
+    Column("devices", "Devices", numeric=True),
+    Column("epochs", "Epochs", numeric=True),
+    Column("gaps", "Losses", numeric=True),
+    Column("rejected", "Rejected", numeric=True),
+    Column("aside", "Put aside", numeric=True),
+    Column("version", "Version"),
+]
+_ALERTS = [
+    Column("severity", "Severity"),
+    Column("code", "What"),
+    Column("subject", "Where"),
+    Column("text", "Text", wide=True, sortable=False),
+    Column("at", "Since", numeric=True),
+    Column("cleared", "Cleared", numeric=True),
+]
+_QUARANTINE = [
+    Column("at", "When", numeric=True),
+    Column("store", "Shop"),
+    Column("source", "From"),
+    Column("reason", "Reason", wide=True),
+    Column("sample", "What came", wide=True, sortable=False),
+]
+
+
+def _figures(seen: Seen) -> dict[str, tuple[str, str]]:
+    gateways = seen.gateways
+    lags = [seen.now_ms - gateway.watermark_ms for gateway in gateways if gateway.watermark_ms is not None]
+    on = sum(len(gateway.devices_online) for gateway in gateways)
+    off = sum(len(gateway.devices_offline) for gateway in gateways)
+    return {
+        "online": (f"{sum(gateway.online for gateway in gateways)} of {len(gateways)}", ""),
+        "lag": (span(max(lags)) if lags else UNKNOWN, "behind, by its watermark"),
+        "devices": (f"{number(on)} of {number(on + off)}", f"{number(off)} offline" if off else ""),
+        "losses": (number(sum(gateway.gaps_total for gateway in gateways)), "since the beginning"),
+        "rejected": (number(sum(gateway.rejected_total for gateway in gateways)), "records"),
+        "aside": (number(sum(gateway.quarantined_total for gateway in gateways)), "messages"),
+    }
+
+
+def _gateway_row(gateway: GatewayView, names: dict[str, str], now_ms: int) -> Row:
+    off = len(gateway.devices_offline)
+    lag_ms = None if gateway.watermark_ms is None else now_ms - gateway.watermark_ms
+    return {
+        "id": gateway.gateway,
+        "name": cell(gateway.gateway, sub=names.get(gateway.store, gateway.store)),
+        "online": cell(
+            "online" if gateway.online else "silent",
+            int(gateway.online),
+            icon="check_circle" if gateway.online else "cloud_off",
+            tone="ok" if gateway.online else "warn",
+        ),
+        "heard": cell(ago(gateway.last_heard_ms, now_ms), gateway.last_heard_ms or -1),
+        "lag": cell(
+            UNKNOWN if lag_ms is None else f"{span(lag_ms)} behind", -1 if lag_ms is None else lag_ms
+        ),
+        "devices": cell(
+            f"{len(gateway.devices_online)} of {len(gateway.devices_online) + off}",
+            -off,
+            tone="warn" if off else "",
+            sub=", ".join(gateway.devices_offline[:3]) + (" …" if off > 3 else ""),  # noqa: PLR2004 - three names fit
+        ),
+        "epochs": cell(number(gateway.epochs), gateway.epochs, sub=f"through {number(gateway.through_seq)}"),
+        "gaps": cell(
+            number(gateway.gaps_total), gateway.gaps_total, tone="bad" if gateway.gaps_total else ""
+        ),
+        "rejected": cell(
+            number(gateway.rejected_total),
+            gateway.rejected_total,
+            tone="warn" if gateway.rejected_total else "",
+        ),
+        "aside": cell(number(gateway.quarantined_total), gateway.quarantined_total),
+        "version": cell(gateway.version or UNKNOWN, sub=gateway.bundle),
+        "acts": True,
+    }
+
+
+def _alert_row(place: int, alert: AlertView, names: dict[str, str], now_ms: int) -> Row:
+    icon, tone = _SEVERITIES.get(alert.severity, ("help", "quiet"))
+    cleared = alert.cleared_ms is not None
+    return {
+        "id": f"{alert.store}/{alert.code}/{alert.subject}/{alert.at_ms}/{place}",
+        "severity": cell(
+            alert.severity, f"{cleared:d}{alert.severity}", icon=icon, tone="quiet" if cleared else tone
+        ),
+        "code": cell(alert.code.replace("-", " ")),
+        "subject": cell(alert.subject, sub=names.get(alert.store, alert.store)),
+        "text": cell(alert.text),
+        "at": cell(ago(alert.at_ms, now_ms), alert.at_ms),
+        "cleared": cell(
+            f"after {span((alert.cleared_ms or 0) - alert.at_ms)}" if cleared else "still open",
+            alert.cleared_ms or 2**53,
+            tone="" if cleared else tone,
+        ),
+    }
+
+
+def _aside_row(place: int, row: QuarantineView, names: dict[str, str], now_ms: int) -> Row:
+    return {
+        "id": f"{row.at_ms}/{place}",
+        "at": cell(ago(row.at_ms, now_ms), row.at_ms),
+        "store": cell(names.get(row.store, row.store), sub=f"at the {row.where}"),
+        "source": cell(row.source, sub=row.stream),
+        "reason": cell(row.reason),
+        "sample": cell(row.sample[:120]),
+    }
+
+
+def _show_counters(gateway: GatewayView) -> None:
+    with ui.dialog() as dialog, ui.element("div").classes("dialog"):
+        ui.label(f"Gateway {gateway.gateway}").classes("block-title")
+        ui.label(f"counters of its last health record · {counted(gateway.epochs, 'epoch')}").classes(
+            "block-note"
+        )
+        with ui.element("dl").classes("facts numbers"):
+            for name, value in sorted(gateway.counters.items()):
+                with ui.element("dt"):
+                    ui.label(name.replace("_", " "))
+                with ui.element("dd"):
+                    ui.label(number(value))
+        if not gateway.counters:
+            ui.label("It has sent no health record yet.").classes("empty")
+        ui.label(f"Online: {', '.join(gateway.devices_online) or 'none'}").classes("block-note")
+        ui.label(f"Offline: {', '.join(gateway.devices_offline) or 'none'}").classes("block-note")
+        ui.button("Close", on_click=dialog.close).props("flat no-caps").classes("dialog-close")
+    dialog.on("hide", dialog.delete)
+    dialog.open()

@@ -1,0 +1,248 @@
+"""Orders: those that wait for a person, those on their way, those that are over; and the switches that stop them all."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from nicegui import ui
+
+from contract.api.common import AuditView
+from contract.api.restock import KillSwitch, TriggerView
+from contract.api.stores import StoreView
+from hq.desk import Desk
+from hq.pages.decide_dialog import DecideDialog
+from hq.pages.evidence import show_evidence
+from hq.pages.frame import frame, section
+from hq.pages.kill_switch_panel import KillSwitchPanel
+from hq.pages.live import Live
+from hq.pages.table import Action, Column, DataTable, Row, cell
+from hq.pages.toast import Toast
+from hq.scope import Scope
+from hq.words import ago, counted, instant, money, number, trigger_state, zone_from_name
+
+GROUPS = {
+    "waiting": ("Waits for you", ("proposed",)),
+    "moving": ("On its way", ("approved", "sent", "acknowledged", "ordered", "shipped")),
+    "done": ("Arrived", ("received", "closed")),
+    "not": ("Not ordered", ("snoozed", "rejected", "cancelled", "expired", "superseded")),
+}
+ROWS_A_STATE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """total: how many orders the group has, None where the centre does not count."""
+
+    orders: list[TriggerView]
+    more: bool
+    stores: list[StoreView]
+    switches: list[KillSwitch]
+    audit: list[AuditView]
+    now_ms: int
+
+
+def register(desk: Desk) -> None:
+    @ui.page("/restock")
+    def restock_page(scope: str = "", show: str = "waiting", find: str = "") -> None:
+        chosen = Scope.from_text(scope)
+        with frame(desk, "restock", "Restock", chosen):
+            _Restock(desk, chosen, show if show in GROUPS else "waiting", find)
+
+
+class _Restock:
+    def __init__(self, desk: Desk, scope: Scope, group: str, find: str) -> None:
+        self._desk, self._scope, self._group, self._find = desk, scope, group, find
+        self._chosen: list[str] = []
+        self._seen: Seen | None = None
+        self._toast = Toast()
+        with ui.element("div").classes("tabs").props('role="tablist"'):
+            for name, (label, _) in GROUPS.items():
+                address = f"/restock?show={name}" + (f"&scope={quote(scope.text)}" if scope.kind else "")
+                ui.link(label, address).classes("tab" + (" here" if name == group else ""))
+        self._live = Live(self._load, self._build, desk.refresh_s, skeleton_rows=8)
+
+    async def _load(self) -> Seen:
+        central, states = self._desk.central, GROUPS[self._group][1]
+        stores, switches, audit, health, *pages = await asyncio.gather(
+            central.stores(),
+            central.kill_switches(),
+            central.audit(self._scope.store),
+            central.health(),
+            *(central.triggers(store=self._scope.store, state=state, limit=ROWS_A_STATE) for state in states),
+        )
+        mine = {store.store for store in self._scope.stores(stores.rows)}
+        orders = [order for page in pages for order in page.rows if order.store in mine]
+        more = any(page.next is not None for page in pages)
+        return Seen(orders, more, stores.rows, switches.rows, audit.rows, health.now_ms)
+
+    def _build(self, seen: Seen) -> Callable[[Seen], None]:
+        acting = self._group == "waiting"
+        with section(GROUPS[self._group][0], _NOTES[self._group]):
+            ui.link("Download as CSV", f"/export/orders.csv?store={quote(self._scope.store)}").classes("csv")
+            self._bulk = ui.element("div").classes("bulk")
+            self._bulk.set_visibility(False)
+            with self._bulk:
+                self._bulk_text = ui.label()
+                ui.button("Approve", on_click=lambda: self._decide("approve", self._chosen)).props(
+                    "dense unelevated no-caps color=primary"
+                )
+                ui.button("Reject", on_click=lambda: self._decide("reject", self._chosen)).props(
+                    "dense outline no-caps color=dark"
+                )
+            actions = (
+                Action("approve", "Approve", "ours"),
+                Action("reject", "Reject"),
+                Action("evidence", "Why?"),
+            )
+            self._table = DataTable(
+                _COLUMNS,
+                empty=_EMPTY[self._group],
+                filtered="Filter by SKU, shop, supplier or reason",
+                page_rows=25,
+                actions=actions if acting else actions[2:],
+                selection=acting,
+                on_act=self._act,
+                on_select=self._select,
+                sort=("risk", True) if acting else ("changed", True),
+            )
+            if self._find:
+                self._table.type_filter(self._find)
+            more = ui.label(f"The {ROWS_A_STATE} newest of each state are shown; the CSV has all.").classes(
+                "block-note"
+            )
+        self._panel = KillSwitchPanel(self._desk, self._toast, self._live.look)
+        with section("What people did", "the newest lines of the audit"):
+            audit = DataTable(
+                _AUDIT, empty="Nobody has decided anything yet.", page_rows=10, sort=("at", True)
+            )
+
+        def update(now: Seen) -> None:
+            self._seen = now
+            self._show_orders()
+            more.set_visibility(now.more)
+            self._panel.show(now.switches, now.stores, sorted({order.supplier for order in now.orders}))
+            names = {store.store: store.name for store in now.stores}
+            audit.set_rows([_audit_row(place, line, names, now) for place, line in enumerate(now.audit)])
+
+        return update
+
+    def _show_orders(self) -> None:
+        if self._seen is not None:
+            stores = {store.store: store for store in self._seen.stores}
+            held = {order.trigger for order in self._seen.orders if self._desk.decisions.holds(order.trigger)}
+            self._table.set_rows(
+                [
+                    order_row(
+                        order, stores.get(order.store), self._seen.now_ms, pending=order.trigger in held
+                    )
+                    for order in self._seen.orders
+                ]
+            )
+
+    def _select(self, triggers: list[str]) -> None:
+        self._chosen = triggers
+        self._bulk.set_visibility(bool(triggers))
+        orders = self._orders(triggers)
+        self._bulk_text.set_text(
+            f"{counted(len(orders), 'order')} chosen, {counted(sum(order.quantity_units for order in orders), 'unit')}"
+        )
+
+    def _orders(self, triggers: list[str]) -> list[TriggerView]:
+        wanted = set(triggers)
+        return [order for order in self._seen.orders if order.trigger in wanted] if self._seen else []
+
+    async def _act(self, trigger: str, act: str) -> None:
+        if act == "evidence":
+            await show_evidence(self._desk, trigger)
+        else:
+            self._decide(act, [trigger])
+
+    def _decide(self, act: str, triggers: list[str]) -> None:
+        orders = self._orders(triggers)
+        if orders and self._seen is not None:
+            stores = {store.store: store for store in self._seen.stores}
+            DecideDialog(self._desk, self._toast, act, orders, stores, self._decided).open()
+
+    async def _decided(self) -> None:
+        self._table.clear_selection()
+        self._show_orders()
+        await self._live.look()
+
+
+_NOTES = {
+    "waiting": "most likely to run out first",
+    "moving": "with the replenishment system or on the road",
+    "done": "delivered to the shop",
+    "not": "rejected, expired, cancelled or replaced",
+}
+_EMPTY = {
+    "waiting": "Nothing waits for you. Orders wait here when their value is high or something about them is doubtful.",
+    "moving": "No order is on its way.",
+    "done": "No order has arrived yet.",
+    "not": "No order was turned down.",
+}
+_COLUMNS = [
+    Column("item", "SKU"),
+    Column("why", "Why", wide=True, sortable=False),
+    Column("quantity", "Order", numeric=True),
+    Column("value", "Value", numeric=True),
+    Column("stock", "On hand", numeric=True),
+    Column("risk", "Short by", numeric=True, hint="expected"),
+    Column("state", "State"),
+    Column("changed", "Since", numeric=True),
+]
+_AUDIT = [
+    Column("at", "When"),
+    Column("who", "Who"),
+    Column("action", "Did"),
+    Column("subject", "What"),
+    Column("store", "Shop"),
+    Column("reason", "Reason", wide=True, sortable=False),
+]
+
+
+def order_row(order: TriggerView, store: StoreView | None, now_ms: int, *, pending: bool) -> Row:
+    word = trigger_state(order.state)
+    packs = order.quantity_units / order.pack_units if order.pack_units else 0
+    currency = store.currency if store else ""
+    kind = "" if order.kind == "restock" else f" · {order.kind}"
+    return {
+        "id": order.trigger,
+        "item": cell(
+            order.name,
+            href=f"/shops/{quote(order.store)}/skus/{quote(order.sku)}",
+            sub=f"{order.store_name} · {order.supplier}{kind}",
+        ),
+        "why": cell(order.why, sub=order.doubt),
+        "quantity": cell(
+            counted(order.quantity_units, "unit"),
+            order.quantity_units,
+            sub=f"{packs:g} × {order.pack_units}" if order.pack_units > 1 else "",
+        ),
+        "value": cell(money(order.value_cents, currency), order.value_cents),
+        "stock": cell(
+            number(order.on_hand_units),
+            -1 if order.on_hand_units is None else order.on_hand_units,
+            sub=f"{number(order.on_order_units)} on order",
+        ),
+        "risk": cell(number(order.expected_stock_out_units, 1), order.expected_stock_out_units),
+        "state": cell(
+            word.word, icon=word.icon, tone=word.tone, sub=order.despatch or order.erp_document or ""
+        ),
+        "changed": cell(ago(order.changed_ms, now_ms), order.changed_ms),
+        **({"pending": "going out…"} if pending else {"acts": True}),
+    }
+
+
+def _audit_row(place: int, line: AuditView, names: dict[str, str], seen: Seen) -> Row:
+    zone = next((store.timezone for store in seen.stores if store.store == line.store), "UTC")
+    return {
+        "id": f"{line.at_ms}/{place}",
+        "at": cell(instant(line.at_ms, zone_from_name(zone)), line.at_ms),
+        "who": cell(line.who),
+        "action": cell(line.action),
+        "subject": cell(line.subject),
+        "store": cell(names.get(line.store or "", line.store or "the chain")),
+        "reason": cell(line.reason),
+    }

@@ -1,0 +1,221 @@
+"""One shop: today's figures, sales by day, and its SKUs page by page from the centre."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
+
+from nicegui import events, ui
+
+from contract.api.common import Page
+from contract.api.stores import DayPoint, Overview, SkuView, StoreView
+from hq.charts.sales_chart import HEIGHT_PX, sales_chart
+from hq.desk import Desk
+from hq.pages.chart import chart
+from hq.pages.frame import figures, frame, section
+from hq.pages.live import Live
+from hq.pages.table import Column, DataTable, Row, cell
+from hq.scope import Scope
+from hq.words import UNKNOWN, counted, day, instant, money, number, span, zone_from_name, zone_name
+
+DAYS_MS = 28 * 86_400_000
+PAGE_ROWS = 50
+SORTS = (
+    "name",
+    "on_hand",
+    "on_order",
+    "sold_today",
+    "sold_7_days",
+    "forecast_7_days",
+    "stock_out_today",
+    "shrink",
+    "price",
+)
+"""Columns by which the centre can order SKUs; a leading hyphen descends."""
+
+COLUMNS = [
+    Column("name", "SKU"),
+    Column("on_hand", "On hand", numeric=True),
+    Column("on_order", "On order", numeric=True),
+    Column("sold_today", "Sold today", numeric=True),
+    Column("sold_7_days", "Sold 7 days", numeric=True),
+    Column("forecast_7_days", "Forecast 7 days", numeric=True),
+    Column("cover", "Cover", numeric=True, sortable=False),
+    Column("stock_out_today", "Out today", numeric=True),
+    Column("shrink", "Shrink", numeric=True),
+    Column("price", "Price", numeric=True),
+    Column("order", "Open order", sortable=False),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    store: StoreView
+    days: list[DayPoint]
+    skus: Page[SkuView]
+
+
+def register(desk: Desk) -> None:
+    @ui.page("/shops/{store}")
+    def shop_page(store: str, sort: str = "name", search: str = "") -> None:
+        scope = Scope("store", store)
+        with frame(desk, "shops", store, scope):
+            _Shop(desk, store, sort if sort.lstrip("-") in SORTS else "name", search)
+
+
+class _Shop:
+    def __init__(self, desk: Desk, store: str, sort: str, search: str) -> None:
+        self._desk, self._store, self._sort, self._search = desk, store, sort, search
+        self._cursors = [""]
+        self._live = Live(self._load, self._build, desk.refresh_s, skeleton_rows=9)
+
+    async def _load(self) -> Seen:
+        central = self._desk.central
+        until_ms = ((await central.health()).now_ms // 3_600_000 + 1) * 3_600_000
+        store, overview, skus = await asyncio.gather(
+            central.store(self._store),
+            central.overview(until_ms - DAYS_MS, until_ms),
+            central.skus(self._store, self._search, self._sort, self._cursors[-1], PAGE_ROWS),
+        )
+        return Seen(store, _days_of(overview, self._store), skus)
+
+    def _build(self, seen: Seen) -> Callable[[Seen], None]:
+        store = seen.store
+        ui.page_title(f"{store.name} · Shelfloop")
+        with ui.element("div").classes("split even"):
+            with section(
+                store.name,
+                f"{store.region + ' · ' if store.region else ''}times are {zone_name(store.timezone)}",
+            ):
+                show_figures = figures(
+                    [
+                        ("sold", "Sold today"),
+                        ("units", "Units today"),
+                        ("receipts", "Receipts today"),
+                        ("out", "Out of stock"),
+                        ("orders", "Open orders"),
+                        ("newest", "Newest data"),
+                    ]
+                )
+                with ui.element("div").classes("links"):
+                    ui.link("Orders of this shop", f"/restock?scope=store:{quote(self._store)}")
+                    ui.link("Its gateway", f"/fleet?scope=store:{quote(self._store)}")
+            with section("Sales by day", "last 28 days"):
+                show_chart = chart(self._chart(seen), HEIGHT_PX)
+        with section("SKUs"):
+            with ui.element("div").classes("list-head"):
+                ui.input(
+                    placeholder="Filter by name, number or category",
+                    value=self._search,
+                    on_change=self._filter,
+                ).props('dense outlined clearable debounce="250"').classes("filter")
+                csv = ui.link("Download as CSV").classes("csv")
+            table = DataTable(
+                COLUMNS,
+                empty="No SKU here. SKUs appear when the shop's item list is set (`PUT /v1/stores/…/items`), or loosen the filter.",
+                on_sort=self._resort,
+                sort=(self._sort.lstrip("-"), self._sort.startswith("-")),
+            )
+            with ui.element("div").classes("pager"):
+                back = ui.button("Previous", on_click=self._back).props("flat dense no-caps")
+                where = ui.label().classes("block-note")
+                forth = ui.button("Next", on_click=self._forth).props("flat dense no-caps")
+
+        def update(now: Seen) -> None:
+            self._next = now.skus.next
+            show_figures(_figures(now.store))
+            show_chart(self._chart(now))
+            table.set_rows([_row(sku, now.store.currency) for sku in now.skus.rows])
+            first = (len(self._cursors) - 1) * PAGE_ROWS + 1
+            total = "" if now.skus.total is None else f" of {number(now.skus.total)}"
+            where.set_text(
+                f"{number(first)} to {number(first + len(now.skus.rows) - 1)}{total}" if now.skus.rows else ""
+            )
+            back.set_enabled(len(self._cursors) > 1)
+            forth.set_enabled(now.skus.next is not None)
+            csv._props["href"] = (
+                f"/export/skus.csv?{urlencode({'store': self._store, 'search': self._search})}"  # noqa: SLF001 - ui.link has no setter
+            )
+            csv.update()
+
+        return update
+
+    @staticmethod
+    def _chart(seen: Seen) -> dict[str, object]:
+        return sales_chart(seen.days, {seen.store.store: seen.store.currency}, seen.store.today)
+
+    async def _filter(self, event: events.ValueChangeEventArguments) -> None:
+        self._search, self._cursors = (event.value or "").strip(), [""]
+        await self._live.look()
+
+    async def _resort(self, column: str, descending: bool) -> None:
+        self._sort, self._cursors = f"{'-' if descending else ''}{column or 'name'}", [""]
+        await self._live.look()
+
+    async def _forth(self) -> None:
+        if self._next is not None:
+            self._cursors.append(self._next)
+            await self._live.look()
+
+    async def _back(self) -> None:
+        if len(self._cursors) > 1:
+            self._cursors.pop()
+            await self._live.look()
+
+    _next: str | None = None
+
+
+def _days_of(overview: Overview, store: str) -> list[DayPoint]:
+    return [point for point in overview.days if point.store == store]
+
+
+def _figures(store: StoreView) -> dict[str, tuple[str, str]]:
+    return {
+        "sold": (money(store.cents, store.currency), day(store.today) if store.today else "no data yet"),
+        "units": (number(store.units), "from receipts"),
+        "receipts": (number(store.receipts), ""),
+        "out": (number(store.skus_out_of_stock), f"of {counted(store.skus, 'SKU')} now"),
+        "orders": (number(store.open_triggers), f"{number(store.waiting_triggers)} wait for a person"),
+        "newest": (instant(store.newest_ms, zone_from_name(store.timezone)), zone_name(store.timezone)),
+    }
+
+
+def _row(sku: SkuView, currency: str) -> Row:
+    out = sku.on_hand_units is not None and sku.on_hand_units <= 0
+    return {
+        "id": sku.sku,
+        "name": cell(
+            sku.name,
+            href=f"/shops/{quote(sku.store)}/skus/{quote(sku.sku)}",
+            sub=f"{sku.sku} · {sku.category}",
+        ),
+        "on_hand": cell(
+            number(sku.on_hand_units),
+            icon="error" if out else "",
+            tone="bad" if out else "",
+            sub="" if sku.on_shelf_units is None else f"{number(sku.on_shelf_units)} on the shelf",
+        ),
+        "on_order": cell(number(sku.on_order_units)),
+        "sold_today": cell(number(sku.sold_today_units)),
+        "sold_7_days": cell(number(sku.sold_7_days_units)),
+        "forecast_7_days": cell(number(sku.forecast_7_days_units, 1)),
+        "cover": cell(_cover(sku)),
+        "stock_out_today": cell(
+            span(sku.stock_out_today_ms) if sku.stock_out_today_ms else "0",
+            tone="bad" if sku.stock_out_today_ms else "",
+        ),
+        "shrink": cell(number(sku.shrink_units), tone="warn" if sku.shrink_units else ""),
+        "price": cell(money(sku.price_cents, currency)),
+        "order": cell(
+            sku.open_trigger or "",
+            href=f"/restock?scope=store:{quote(sku.store)}&find={quote(sku.sku)}" if sku.open_trigger else "",
+        ),
+    }
+
+
+def _cover(sku: SkuView) -> str:
+    """Days that the stock lasts at the forecast's pace."""
+    if sku.on_hand_units is None or not sku.forecast_7_days_units:
+        return UNKNOWN
+    days = max(0, sku.on_hand_units) / (sku.forecast_7_days_units / 7)
+    return "> 90 days" if days > 90 else f"{days:.1f} days"

@@ -1,0 +1,158 @@
+"""One SKU in one shop: the chart, its numbers, its orders and what they were decided from."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from nicegui import events, ui
+
+from contract.api.restock import TriggerView
+from contract.api.stores import SkuSeries, SkuView, StoreView
+from hq.charts.sku_chart import HEIGHT_PX, coverage, sku_chart
+from hq.desk import Desk
+from hq.pages.chart import chart
+from hq.pages.evidence import show_evidence
+from hq.pages.frame import figures, frame, section
+from hq.pages.live import Live
+from hq.pages.table import Action, Column, DataTable, Row, cell
+from hq.scope import Scope
+from hq.words import counted, instant, money, number, percent, span, trigger_state, zone_from_name, zone_name
+
+DAY_MS = 86_400_000
+LOOKS = {"13w": "13 weeks by day", "4w": "4 weeks by day", "1w": "1 week by hour", "2d": "2 days by 15 min"}
+_SPANS = {"13w": (91, "1d"), "4w": (28, "1d"), "1w": (7, "1h"), "2d": (2, "15m")}
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    store: StoreView
+    sku: SkuView
+    series: SkuSeries
+    orders: list[TriggerView]
+
+
+def register(desk: Desk) -> None:
+    @ui.page("/shops/{store}/skus/{sku}")
+    def sku_page(store: str, sku: str, look: str = "4w") -> None:
+        with frame(desk, "shops", sku, Scope("store", store)):
+            _Sku(desk, store, sku, look if look in LOOKS else "4w")
+
+
+class _Sku:
+    def __init__(self, desk: Desk, store: str, sku: str, look: str) -> None:
+        self._desk, self._store, self._sku, self._look = desk, store, sku, look
+        self._live = Live(self._load, self._build, desk.refresh_s, skeleton_rows=10)
+
+    async def _load(self) -> Seen:
+        central = self._desk.central
+        days, step = _SPANS[self._look]
+        until_ms = ((await central.health()).now_ms // 900_000 + 1) * 900_000
+        store, sku, series, orders = await asyncio.gather(
+            central.store(self._store),
+            central.sku(self._store, self._sku),
+            central.series(self._store, self._sku, until_ms - days * DAY_MS, until_ms, step),
+            central.triggers(store=self._store),
+        )
+        return Seen(store, sku, series, [order for order in orders.rows if order.sku == self._sku])
+
+    def _build(self, seen: Seen) -> Callable[[Seen], None]:
+        ui.page_title(f"{seen.sku.name} · Shelfloop")
+        with ui.element("div").classes("crumbs"):
+            ui.link(seen.store.name, f"/shops/{quote(self._store)}")
+            ui.label("/")
+            ui.label(seen.sku.name).classes("crumb-here")
+            ui.label(
+                f"SKU {seen.sku.sku} · {seen.sku.category} · times are {zone_name(seen.store.timezone)}"
+            ).classes("block-note")
+        with section("Now"):
+            show_figures = figures(
+                [
+                    ("hand", "On hand"),
+                    ("order", "On order"),
+                    ("today", "Sold today"),
+                    ("week", "Sold 7 days"),
+                    ("next", "Forecast 7 days"),
+                    ("price", "Price"),
+                    ("shrink", "Shrink"),
+                    ("hit", "Forecast held"),
+                ]
+            )
+        with section("Over time", "drag to move, Ctrl and wheel to zoom"):
+            ui.toggle(LOOKS, value=self._look, on_change=self._change).props(
+                "dense unelevated no-caps size=sm toggle-color=grey-3 toggle-text-color=dark text-color=grey-7 color=white"
+            ).classes("period")
+            show_chart = chart(sku_chart(seen.series), HEIGHT_PX)
+        with section("Orders", "newest first"):
+            orders = DataTable(
+                _ORDERS,
+                empty="No order for this SKU yet. The gateway proposes one when the forecast says that stock will not last.",
+                actions=(Action("evidence", "Why?"),),
+                on_act=self._act,
+                page_rows=10,
+                sort=("created", True),
+            )
+
+        def update(now: Seen) -> None:
+            show_figures(_figures(now))
+            show_chart(sku_chart(now.series))
+            orders.set_rows([_order_row(order, now.store) for order in now.orders])
+
+        return update
+
+    async def _change(self, event: events.ValueChangeEventArguments) -> None:
+        self._look = event.value
+        await self._live.look()
+
+    async def _act(self, trigger: str, _: str) -> None:
+        await show_evidence(self._desk, trigger)
+
+
+_ORDERS = [
+    Column("created", "When"),
+    Column("quantity", "Quantity", numeric=True),
+    Column("state", "State"),
+    Column("why", "Why", wide=True, sortable=False),
+    Column("supplier", "Supplier"),
+    Column("received", "Received", numeric=True),
+]
+
+
+def _figures(seen: Seen) -> dict[str, tuple[str, str]]:
+    sku, currency = seen.sku, seen.store.currency
+    held = coverage(seen.series)
+    out = f"empty {span(sku.stock_out_today_ms)} today" if sku.stock_out_today_ms else "not empty today"
+    shelf = "shelf unknown" if sku.on_shelf_units is None else f"{number(sku.on_shelf_units)} on the shelf"
+    return {
+        "hand": (number(sku.on_hand_units), f"{shelf}, {out}"),
+        "order": (number(sku.on_order_units), "units on their way"),
+        "today": (number(sku.sold_today_units), "units"),
+        "week": (number(sku.sold_7_days_units), "units"),
+        "next": (number(sku.forecast_7_days_units, 1), "units, mean"),
+        "price": (money(sku.price_cents, currency), ""),
+        "shrink": (number(sku.shrink_units), "units, book minus shelf"),
+        "hit": (
+            percent(*held) if held else "–",
+            f"of {counted(held[1], 'day')} in the 80 % band" if held else "no past day with a forecast here",
+        ),
+    }
+
+
+def _order_row(order: TriggerView, store: StoreView) -> Row:
+    word = trigger_state(order.state)
+    return {
+        "id": order.trigger,
+        "created": cell(instant(order.created_ms, zone_from_name(store.timezone)), order.created_ms),
+        "quantity": cell(
+            counted(order.quantity_units, "unit"),
+            order.quantity_units,
+            sub=money(order.value_cents, store.currency),
+        ),
+        "state": cell(word.word, icon=word.icon, tone=word.tone, sub=order.despatch or ""),
+        "why": cell(order.why, sub=order.doubt),
+        "supplier": cell(order.supplier),
+        "received": cell(
+            number(order.received_units), -1 if order.received_units is None else order.received_units
+        ),
+        "acts": True,
+    }

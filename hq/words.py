@@ -1,0 +1,137 @@
+"""Numbers, money, times and states as a person reads them. "–" is unknown, "0" is zero."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+UNKNOWN = "–"
+
+_MINOR_DIGITS = {
+    "JPY": 0,
+    "KRW": 0,
+    "VND": 0,
+    "CLP": 0,
+    "ISK": 0,
+    "KWD": 3,
+    "BHD": 3,
+    "TND": 3,
+    "JOD": 3,
+    "OMR": 3,
+}
+"""Currencies whose minor unit is not a hundredth. Source: ISO 4217."""
+
+
+def number(value: float | None, decimals: int = 0) -> str:
+    return UNKNOWN if value is None else f"{value:,.{decimals}f}"
+
+
+def counted(value: int | None, one: str, many: str = "") -> str:
+    """`1 order`, `1,200 orders`."""
+    return f"{number(value)} {one if value == 1 else many or one + 's'}"
+
+
+def money(minor_units: float | None, currency: str) -> str:
+    """`1,234.50 USD` from minor units (cents)."""
+    if minor_units is None:
+        return UNKNOWN
+    digits = _MINOR_DIGITS.get(currency, 2)
+    return f"{minor_units / 10**digits:,.{digits}f} {currency}".strip()
+
+
+def major_units(minor_units: int, currency: str) -> float:
+    """Money as charts draw it."""
+    return float(minor_units / 10 ** _MINOR_DIGITS.get(currency, 2))
+
+
+def percent(part: float, whole: float) -> str:
+    return UNKNOWN if not whole else f"{100 * part / whole:.0f} %"
+
+
+def zone_from_name(name: str) -> tzinfo:
+    """The zone, UTC where this machine does not know the name."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC
+
+
+def zone_name(name: str) -> str:
+    """`New York time`, from `America/New_York`."""
+    if zone_from_name(name) is UTC:
+        return "UTC"
+    return f"{name.rsplit('/', 1)[-1].replace('_', ' ')} time"
+
+
+def local(at_ms: int, zone: tzinfo) -> datetime:
+    return datetime.fromtimestamp(at_ms / 1000, zone)
+
+
+def instant(at_ms: int | None, zone: tzinfo) -> str:
+    """`Sat 3 May, 14:05` in the shop's zone. The page names the zone once."""
+    if at_ms is None:
+        return UNKNOWN
+    moment = local(at_ms, zone)
+    return f"{moment:%a} {moment.day} {moment:%b}, {moment:%H:%M}"
+
+
+def instant_with_year(at_ms: int | None, zone: tzinfo) -> str:
+    if at_ms is None:
+        return UNKNOWN
+    moment = local(at_ms, zone)
+    return f"{moment:%a} {moment.day} {moment:%b %Y}, {moment:%H:%M}"
+
+
+def day(text: str | None) -> str:
+    """`Sat 3 May` from a business day."""
+    if text is None:
+        return UNKNOWN
+    parsed = date.fromisoformat(text)
+    return f"{parsed:%a} {parsed.day} {parsed:%b}"
+
+
+def span(duration_ms: float | None) -> str:
+    """`12 s`, `5 min`, `3 h`, `2 days`: the largest unit that fits."""
+    if duration_ms is None:
+        return UNKNOWN
+    seconds = max(0.0, duration_ms / 1000)
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 36 * 3600:
+        return f"{seconds / 3600:.0f} h"
+    return f"{seconds / 86_400:.0f} days"
+
+
+def ago(then_ms: int | None, now_ms: int) -> str:
+    return UNKNOWN if then_ms is None else f"{span(now_ms - then_ms)} ago"
+
+
+@dataclass(frozen=True, slots=True)
+class StateWord:
+    """A state as a word, an icon and a tone (ok, ours, warn, bad, quiet): never by colour alone."""
+
+    word: str
+    icon: str
+    tone: str
+
+
+TRIGGER_STATES: dict[str, StateWord] = {
+    "proposed": StateWord("waits for a person", "pan_tool_alt", "warn"),
+    "approved": StateWord("approved", "check", "ours"),
+    "sent": StateWord("sent", "send", "ours"),
+    "acknowledged": StateWord("acknowledged", "mark_email_read", "ours"),
+    "ordered": StateWord("ordered", "receipt_long", "ours"),
+    "shipped": StateWord("shipped", "local_shipping", "ours"),
+    "received": StateWord("received", "inventory", "ok"),
+    "closed": StateWord("closed", "task_alt", "ok"),
+    "snoozed": StateWord("snoozed", "snooze", "quiet"),
+    "superseded": StateWord("superseded", "swap_horiz", "quiet"),
+    "expired": StateWord("expired", "hourglass_disabled", "quiet"),
+    "cancelled": StateWord("cancelled", "block", "quiet"),
+    "rejected": StateWord("rejected", "close", "quiet"),
+}
+
+
+def trigger_state(state: str) -> StateWord:
+    return TRIGGER_STATES.get(state, StateWord(state, "help", "quiet"))

@@ -1,0 +1,367 @@
+"""A small centre for HQ's tests: serves the contract's models with plausible data, decides, and fails on demand.
+
+`python tests/unit/hq/fake_central.py PORT` runs it alone, to look at the pages without a chain.
+"""
+
+import math
+import random
+import sys
+from dataclasses import dataclass, field
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+
+from contract.api.common import AuditView, Decision, Health, Page
+from contract.api.offers import CampaignCause, CampaignView
+from contract.api.restock import Evidence, KillSwitch, TriggerState, TriggerView
+from contract.api.stores import (
+    Accounting,
+    AlertView,
+    Balance,
+    DayBalance,
+    DayPoint,
+    ForecastPoint,
+    GatewayView,
+    OrderFlag,
+    Overview,
+    PriceStep,
+    QuarantineView,
+    SeriesPoint,
+    SkuSeries,
+    SkuView,
+    StoreView,
+)
+from contract.records import QUANTILE_LEVELS
+
+TOKEN = "slt_test"
+DAY_MS = 86_400_000
+NOW_MS = 1_746_280_800_000
+"""Sat 3 May 2025, 10:00 in New York."""
+MIDNIGHT_MS = NOW_MS - 10 * 3_600_000
+STEPS = {"15m": 900_000, "1h": 3_600_000, "1d": DAY_MS}
+_Z = (-1.96, -1.28, -0.67, 0.0, 0.67, 1.28, 1.64, 1.96, 2.33)
+_NAMES = (
+    ("Bananas, loose", "Fruit"), ("Whole milk 1 gal", "Dairy"), ("White bread 20 oz", "Bakery"),
+    ("Cola 12 x 12 fl oz", "Soft drinks"), ("Potato chips 10 oz", "Snacks"), ("Ground coffee 30 oz", "Coffee"),
+    ("Large eggs, dozen", "Dairy"), ("Shredded cheddar 8 oz", "Dairy"), ("Spaghetti 1 lb", "Dry goods"),
+    ("Tomato sauce 15 oz", "Dry goods"), ("Toilet paper 12 rolls", "Household"), ("Baby carrots 1 lb", "Vegetables"),
+)  # fmt: skip
+_SHOPS = (("s367", "Shop 367, Elm Street", "North"), ("s406", "Shop 406, Harbour", "North"), ("s31862", "Shop 31862, Mill Road", "South"))
+
+
+@dataclass
+class FakeCentral:
+    """What a test may change. fail: HTTP status for every route but health, 0 for none."""
+
+    now_ms: int = NOW_MS
+    fail: int = 0
+    empty: bool = False
+    conflict: set[str] = field(default_factory=set)
+    balanced: bool = True
+    requests: list[str] = field(default_factory=list)
+    decisions: list[tuple[str, str, Decision]] = field(default_factory=list)
+    switches: dict[tuple[str, str], KillSwitch] = field(default_factory=dict)
+    audit: list[AuditView] = field(default_factory=list)
+    triggers: dict[str, TriggerView] = field(default_factory=dict)
+    sku_count: int = 120
+
+    def __post_init__(self) -> None:
+        for trigger in _triggers(self.now_ms):
+            self.triggers[trigger.trigger] = trigger
+
+    def stores(self) -> list[StoreView]:
+        if self.empty:
+            return []
+        return [
+            StoreView(
+                store=store, name=name, region=region, timezone="America/New_York", currency="USD", h3_cell=None,
+                today="2025-05-03", receipts=61 + 20 * place, units=512 + 90 * place, cents=181_240 + 31_117 * place,
+                skus=self.sku_count, skus_out_of_stock=(2, 0, 5)[place],
+                open_triggers=sum(t.store == store and t.state not in _ENDED for t in self.triggers.values()),
+                waiting_triggers=sum(t.store == store and t.state is TriggerState.PROPOSED for t in self.triggers.values()),
+                open_alerts=(1, 0, 2)[place], quarantined_total=(3, 0, 1)[place], gaps_total=0,
+                newest_ms=self.now_ms - 40_000 * (place + 1), watermark_ms=self.now_ms - 120_000,
+            )
+            for place, (store, name, region) in enumerate(_SHOPS)
+        ]  # fmt: skip
+
+    def days(self) -> list[DayPoint]:
+        rng = random.Random(7)
+        return [
+            DayPoint(
+                day=_day(offset), store=store, receipts=rng.randint(120, 170) if offset else 61,
+                units=(units := rng.randint(900, 1400) if offset else 512), cents=units * 352, stock_out_ms=rng.randint(0, 9_000_000), shrink_units=rng.randint(0, 4),
+            )
+            for store, _, _ in (() if self.empty else _SHOPS)
+            for offset in range(27, -1, -1)
+        ]  # fmt: skip
+
+    def skus(self, store: str) -> list[SkuView]:
+        rng = random.Random(store)
+        return [
+            SkuView(
+                store=store, sku=str(900_000 + place), name=_NAMES[place % 12][0] + (f" #{place // 12}" if place >= 12 else ""),
+                category=_NAMES[place % 12][1], price_cents=rng.randint(79, 1499),
+                on_hand_units=None if place == 5 else 0 if place == 3 else rng.randint(1, 60), on_shelf_units=None if place == 5 else rng.randint(0, 20),
+                on_order_units=rng.choice((0, 0, 12, 24)), sold_today_units=rng.randint(0, 14), sold_7_days_units=rng.randint(10, 120),
+                forecast_7_days_units=None if place == 7 else round(rng.uniform(10, 120), 2),
+                stock_out_today_ms=5_400_000 if place == 3 else 0, shrink_units=rng.choice((0, 0, 0, 2)),
+                open_trigger=f"t-{store}-1" if place == 0 else None, newest_ms=self.now_ms - 60_000,
+            )
+            for place in range(self.sku_count)
+        ]  # fmt: skip
+
+    def series(self, store: str, sku: str, from_ms: int, to_ms: int, step: str) -> SkuSeries:
+        step_ms = STEPS[step]
+        begin = MIDNIGHT_MS - (MIDNIGHT_MS - from_ms) // step_ms * step_ms
+        last = MIDNIGHT_MS + (min(to_ms, self.now_ms) - MIDNIGHT_MS) // step_ms * step_ms
+        rng, on_hand, points, orders = random.Random(f"{store}{sku}{step}"), 40, [], []
+        for at_ms in range(begin, last + 1, step_ms):
+            day = (at_ms - MIDNIGHT_MS) // DAY_MS
+            covered = not (step == "1d" and day in (-15, -14))
+            mean = (9 + 4 * math.sin(day / 7 * 2 * math.pi)) * step_ms / DAY_MS
+            sold = min(on_hand, max(0, round(rng.gauss(mean, mean**0.5)))) if covered else 0
+            delivered = 48 if on_hand - sold < 6 and rng.random() < 0.6 else 0
+            on_hand = on_hand - sold + delivered
+            if delivered:
+                orders.append(OrderFlag(at_ms=max(begin, at_ms - 2 * step_ms), trigger=f"t-{at_ms}", quantity_units=48, state="closed"))
+            points.append(
+                SeriesPoint(
+                    at_ms=at_ms, sold_units=sold, sold_cents=sold * 349, on_hand_units=on_hand if covered else None, picked_units=sold,
+                    delivered_units=delivered, stock_out_ms=0 if on_hand or not covered else step_ms // 6, covered=covered,
+                )
+            )  # fmt: skip
+        forecast = [_forecast(day) for day in range(-10, 14)] if step == "1d" else []
+        prices = [PriceStep(at_ms=begin - DAY_MS, price_cents=349), PriceStep(at_ms=begin + (last - begin) // 2, price_cents=299)]
+        name = next(row.name for row in self.skus(store) if row.sku == sku)
+        return SkuSeries(
+            store=store, sku=sku, name=name, currency="USD", timezone="America/New_York", step_ms=step_ms,
+            points=points, forecast=forecast, orders=orders, prices=prices,
+        )  # fmt: skip
+
+    def overview(self) -> Overview:
+        states: dict[str, int] = {}
+        for trigger in self.triggers.values():
+            states[trigger.state] = states.get(trigger.state, 0) + 1
+        stores = self.stores()
+        return Overview(
+            now_ms=self.now_ms, stores=stores, days=self.days(), triggers_by_state=states, waiting_triggers=states.get("proposed", 0),
+            open_alerts=3, coupons={"issued": 120, "redeemed": 14}, gateways_online=2, gateways_total=3, losses=0,
+            quarantined_total=4, lag_ms=120_000 if stores else None,
+        )  # fmt: skip
+
+    def accounting(self) -> Accounting:
+        if self.empty:
+            zero = Balance(tills=0, ledger=0)
+            return Accounting(balanced=True, receipts=zero, lines=zero, units=zero, cents=zero, declared_gaps=0, days=[], open_days=0)
+        lost = 0 if self.balanced else 1
+        days = [
+            DayBalance(
+                store=store, register_id=f"till-{till}", business_date=_day(offset),
+                receipts=Balance(tills=70, ledger=70 - (lost if offset == 2 else 0)), lines=Balance(tills=640, ledger=640),
+                units=Balance(tills=700, ledger=700), cents=Balance(tills=245_000, ledger=245_000 - (lost * 1299 if offset == 2 else 0)),
+                balanced=not (lost and offset == 2),
+            )
+            for store, _, _ in _SHOPS for till in (1, 2) for offset in range(1, 28)
+        ]  # fmt: skip
+
+        def total(name: str) -> Balance:
+            return Balance(tills=sum(getattr(day, name).tills for day in days), ledger=sum(getattr(day, name).ledger for day in days))
+
+        return Accounting(
+            balanced=self.balanced, receipts=total("receipts"), lines=total("lines"), units=total("units"), cents=total("cents"),
+            declared_gaps=0, days=days, open_days=6,
+        )  # fmt: skip
+
+    def gateways(self) -> list[GatewayView]:
+        if self.empty:
+            return []
+        return [
+            GatewayView(
+                gateway=f"gw-{store}", store=store, version="0.1.0", bundle="demo-2025-04", online=place != 2,
+                last_heard_ms=self.now_ms - (5_000, 9_000, 3_600_000)[place], watermark_ms=self.now_ms - (60_000, 61_000, 3_700_000)[place],
+                epochs=1 + place, through_seq=81_234 + place, rejected_total=0, quarantined_total=(3, 0, 1)[place], gaps_total=0,
+                counters={"messages_total": 812_345, "duplicates_total": 17, "crc_errors_total": 4, "outbox_rows": 0},
+                devices_online=["shelf-1", "shelf-2", "till-1"] + (["till-2", "esl-1"] if place != 2 else []),
+                devices_offline=["till-2", "esl-1"] if place == 2 else [],
+            )
+            for place, (store, _, _) in enumerate(_SHOPS)
+        ]  # fmt: skip
+
+    def campaigns(self) -> list[CampaignView]:
+        if self.empty:
+            return []
+        common = {"starts_ms": self.now_ms - 20 * DAY_MS, "ends_ms": self.now_ms + 10 * DAY_MS, "budget_cents": 50_000}
+        return [
+            CampaignView(
+                campaign="surplus", cause=CampaignCause.SURPLUS, name="Eat it while it is fresh", active=True, audience=412, holdout=41, issued=180,
+                delivered=176, redeemed=31, reversed=1, refused=2, expired=60, spent_cents=4_210, lift_cents=63.0, lift_low_cents=-12.0, lift_high_cents=138.0, **common,
+            ),
+            CampaignView(
+                campaign="hot", cause=CampaignCause.HOT_CATEGORY, name="Barbecue week", active=False, audience=90, holdout=9, issued=22,
+                delivered=22, redeemed=2, reversed=0, refused=0, expired=3, spent_cents=310, **common,
+            ),
+        ]  # fmt: skip
+
+    def decide(self, trigger: str, act: str, decision: Decision) -> TriggerView | None:
+        self.decisions.append((trigger, act, decision))
+        old = self.triggers.get(trigger)
+        if old is None or trigger in self.conflict or old.state is not TriggerState.PROPOSED:
+            return None
+        state = TriggerState.SENT if act == "approve" else TriggerState.REJECTED
+        new = old.model_copy(update={"state": state, "changed_ms": self.now_ms, "quantity_units": decision.quantity_units or old.quantity_units})
+        self.triggers[trigger] = new
+        self.audit.insert(0, AuditView(at_ms=self.now_ms, store=new.store, who=decision.who, action=act, subject=trigger, reason=decision.reason))
+        return new
+
+
+_ENDED = {TriggerState.CLOSED, TriggerState.REJECTED, TriggerState.CANCELLED, TriggerState.EXPIRED, TriggerState.SUPERSEDED}
+
+
+def _triggers(now_ms: int) -> list[TriggerView]:
+    states = [TriggerState.PROPOSED] * 3 + [TriggerState.SENT, TriggerState.SHIPPED, TriggerState.CLOSED, TriggerState.CLOSED, TriggerState.REJECTED]
+    made = []
+    for store, store_name, _ in _SHOPS:
+        for place, state in enumerate(states[: 8 if store == "s367" else 4], start=1):
+            name = _NAMES[(place - 1) % 12][0]
+            made.append(
+                TriggerView(
+                    trigger=f"t-{store}-{place}", revision=1, store=store, store_name=store_name, sku=str(900_000 + place - 1), gtin="09521234567890"[:14],
+                    name=name, kind="emergency" if place == 2 else "restock", supplier=("fresh-co", "dry-goods-inc")[place % 2], state=state, quantity_units=24 * place, pack_units=12,
+                    shipped_units=24 * place if state in ("shipped", "closed") else None, received_units=24 * place if state == "closed" else None,
+                    value_cents=5_400 * place, on_hand_units=None if place == 3 else 9, on_order_units=12 if place == 1 else 0, expected_stock_out_units=7.4 / place,
+                    why=f"{2 * place} packs: 80 % chance to run out before Thursday's delivery; 9 left, 12 on order",
+                    doubt="value above the limit" if place == 1 else "stock unknown: the cell has been silent for 3 h" if place == 3 else "",
+                    created_ms=now_ms - place * 5_400_000, changed_ms=now_ms - place * 3_600_000, expires_ms=None, bundle="demo-2025-04",
+                    erp_document=f"PO-{4500 + place}" if state in ("shipped", "closed") else None, despatch=f"D-{88 + place}" if state == "shipped" else None,
+                )
+            )  # fmt: skip
+    return made
+
+
+def _day(days_ago: int) -> str:
+    from datetime import date, timedelta
+
+    return (date(2025, 5, 3) - timedelta(days=days_ago)).isoformat()
+
+
+def _forecast(day: int) -> ForecastPoint:
+    mean = 9 + 4 * math.sin(day / 7 * 2 * math.pi)
+    quantiles = [round(max(0.0, mean + z * mean**0.5), 2) for z in _Z]
+    assert len(quantiles) == len(QUANTILE_LEVELS)
+    return ForecastPoint(day=_day(-day), at_ms=MIDNIGHT_MS + day * DAY_MS, mean=round(mean, 2), quantiles=quantiles)
+
+
+def problem(status: int, title: str, detail: str = "") -> JSONResponse:
+    return JSONResponse({"type": "about:blank", "title": title, "status": status, "detail": detail}, status, media_type="application/problem+json")
+
+
+def fake_app(fake: FakeCentral) -> FastAPI:
+    app = FastAPI()
+
+    @app.middleware("http")
+    async def rules(request: Request, call_next):
+        fake.requests.append(f"{request.method} {request.url.path}")
+        if request.url.path != "/healthz":
+            if request.headers.get("authorization") != f"Bearer {TOKEN}":
+                return problem(401, "Unknown token", "Send a token of scope h.")
+            if fake.fail:
+                return problem(fake.fail, "Out of order", "The test asked for it.")
+        return await call_next(request)
+
+    @app.get("/healthz")
+    def health() -> Health:
+        return Health(status="ok", version="0.1.0", now_ms=fake.now_ms)
+
+    @app.get("/v1/overview")
+    def overview(from_ms: int, to_ms: int) -> Overview:
+        assert from_ms < to_ms
+        return fake.overview()
+
+    @app.get("/v1/stores")
+    def stores() -> Page[StoreView]:
+        return Page[StoreView](rows=fake.stores())
+
+    @app.get("/v1/stores/{store}", response_model=None)
+    def store(store: str):
+        return next((row for row in fake.stores() if row.store == store), None) or problem(404, "No such shop", f"{store} is unknown.")
+
+    @app.get("/v1/stores/{store}/skus")
+    def skus(store: str, search: str = "", sort: str = "name", after: str = "", limit: int = 50) -> Page[SkuView]:
+        rows = [row for row in fake.skus(store) if search.lower() in f"{row.name} {row.sku} {row.category}".lower()]
+        attribute = {"on_hand": "on_hand_units", "sold_today": "sold_today_units", "sold_7_days": "sold_7_days_units"}.get(sort.lstrip("-"), "name")
+        rows.sort(key=lambda row: (getattr(row, attribute) is None, getattr(row, attribute) or 0), reverse=sort.startswith("-"))
+        begin = int(after or 0)
+        return Page[SkuView](rows=rows[begin : begin + limit], next=str(begin + limit) if begin + limit < len(rows) else None, total=len(rows))
+
+    @app.get("/v1/stores/{store}/skus/{sku}", response_model=None)
+    def sku(store: str, sku: str):
+        return next((row for row in fake.skus(store) if row.sku == sku), None) or problem(404, "No such SKU", f"{sku} is unknown.")
+
+    @app.get("/v1/stores/{store}/skus/{sku}/series")
+    def series(store: str, sku: str, from_ms: int, to_ms: int, step: str) -> SkuSeries:
+        return fake.series(store, sku, from_ms, to_ms, step)
+
+    @app.get("/v1/accounting")
+    def accounting() -> Accounting:
+        return fake.accounting()
+
+    @app.get("/v1/alerts")
+    def alerts() -> Page[AlertView]:
+        rows = [
+            AlertView(at_ms=fake.now_ms - 900_000, store="s367", code="cell-silent", subject="shelf-1/c07", severity="warning", text="No reading for 3 h; stock of one SKU is unknown.", cleared_ms=None),
+            AlertView(at_ms=fake.now_ms - 3_600_000, store="s31862", code="gateway-late", subject="gw-s31862", severity="critical", text="Nothing heard for 60 min.", cleared_ms=None),
+            AlertView(at_ms=fake.now_ms - 7_200_000, store="s367", code="till-offline", subject="till-2", severity="warning", text="Connection lost.", cleared_ms=fake.now_ms - 7_000_000),
+        ]
+        return Page[AlertView](rows=[] if fake.empty else rows)
+
+    @app.get("/v1/quarantine")
+    def quarantine() -> Page[QuarantineView]:
+        rows = [
+            QuarantineView(at_ms=fake.now_ms - 500_000 * place, store="s367", where="gateway", source="till-1", stream="receipt", reason="GTIN 952123 has 6 digits; GTINs have 8, 12, 13 or 14", sample='{"lines":[{"gtin":"952123"}]} =cmd()')
+            for place in range(1, 4)
+        ]
+        return Page[QuarantineView](rows=[] if fake.empty else rows)
+
+    @app.get("/v1/gateways")
+    def gateways() -> Page[GatewayView]:
+        return Page[GatewayView](rows=fake.gateways())
+
+    @app.get("/v1/campaigns")
+    def campaigns() -> Page[CampaignView]:
+        return Page[CampaignView](rows=fake.campaigns())
+
+    @app.get("/v1/triggers")
+    def triggers(store: str = "", state: str = "") -> Page[TriggerView]:
+        rows = [row for row in fake.triggers.values() if store in ("", row.store) and state in ("", row.state)]
+        return Page[TriggerView](rows=[] if fake.empty else rows)
+
+    @app.get("/v1/triggers/{trigger}/evidence")
+    def evidence(trigger: str) -> Evidence:
+        inputs = {"on_hand_units": 9, "on_order_units": 12, "lead_time_days": 2, "cumulative_quantiles": [1.0, 2.5], "fresh": True, "expires_ms": None}
+        return Evidence(trigger=trigger, inputs=inputs, watermark_ms=fake.now_ms - 60_000, rule="order-up-to/1", bundle="demo-2025-04", quantity_units=24, recomputed_quantity_units=24, agrees=True, note="")
+
+    @app.post("/v1/triggers/{trigger}/{act}", response_model=None)
+    def decide(trigger: str, act: str, decision: Decision):
+        return fake.decide(trigger, act, decision) or problem(409, "Already decided", f"{trigger} does not wait any more.")
+
+    @app.get("/v1/audit")
+    def audit() -> Page[AuditView]:
+        return Page[AuditView](rows=fake.audit)
+
+    @app.get("/v1/kill-switches")
+    def switches() -> Page[KillSwitch]:
+        return Page[KillSwitch](rows=list(fake.switches.values()))
+
+    @app.put("/v1/kill-switches")
+    def put_switch(switch: KillSwitch) -> KillSwitch:
+        fake.switches[switch.scope, switch.target] = switch
+        return switch
+
+    return app
+
+
+if __name__ == "__main__":
+    import uvicorn
+
+    uvicorn.run(fake_app(FakeCentral()), host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")
