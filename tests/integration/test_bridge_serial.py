@@ -325,9 +325,10 @@ def raws(events: list[DeviceEvent]) -> list[str]:
     return [event.raw for event in sorted(events, key=lambda event: event.seq)]
 
 
-def test_events_of_two_devices_reach_the_broker_and_stored_frees_the_journal(rig):
+@pytest.mark.parametrize("protocol", [4, 5])
+def test_events_of_two_devices_reach_the_broker_and_stored_frees_the_journal(rig, protocol):
     till, shelf = rig.device("till", "uid-t"), rig.device("shelf", "uid-s", kind="shelf")
-    rig.bridge({"uid-t": "till-2", "uid-s": "shelf-1"})
+    rig.bridge({"uid-t": "till-2", "uid-s": "shelf-1"}, broker_protocol=protocol)
     for number in range(200):
         till.scan(f"code {number}")
     wait_for(lambda: not till.journal and len(rig.gateway.of("till-2")) == 200, "all scans stored")
