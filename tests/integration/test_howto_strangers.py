@@ -1,0 +1,86 @@
+"""docs/howto/: the strangers' doors of our centre, followed as they are written."""
+
+import json
+import sqlite3
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+from howto_runner import HowtoRun, howto
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("howto"), pytest.mark.timeout(180)]
+CENTRE = "http://127.0.0.1:8700"
+WAIT_S = 30
+
+
+def _ask(folder: Path, path: str, token: str = "hq.token") -> Any:
+    secret = (folder / token).read_text().strip()
+    request = urllib.request.Request(f"{CENTRE}{path}", headers={"Authorization": f"Bearer {secret}"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)
+
+
+def _centre(run: HowtoRun) -> None:
+    run.follow("central.md")
+
+
+def test_a_strangers_gateway_loses_nothing_and_counts_nothing_twice(tmp_path: Path) -> None:
+    with howto(tmp_path) as run:
+        _centre(run)
+        printed = run.follow("gateway-in-50-lines.md")
+        assert "all sales are at the centre" in printed[0]
+        assert "rejected" not in "".join(printed)
+        sku = _ask(tmp_path, "/v1/stores/store-1/skus/4011")
+        assert sku["sold_today_units"] == 25
+        ledger = _ask(tmp_path, "/v1/stores/store-1")
+        assert (ledger["receipts"], ledger["units"], ledger["cents"]) == (25, 25, 25 * 199)
+
+
+def test_a_strangers_gateway_and_a_centre_that_is_killed_agree_in_the_end(tmp_path: Path) -> None:
+    """Rows are sent again after a lost reply: the outbox is put back as it was before the acknowledgement."""
+    with howto(tmp_path) as run:
+        _centre(run)
+        run.follow("gateway-in-50-lines.md", upto="Try to break it")
+        with sqlite3.connect(tmp_path / "gateway.sqlite3") as db:
+            line = {"kind": "sale", "gtin": "9521234567899", "sku": "4011", "quantity_units": 1,
+                    "unit_price_cents": 199, "extended_cents": 199}  # fmt: skip
+            receipt = {"at_ms": int(time.time() * 1000), "register_id": "till-9", "business_date": time.strftime("%Y-%m-%d"),
+                       "sequence": 20, "clock_quality": "synced", "total_cents": 199, "member": None, "lines": [line]}  # fmt: skip
+            db.execute("INSERT INTO outbox VALUES (20, ?)", (json.dumps(receipt),))
+        run.run("python3 gateway.py 21 22")
+        assert _ask(tmp_path, "/v1/stores/store-1")["receipts"] == 22
+
+
+def test_a_till_and_a_shelf_by_mosquitto_pub_show_at_hq(tmp_path: Path) -> None:
+    with howto(tmp_path) as run:
+        _centre(run)
+        run.follow("gateway.md")
+        printed = run.follow("till-and-shelf-by-mosquitto-pub.md")
+        assert '{"boot_id":"b1","through_seq":1}' in "".join(printed)
+        sku = _ask(tmp_path, "/v1/stores/store-1/skus/4011")
+        assert (sku["sold_today_units"], sku["on_shelf_units"], sku["on_hand_units"]) == (2, 8, 23)
+        quarantined = _ask(tmp_path, "/v1/quarantine")["rows"]
+        assert any(row["source"] == "till-1" and row["reason"] for row in quarantined)
+        doctor = run.run("shelfloop doctor --central central.toml --edge edge.toml --hq hq.toml || true")
+        assert "fail " not in doctor, doctor
+
+
+def test_triggers_are_consumed_by_feed_statuses_and_webhook(tmp_path: Path) -> None:
+    with howto(tmp_path) as run:
+        _centre(run)
+        printed = run.follow("consume-triggers-by-curl.md")
+        feed = json.loads((tmp_path / "feed.json").read_text())
+        (row,) = feed["rows"]
+        assert row["event"]["type"] == "shelfloop.restock.trigger.v1"
+        assert row["event"]["data"]["quantity_units"] == 24
+        assert feed["next"] == row["position"]
+        trigger = _ask(tmp_path, f"/v1/triggers/{row['event']['data']['trigger']}", "system.token")
+        assert trigger["state"] == "shipped", "a late `acknowledged` must not move it back"
+        assert trigger["despatch"] == "D-1001"
+        assert _ask(tmp_path, "/v1/stores/store-1/skus/4011")["on_order_units"] == 24 + 12
+        assert printed[-1].strip() == "1", "one event, one effect"
+        with sqlite3.connect(tmp_path / "received.sqlite3") as db:
+            ((identity, body),) = db.execute("SELECT * FROM event").fetchall()
+        assert json.loads(body)["id"] == row["event"]["id"] == identity
