@@ -99,6 +99,8 @@ class EdgeCore:
         """Call once after the messages of a batch."""
         if self._next_due_ms:
             return  # nothing has happened since
+        # Documents and late events may have made time-driven work due, also while the clock stands.
+        self._clockwork.tick(now_ms)
         self._tell_levels(now_ms)
         self.ordering.ask(now_ms)
         dues = (
