@@ -1,0 +1,35 @@
+"""The ASGI application: routes, gate and problems around one centre."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from central.api import batches, feed, offers, overview, problems, restock, stores
+from central.api.gate import Gate
+from central.auth import Authority
+from central.centre import Centre
+
+RESPONSES: dict[int | str, dict[str, object]] = {
+    "default": {"description": "A problem (RFC 9457)", "content": {"application/problem+json": {}}}
+}
+
+
+def make_app(centre: Centre, authority: Authority) -> FastAPI:
+    arrivals = feed.add_arrivals(centre)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        arrivals.open()
+        yield
+
+    app = FastAPI(
+        title="Shelfloop central", version=overview.own_version(), lifespan=lifespan, docs_url=None, redoc_url=None,
+        responses=RESPONSES,
+    )  # fmt: skip
+    app.state.centre = centre
+    problems.install(app)
+    for part in (batches, stores, restock, feed, offers, overview):
+        app.include_router(part.router)
+    app.add_middleware(Gate, authority=authority)
+    return app

@@ -1,0 +1,61 @@
+"""POST /v1/gateways/{gateway}/batches: the reply goes out when the batch is on the disk."""
+
+import asyncio
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from starlette.concurrency import run_in_threadpool
+
+from central.api.gate import FromGateway, TheCentre
+from central.core.ingest import Verdict
+from central.errors import ForbiddenError
+from central.ingestion import Answer, take_batch
+from contract.batch import Batch, BatchReceipt, BatchRows, records_from_batch
+from contract.codec import batch_from_bytes
+from contract.errors import MalformedMessageError
+
+router = APIRouter(tags=["gateways"])
+
+
+@router.post("/v1/gateways/{gateway}/batches", response_model=BatchReceipt)
+async def post_batch(gateway: str, request: Request, principal: FromGateway, centre: TheCentre) -> Response:
+    """Takes a batch (contract.batch), zstd or plain JSON. Asking again with the same batch is safe."""
+    if gateway != principal.gateway:
+        raise ForbiddenError(
+            f"this key is gateway {principal.gateway}'s; it cannot speak for {gateway[:48]!r}"
+        )
+    body = await request.body()
+    encoding = request.headers.get("content-encoding", "")
+    try:
+        batch, rows = await run_in_threadpool(_read, body, encoding)
+    except MalformedMessageError:
+        centre.count("bad_requests")
+        raise
+    if (batch.gateway, batch.store) != (principal.gateway, principal.store):
+        raise ForbiddenError(
+            f"the batch says gateway {batch.gateway} of store {batch.store}; "
+            f"the key is for {principal.gateway} of {principal.store}"
+        )
+    job = centre.store_job(batch.store, lambda work: (take_batch(work, batch, rows), work.now_ms))
+    answer, now_ms = await asyncio.wrap_future(centre.writer.submit(job))
+    centre.count("batches", int(answer.verdict is not Verdict.POLL))
+    centre.count("duplicates", int(answer.verdict is Verdict.DUPLICATE))
+    centre.count("rows", len(rows.rows) if answer.verdict in (Verdict.NEW, Verdict.OVERLAP) else 0)
+    centre.count("rejected", len(answer.rejected))
+    return Response(_reply(batch, answer, now_ms), media_type="application/json")
+
+
+def _read(body: bytes, encoding: str) -> tuple[Batch, BatchRows]:
+    batch = batch_from_bytes(body, encoding.strip().lower())
+    return batch, records_from_batch(batch)
+
+
+def _reply(batch: Batch, answer: Answer, now_ms: int) -> bytes:
+    """A BatchReceipt. The documents are JSON already, and would cost more to parse than all the rest."""
+    receipt = BatchReceipt(
+        gateway=batch.gateway, epoch=batch.epoch, acked_through=answer.acked_through,
+        rejected=list(answer.rejected), server_time_ms=now_ms,
+    ).to_json()  # fmt: skip
+    if not answer.documents:
+        return receipt
+    return receipt.replace(b'"documents":[]', b'"documents":[' + b",".join(answer.documents) + b"]", 1)

@@ -1,0 +1,76 @@
+"""Members, whom we know by a pseudonym and a coarse cell, and campaigns."""
+
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from fastapi import APIRouter, Path
+
+from central import couponing
+from central.api.gate import FromHq, FromMemberApp, TheCentre
+from central.context import CHAIN, Work
+from central.core.audiences import CELL_RESOLUTION, is_cell
+from central.errors import SenderError
+from central.ledger import coupon_rows, outgoing
+from central.ledger.campaign_views import campaign_views
+from contract.api import Page
+from contract.api.offers import CampaignPut, CampaignView, MemberPut
+from contract.ids import ID_PATTERN
+
+router = APIRouter(prefix="/v1", tags=["offers"])
+
+MemberPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
+CampaignPath = Annotated[str, Path(pattern=ID_PATTERN)]
+
+
+@router.put("/members/{member}", status_code=204)
+def put_member(member: MemberPath, put: MemberPut, _: FromMemberApp, centre: TheCentre) -> None:
+    """Consents and the latest coarse cell. Coordinates are refused: there is no field for them."""
+    try:
+        ZoneInfo(put.timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise SenderError(f"timezone {put.timezone!r} is unknown; quiet hours could not be kept") from None
+    if put.h3_cell is not None and not is_cell(put.h3_cell):
+        raise SenderError(
+            f"h3_cell {put.h3_cell} is no H3 cell of resolution {CELL_RESOLUTION}; send no finer one"
+        )
+    centre.call_store(CHAIN, lambda work: coupon_rows.put_member(work.connection, member, put, work.now_ms))
+
+
+@router.delete("/members/{member}", status_code=204)
+def delete_member(member: MemberPath, _: FromMemberApp, centre: TheCentre) -> None:
+    """Removes what identifies the member; receipts and coupons stay in the books and lead to no one."""
+
+    def job(work: Work) -> None:
+        coupon_rows.delete_member(work.connection, member)
+        outgoing.unlink_member(work.connection, member)
+        work.audit("member-app", "delete-member", "a member")
+
+    centre.call_store(CHAIN, job)
+
+
+@router.put("/campaigns/{campaign}")
+def put_campaign(
+    campaign: CampaignPath, put: CampaignPut, principal: FromHq, centre: TheCentre
+) -> CampaignView:
+    """Makes or changes a campaign; what was issued stays valid."""
+    if put.ends_ms <= put.starts_ms:
+        raise SenderError(f"ends_ms {put.ends_ms} must be after starts_ms {put.starts_ms}")
+
+    def job(work: Work) -> None:
+        couponing.put_campaign(work.connection, campaign, put, work.now_ms)
+        campaigns = coupon_rows.all_campaigns(work.connection)
+        for store in couponing.all_stores(work.connection):
+            couponing.refresh_keys(centre.work(work.transaction, store), campaigns)
+        work.audit(principal.name, "put-campaign", campaign, put.name)
+
+    centre.call_store(CHAIN, job)
+    with centre.ledger.read.connect() as connection:
+        found = [known for known in coupon_rows.all_campaigns(connection) if known.campaign == campaign]
+        return campaign_views(connection, found)[0]
+
+
+@router.get("/campaigns")
+def get_campaigns(_: FromHq, centre: TheCentre) -> Page[CampaignView]:
+    with centre.ledger.read.connect() as connection:
+        rows = campaign_views(connection, coupon_rows.all_campaigns(connection))
+    return Page(rows=rows, total=len(rows))

@@ -1,0 +1,65 @@
+"""Every error as `application/problem+json` (RFC 9457): what, which, the limit and the next step."""
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from central.errors import CentralError
+from contract.api import Problem
+from contract.errors import ContractError
+from runtime.logs import Log, printable
+
+log = Log("central.api")
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = "1"
+
+
+def problem_response(status: int, title: str, detail: str) -> Response:
+    body = Problem(title=title, status=status, detail=detail).model_dump_json().encode()
+    headers = {}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if status == 503:
+        headers["Retry-After"] = RETRY_AFTER_S
+    return Response(body, status, headers, MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Makes each error that a route can raise one problem."""
+    app.add_exception_handler(CentralError, _central)
+    app.add_exception_handler(ContractError, _contract)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+async def _central(_: Request, error: Exception) -> Response:
+    assert isinstance(error, CentralError)
+    return problem_response(error.status, error.title, error.detail)
+
+
+async def _contract(_: Request, error: Exception) -> Response:
+    return problem_response(422, "The message makes no sense", str(error))
+
+
+async def _validation(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    problems = error.errors()
+    first = problems[0]
+    place = ".".join(str(part) for part in first["loc"])
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    given = printable(repr(first.get("input")), 60)
+    return problem_response(422, "The request makes no sense", f"{place}: {first['msg']}, got {given}{more}")
+
+
+async def _http(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    detail = "see /openapi.json for the routes" if error.status_code in (404, 405) else str(error.detail)
+    return problem_response(error.status_code, str(error.detail), detail)
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    log.error("request failed", path=request.url.path, error=repr(error))
+    return problem_response(500, "The centre failed", "it was our fault; the log says more. Send again later")

@@ -1,0 +1,139 @@
+"""Triggers, what people and the replenishment system say of them, outside orders and kill-switches."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+
+from central import restocking
+from central.api.gate import FromHq, FromHqOrSystem, FromSystem, TheCentre
+from central.api.paging import After, Limit, StoreFilter
+from central.centre import Centre
+from central.context import CHAIN, Work
+from central.errors import NotFoundError, SenderError
+from central.ledger import restock_rows, restock_views
+from central.recomputing import evidence_of
+from contract.api import Accepted, Decision, Page
+from contract.api.restock import Evidence, KillSwitch, OutsideOrder, StatusPost, TriggerState, TriggerView
+
+router = APIRouter(prefix="/v1", tags=["restock"])
+
+TriggerPath = Annotated[str, Path(max_length=80)]
+
+
+@router.get("/triggers")
+def get_triggers(
+    _: FromHqOrSystem, centre: TheCentre, store: StoreFilter = "",
+    state: Annotated[str, Query(max_length=200, description="one state or several with commas; empty: all")] = "",
+    sku: Annotated[str, Query(max_length=32)] = "", after: After = "", limit: Limit = 100,
+) -> Page[TriggerView]:  # fmt: skip
+    """Newest first."""
+    states = [part for part in state.split(",") if part]
+    for part in states:
+        if part not in {known.value for known in TriggerState}:
+            raise SenderError(f"state {part[:20]!r} is unknown; known are {', '.join(TriggerState)}")
+    with centre.ledger.read.connect() as connection:
+        rows = restock_views.trigger_page(
+            connection, store=store, states=states, sku=sku, after=_cursor(after), limit=limit
+        )
+    last = rows[-1] if len(rows) == limit else None
+    return Page(rows=rows, next=f"{last.created_ms}:{last.trigger}" if last else None)
+
+
+@router.get("/triggers/{trigger}")
+def get_trigger(trigger: TriggerPath, _: FromHqOrSystem, centre: TheCentre) -> TriggerView:
+    return _view(centre, trigger)
+
+
+@router.get("/triggers/{trigger}/evidence")
+def get_evidence(trigger: TriggerPath, _: FromHqOrSystem, centre: TheCentre) -> Evidence:
+    """The stored inputs, and the same decision computed again now."""
+    with centre.ledger.read.connect() as connection:
+        row = restock_views.evidence_row(connection, trigger)
+    if row is None:
+        raise NotFoundError(f"trigger {trigger} does not exist")
+    return evidence_of(trigger, row)
+
+
+@router.post("/triggers/{trigger}/approve")
+def approve(trigger: TriggerPath, decision: Decision, _: FromHq, centre: TheCentre) -> TriggerView:
+    """Sends the order. quantity_units changes it: whole packs."""
+    return _decide(centre, trigger, lambda work: restocking.approve(work, trigger, decision))
+
+
+@router.post("/triggers/{trigger}/reject")
+def reject(trigger: TriggerPath, decision: Decision, _: FromHq, centre: TheCentre) -> TriggerView:
+    """Ends the trigger; `reason` says why."""
+    return _decide(centre, trigger, lambda work: restocking.reject(work, trigger, decision))
+
+
+@router.post("/triggers/{trigger}/statuses")
+def post_status(trigger: TriggerPath, post: StatusPost, _: FromSystem, centre: TheCentre) -> TriggerView:
+    """What became of the order. The same (revision, status) again changes nothing; a late one moves nothing back."""
+    return _decide(centre, trigger, lambda work: restocking.report(work, trigger, post))
+
+
+@router.post("/orders")
+def post_order(order: OutsideOrder, principal: FromSystem, centre: TheCentre) -> Accepted:
+    """An order placed outside counts as on-order until its despatch is delivered."""
+
+    def job(work: Work) -> bool:
+        if not work.store.exists:
+            raise NotFoundError(f"store {order.store} is unknown")
+        is_new = restocking.place_outside_order(work, order)
+        if is_new:
+            work.audit(principal.name, "outside-order", order.order, f"{order.quantity_units} of {order.sku}")
+        return is_new
+
+    return Accepted(accepted=int(centre.call_store(order.store, job)))
+
+
+@router.get("/kill-switches")
+def get_switches(_: FromHq, centre: TheCentre) -> Page[KillSwitch]:
+    with centre.ledger.read.connect() as connection:
+        rows = restock_views.kill_switches(connection)
+    return Page(rows=rows, total=len(rows))
+
+
+@router.put("/kill-switches")
+def put_switch(switch: KillSwitch, _: FromHq, centre: TheCentre) -> KillSwitch:
+    """On: proposals in its scope wait for a person. What was sent goes on."""
+    if (switch.scope == "chain") != (switch.target == ""):
+        raise SenderError('target names the store or supplier; it is "" for the chain, and only for it')
+
+    def job(work: Work) -> None:
+        restock_rows.put_switch(
+            work.connection,
+            {
+                "scope": switch.scope, "target": switch.target, "on": int(switch.on), "who": switch.who,
+                "reason": switch.reason, "now": work.now_ms,
+            },
+        )  # fmt: skip
+        work.memory.switches = None
+        subject = f"{switch.scope} {switch.target}".strip()
+        work.audit(switch.who, "kill-switch-on" if switch.on else "kill-switch-off", subject, switch.reason)
+
+    centre.call_store(CHAIN, job)
+    return switch
+
+
+def _decide(centre: Centre, trigger: str, job: Callable[[Work], None]) -> TriggerView:
+    centre.call_store(_view(centre, trigger).store, job)
+    return _view(centre, trigger)
+
+
+def _view(centre: Centre, trigger: str) -> TriggerView:
+    with centre.ledger.read.connect() as connection:
+        view = restock_views.trigger_view(connection, trigger)
+    if view is None:
+        raise NotFoundError(f"trigger {trigger} does not exist; GET /v1/triggers lists those that do")
+    return view
+
+
+def _cursor(after: str) -> tuple[int, str] | None:
+    if not after:
+        return None
+    created, _, trigger = after.partition(":")
+    if not created.isdigit() or len(created) > 15 or not trigger:
+        raise SenderError(f"after {after[:40]!r} is no cursor; give the `next` of the page before")
+    return int(created), trigger

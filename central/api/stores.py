@@ -1,0 +1,243 @@
+"""Stores, what they should be (desired state) and what is known of their SKUs."""
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from fastapi import APIRouter, Path, Query
+
+from central import couponing, desired_state
+from central.api.gate import FromHqOrSystem, FromSystem, TheCentre
+from central.api.paging import Limit, next_after, skip_from
+from central.centre import Centre
+from central.context import Work
+from central.core.audiences import CELL_RESOLUTION, is_cell
+from central.errors import NotFoundError, SenderError
+from central.ledger import coupon_rows, store_rows
+from central.ledger.sku_views import SHORT_SORTS, SORTS, SkuQuery, sku_page, sku_series, store_zone
+from central.ledger.store_views import store_views
+from contract.api import Accepted, Page
+from contract.api.stores import (
+    HistoryPut,
+    ItemsPut,
+    PlanogramPut,
+    PricesPut,
+    SkuSeries,
+    SkuView,
+    StorePut,
+    StoreView,
+    SupplyPut,
+)  # fmt: skip
+from contract.ids import ID_PATTERN
+
+router = APIRouter(prefix="/v1/stores", tags=["stores"])
+
+StorePath = Annotated[str, Path(pattern=ID_PATTERN)]
+SkuPath = Annotated[str, Path(max_length=32)]
+Moment = Annotated[int, Query(ge=0, lt=4_102_444_800_000)]
+MAX_TEXT = 100
+
+
+@router.put("/{store}")
+def put_store(store: StorePath, put: StorePut, principal: FromSystem, centre: TheCentre) -> StoreView:
+    """Makes or changes a store; its gateways get the new profile with their next batch."""
+    zone = _zone(put.timezone)
+    if put.h3_cell is not None and not is_cell(put.h3_cell):
+        raise SenderError(f"h3_cell {put.h3_cell} is no H3 cell of resolution {CELL_RESOLUTION}")
+    if len({hours.weekday for hours in put.hours}) != len(put.hours):
+        raise SenderError("hours: a weekday stands twice; send each at most once")
+
+    def job(work: Work) -> None:
+        store_rows.put_store(work.connection, store, put)
+        work.store.exists, work.store.name, work.store.zone = True, put.name, zone
+        work.store.currency, work.store.h3_cell = put.currency, put.h3_cell
+        document = {
+            "store": store, "name": put.name, "timezone": put.timezone, "currency": put.currency,
+            "hours": [hours.model_dump() for hours in put.hours], "closed_days": put.closed_days,
+        }  # fmt: skip
+        desired_state.put_document(work, "store", document)
+        couponing.refresh_keys(work, coupon_rows.all_campaigns(work.connection))
+        work.audit(principal.name, "put-store", store)
+
+    centre.call_store(store, job)
+    return get_store(store, principal, centre)
+
+
+@router.get("")
+def get_stores(_: FromHqOrSystem, centre: TheCentre) -> Page[StoreView]:
+    with centre.ledger.read.connect() as connection:
+        rows = store_views(connection)
+    return Page(rows=rows, total=len(rows))
+
+
+@router.get("/{store}")
+def get_store(store: StorePath, _: FromHqOrSystem, centre: TheCentre) -> StoreView:
+    with centre.ledger.read.connect() as connection:
+        rows = store_views(connection, store)
+    if not rows:
+        raise NotFoundError(f"store {store} is unknown; GET /v1/stores lists those that are known")
+    return rows[0]
+
+
+@router.put("/{store}/items")
+def put_items(store: StorePath, put: ItemsPut, principal: FromSystem, centre: TheCentre) -> Accepted:
+    """The whole item list. Refused as a whole when a SKU or a GTIN stands twice."""
+    _once("sku", [item.sku for item in put.items])
+    _once("gtin", [gtin for item in put.items for gtin in item.gtins])
+
+    def job(work: Work) -> int:
+        store_rows.put_items(work.connection, store, put.items)
+        work.store.items = {item.sku: item for item in put.items}
+        return desired_state.put_document(work, "items", put.model_dump(mode="json"))
+
+    return _put(centre, store, principal.name, "put-items", len(put.items), job)
+
+
+@router.put("/{store}/planogram")
+def put_planogram(store: StorePath, put: PlanogramPut, principal: FromSystem, centre: TheCentre) -> Accepted:
+    """All facings with their effective times; a swap is one more entry for each cell."""
+    _once("device, cell and from_ms", [f"{f.device}/{f.cell}@{f.from_ms}" for f in put.facings])
+
+    def job(work: Work) -> int:
+        return desired_state.put_document(work, "planogram", put.model_dump(mode="json"))
+
+    return _put(centre, store, principal.name, "put-planogram", len(put.facings), job)
+
+
+@router.put("/{store}/prices")
+def put_prices(store: StorePath, put: PricesPut, principal: FromSystem, centre: TheCentre) -> Accepted:
+    """The whole price list, with effective times. Prices that were in force stay in the store's history."""
+    _once("sku and from_ms", [f"{price.sku}@{price.from_ms}" for price in put.prices])
+
+    def job(work: Work) -> int:
+        store_rows.put_prices(work.connection, store, put.prices, work.now_ms)
+        work.store.prices = store_rows.price_steps(work.connection, store)
+        return desired_state.put_document(work, "prices", put.model_dump(mode="json"))
+
+    return _put(centre, store, principal.name, "put-prices", len(put.prices), job)
+
+
+@router.put("/{store}/supply")
+def put_supply(store: StorePath, put: SupplyPut, principal: FromSystem, centre: TheCentre) -> Accepted:
+    """How each SKU reaches the store. What is on order is the centre's to say."""
+    _once("sku", [line.sku for line in put.lines])
+
+    def job(work: Work) -> int:
+        work.store.supply = {line.sku: line for line in put.lines}
+        if put.lines:
+            desired_state.refresh_supply(work)
+        else:
+            desired_state.put_document(work, "supply", {"lines": []})
+        return work.store.documents["supply"].version
+
+    return _put(centre, store, principal.name, "put-supply", len(put.lines), job)
+
+
+@router.put("/{store}/history")
+def put_history(store: StorePath, put: HistoryPut, principal: FromSystem, centre: TheCentre) -> Accepted:
+    """Daily sales from before the gateway: seeds forecasts, never counted as sales."""
+    _once("sku", [row.sku for row in put.rows])
+
+    def job(work: Work) -> int:
+        return desired_state.put_document(work, "history", put.model_dump(mode="json"))
+
+    return _put(centre, store, principal.name, "put-history", len(put.rows), job)
+
+
+@router.get("/{store}/skus")
+def get_skus(
+    store: StorePath, _: FromHqOrSystem, centre: TheCentre,
+    search: Annotated[str, Query(max_length=MAX_TEXT)] = "", sort: Annotated[str, Query(max_length=40)] = "",
+    after: Annotated[str, Query(max_length=20)] = "", limit: Limit = 50,
+) -> Page[SkuView]:  # fmt: skip
+    """sort: a field's name, with `-` before it to descend."""
+    skip = skip_from(after)
+    name = SHORT_SORTS.get(sort.lstrip("-"), sort.lstrip("-")) or "name"
+    if name not in SORTS:
+        raise SenderError(f"sort {sort[:40]!r} is unknown; known are {', '.join(SORTS)}")
+    query = SkuQuery(store, search, name, sort.startswith("-"), skip, limit)
+    with centre.ledger.read.connect() as connection:
+        zone, _currency = _known(store_zone(connection, store), store)
+        rows, total = sku_page(connection, query, now_ms=_data_now(centre, store), zone=zone)
+    return Page(rows=rows, next=next_after(skip, limit, total), total=total)
+
+
+@router.get("/{store}/skus/{sku}")
+def get_sku(store: StorePath, sku: SkuPath, _: FromHqOrSystem, centre: TheCentre) -> SkuView:
+    with centre.ledger.read.connect() as connection:
+        zone, _currency = _known(store_zone(connection, store), store)
+        rows, _total = sku_page(
+            connection, SkuQuery(store, sku=sku, limit=1), now_ms=_data_now(centre, store), zone=zone
+        )
+    if not rows:
+        raise NotFoundError(
+            f"store {store} has no SKU {sku!r}; GET /v1/stores/{store}/skus lists those it has"
+        )
+    return rows[0]
+
+
+@router.get("/{store}/skus/{sku}/series")
+def get_series(
+    store: StorePath, sku: SkuPath, from_ms: Moment, to_ms: Moment, principal: FromHqOrSystem, centre: TheCentre,
+    step: Literal["15m", "1h", "1d"] = "1h",
+) -> SkuSeries:  # fmt: skip
+    """Sales, stock, stock-outs, forecasts, orders and prices of one SKU on one time axis."""
+    if to_ms <= from_ms:
+        raise SenderError(f"to_ms {to_ms} must be after from_ms {from_ms}")
+    sku_view = get_sku(store, sku, principal, centre)
+    with centre.ledger.read.connect() as connection:
+        zone, currency = _known(store_zone(connection, store), store)
+        return sku_series(
+            connection,
+            store,
+            sku,
+            sku_view.name,
+            step=step,
+            from_ms=from_ms,
+            to_ms=to_ms,
+            zone=zone,
+            currency=currency,
+        )
+
+
+def _put(
+    centre: Centre, store: str, who: str, action: str, accepted: int, job: Callable[[Work], int]
+) -> Accepted:
+    def run(work: Work) -> int:
+        if not work.store.exists:
+            raise NotFoundError(f"store {store} is unknown; put it with PUT /v1/stores/{store} first")
+        version = job(work)
+        work.audit(who, action, store, f"version {version}")
+        return version
+
+    return Accepted(accepted=accepted, version=centre.call_store(store, run))
+
+
+def _data_now(centre: Centre, store: str) -> int:
+    """The moment of the store's newest data: its business day is today."""
+    with centre.ledger.read.connect() as connection:
+        newest = store_rows.newest_ms(connection, store)
+    return newest if newest is not None else centre.clock.now_ms()
+
+
+def _known(found: tuple[ZoneInfo, str] | None, store: str) -> tuple[ZoneInfo, str]:
+    if found is None:
+        raise NotFoundError(f"store {store} is unknown; GET /v1/stores lists those that are known")
+    return found
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise SenderError(
+            f"timezone {name!r} is unknown; use an IANA name such as America/New_York"
+        ) from None
+
+
+def _once(what: str, values: list[str]) -> None:
+    seen: set[str] = set()
+    for value in values:
+        if value in seen:
+            raise SenderError(f"{what} {value} stands twice; send each once")
+        seen.add(value)

@@ -1,0 +1,167 @@
+"""Which coupons a campaign issues now: what to offer, to whom, and every reason not to."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from central.core.audiences import HOLDOUT, Member, arm_of, lot_of, may_be_reached
+from contract.api.offers import CampaignCause, CampaignPut
+
+SAFE_COVER_DAYS = 2.0
+"""Below this cover an item is about to be out of stock: no coupon goes out for it."""
+NINETY_PERCENT = 5
+"""Index of 0.9 in contract.records.QUANTILE_LEVELS is 5; a test holds it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemState:
+    """One SKU in one store. on_hand_units None: unknown, so nothing is offered. promised_units: coupons out for it.
+
+    daily_units: forecast mean of today; today_high_units: its 90 % quantile.
+    """
+
+    sku: str
+    gtin: str
+    name: str
+    category: str
+    price_cents: int | None
+    on_hand_units: int | None
+    promised_units: int
+    sold_today_units: int
+    daily_units: float | None
+    today_high_units: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What the campaign has used: coupons and cents promised or redeemed; today: on this store's business day."""
+
+    coupons: int
+    today: int
+    cents: int
+    per_member: Mapping[str, int]
+    members_today: frozenset[str] = frozenset()
+    holders: frozenset[tuple[str, str]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    item: ItemState
+    discount_cents: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    member: str
+    offer: Offer
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One evaluation of a campaign in one store. assigned: (member, arm) of everyone eligible, also the holdout."""
+
+    issues: tuple[Issue, ...]
+    assigned: tuple[tuple[str, str], ...]
+
+
+def decide_coupons(
+    campaign: CampaignPut, salt: str, items: Sequence[ItemState], members: Iterable[Member], spent: Spent,
+    *, now_ms: int, per_member_a_day: int = 1,
+) -> Round:  # fmt: skip
+    """The coupons to issue now, in a fixed order. `members` are those whose cell is within reach.
+
+    per_member_a_day: over all campaigns; `spent.members_today` are those that have reached it.
+    """
+    if not is_running(campaign, now_ms) or per_member_a_day < 1:
+        return Round((), ())
+    offers = find_offers(campaign, items)
+    if not offers:
+        return Round((), ())
+    eligible = [member for member in members if may_be_reached(member, now_ms)]
+    eligible.sort(key=lambda member: lot_of(member.member, f"{salt}:{now_ms // 86_400_000}"))
+    assigned = tuple(
+        (member.member, arm_of(member.member, salt, campaign.holdout_percent)) for member in eligible
+    )
+    treated = [member for member, arm in assigned if arm != HOLDOUT]
+    return Round(tuple(_issues(campaign, offers, treated, spent)), assigned)
+
+
+def is_running(campaign: CampaignPut, now_ms: int) -> bool:
+    return campaign.active and campaign.starts_ms <= now_ms < campaign.ends_ms
+
+
+def find_offers(campaign: CampaignPut, items: Sequence[ItemState]) -> list[Offer]:
+    """What is worth offering, the most pressing first."""
+    if campaign.cause is CampaignCause.SURPLUS:
+        found = [item for item in items if _cover_days(item) > campaign.surplus_cover_days]
+        found.sort(key=lambda item: (-_cover_days(item), item.sku))
+        cause = f"more than {campaign.surplus_cover_days:g} days of stock"
+    else:
+        hot = hot_categories(items)
+        found = [item for item in items if item.category in hot]
+        found.sort(key=lambda item: (-item.sold_today_units, item.sku))
+        cause = "its category sells above the forecast's 90 % band"
+    safe = [item for item in found if is_safe(item)]
+    return [Offer(item, _discount(campaign, item), cause) for item in safe if _discount(campaign, item) > 0]
+
+
+def hot_categories(items: Sequence[ItemState]) -> set[str]:
+    """Categories whose sales of today exceed the sum of their SKUs' 90 % quantiles, which is no less than the sum's quantile."""
+    sold: dict[str, int] = {}
+    high: dict[str, float] = {}
+    for item in items:
+        if item.today_high_units is not None:
+            sold[item.category] = sold.get(item.category, 0) + item.sold_today_units
+            high[item.category] = high.get(item.category, 0.0) + item.today_high_units
+    return {category for category, units in sold.items() if units > high[category]}
+
+
+def is_safe(item: ItemState) -> bool:
+    """The stock interlock: after all promises, more is left than two days are expected to sell."""
+    if item.on_hand_units is None or item.daily_units is None:
+        return False
+    left = item.on_hand_units - item.promised_units - 1
+    return left > 0 and left >= SAFE_COVER_DAYS * item.daily_units
+
+
+def _cover_days(item: ItemState) -> float:
+    if item.on_hand_units is None or item.daily_units is None or item.on_hand_units <= 0:
+        return 0.0
+    return item.on_hand_units / max(item.daily_units, 0.05)
+
+
+def _discount(campaign: CampaignPut, item: ItemState) -> int:
+    if item.price_cents is None:
+        return 0
+    return min(item.price_cents * campaign.discount_percent // 100, campaign.max_discount_cents)
+
+
+def _issues(campaign: CampaignPut, offers: list[Offer], members: list[str], spent: Spent) -> Iterable[Issue]:
+    left = min(campaign.cap_total - spent.coupons, campaign.cap_per_day - spent.today)
+    budget = campaign.budget_cents - spent.cents
+    promised: dict[str, int] = {}
+    turn = 0
+    for member in members:
+        if left <= 0:
+            return
+        if member in spent.members_today or spent.per_member.get(member, 0) >= campaign.cap_per_member:
+            continue
+        # Offers take turns, so that one item's surplus is not promised away while another waits.
+        for step in range(len(offers)):
+            offer = offers[(turn + step) % len(offers)]
+            if offer.discount_cents > budget or (member, offer.item.sku) in spent.holders:
+                continue
+            if not is_safe(_with_promises(offer.item, promised.get(offer.item.sku, 0))):
+                continue
+            turn += step + 1
+            left, budget = left - 1, budget - offer.discount_cents
+            promised[offer.item.sku] = promised.get(offer.item.sku, 0) + 1
+            yield Issue(member, offer)
+            break
+
+
+def _with_promises(item: ItemState, more: int) -> ItemState:
+    return ItemState(
+        item.sku, item.gtin, item.name, item.category, item.price_cents, item.on_hand_units,
+        item.promised_units + more, item.sold_today_units, item.daily_units, item.today_high_units,
+    )  # fmt: skip

@@ -1,0 +1,43 @@
+"""A trigger's decision computed again from the inputs that were stored with it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from central.core.restock import Hold, OpenTrigger, Policy, Wanted, decide_restock
+from contract.api.restock import TriggerState
+
+
+@dataclass(frozen=True, slots=True)
+class Recomputed:
+    """quantity_units None: the inputs lead to no order."""
+
+    quantity_units: int | None
+    note: str
+
+
+def decide_again(inputs: Mapping[str, object]) -> Recomputed:
+    """The same rule over the stored inputs. Raises KeyError or TypeError when they are of another form."""
+    wanted = Wanted(**cast("dict[str, object]", inputs["wanted"]))  # type: ignore[arg-type]
+    stored = dict(cast("dict[str, object]", inputs["policy"]))
+    stored["switches"] = tuple(cast("list[str]", stored["switches"]))
+    policy = Policy(**stored)  # type: ignore[arg-type]
+    opened = cast("dict[str, object] | None", inputs["open_trigger"])
+    trigger = None
+    if opened is not None:
+        trigger = OpenTrigger(
+            str(opened["trigger_id"]), TriggerState(str(opened["state"])), int(str(opened["quantity_units"]))
+        )
+    decision = decide_restock(wanted, policy, trigger, int(str(inputs["now_ms"])))
+    if isinstance(decision, Hold):
+        return Recomputed(None, decision.why)
+    return Recomputed(decision.quantity_units, decision.why)
+
+
+def target_note(stored_units: float, computed_units: float | None) -> str:
+    """What the order-up-to level computed again says about the gateway's; "" when they agree within a hundredth unit."""
+    if computed_units is None or abs(stored_units - computed_units) <= max(0.01, 0.001 * stored_units):
+        return ""
+    return (
+        f"the target computed from the quantiles is {computed_units:.2f}, the gateway said {stored_units:.2f}"
+    )

@@ -1,0 +1,376 @@
+"""Takes batches into the ledger: facts, position, stock, decisions and outgoing events in one transaction."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from central import couponing, desired_state, restocking
+from central.context import Work
+from central.core.coupon_hash import code_hash
+from central.core.ingest import BatchVerdict, Verdict, is_live, judge_batch
+from central.core.redemption import coupon_uses
+from central.core.rollups import RollupSums
+from central.errors import ForbiddenError
+from central.ledger import facts
+from central.memory import Position, StockLevel, forecast_from_rows
+from contract.batch import Batch, BatchRows, RejectedRecord
+from contract.records import (
+    AlertRecord,
+    DayCloseRecord,
+    ForecastRecord,
+    GapRecord,
+    HealthRecord,
+    ProposalRecord,
+    QuarantineRecord,
+    ReceiptRecord,
+    Record,
+    SkuWindow,
+    SoldLine,
+    StockFact,
+    StockFactKind,
+)  # fmt: skip
+from runtime.logs import printable
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the gateway is told. documents: bodies of the desired state it lacks, as JSON."""
+
+    acked_through: int
+    rejected: tuple[RejectedRecord, ...]
+    documents: tuple[bytes, ...]
+    verdict: Verdict
+
+
+def take_batch(work: Work, batch: Batch, read: BatchRows) -> Answer:
+    """Applies what is new of `batch`. The same batch again gives the same answer and changes nothing."""
+    if not work.store.exists:
+        raise ForbiddenError(
+            f"store {batch.store} is unknown; put it with PUT /v1/stores/{batch.store} first"
+        )
+    position = work.store.positions.get((batch.gateway, batch.epoch))
+    verdict = judge_batch(
+        position.through_seq if position else None, batch.seq_from, batch.seq_to,
+        rows=len(read.rows) + len(read.rejected), kept_from_seq=batch.kept_from_seq,
+    )  # fmt: skip
+    work.memory.heard_ms[batch.gateway] = work.now_ms
+    rejected = read.rejected
+    if verdict.take_from is not None:
+        rejected = _Intake(work, batch, verdict).take(read)
+    return Answer(
+        verdict.acked_through, rejected, desired_state.newer_than(work, batch.have), verdict.verdict
+    )
+
+
+class _Intake:
+    """One batch on its way into the ledger. Rows are gathered a table, then written in bulk."""
+
+    def __init__(self, work: Work, batch: Batch, verdict: BatchVerdict) -> None:
+        self._work, self._batch, self._verdict = work, batch, verdict
+        store = work.store
+        known = store.positions.get((batch.gateway, batch.epoch))
+        newest = store.newest_ordinal(batch.gateway)
+        self._ordinal = known.ordinal if known else newest + 1
+        self._live = is_live(self._ordinal, newest)
+        self._tables: dict[str, list[Row]] = {}
+        self._sums = RollupSums(store.zone)
+        self._rejected: list[RejectedRecord] = []
+        self._levels: set[str] = set()
+        self._proposals: list[ProposalRecord] = []
+        self._deliveries: list[StockFact] = []
+        self._health: HealthRecord | None = None
+        self._receipts: list[ReceiptRecord] = []
+        self._batch_receipts: dict[tuple[str, str, int], str] = {}
+        self._takers: dict[type[Record], Callable[[Any], None]] = {
+            ReceiptRecord: self._receipt,
+            SkuWindow: self._window,
+            StockFact: self._stock_fact,
+            DayCloseRecord: self._day_close,
+            ForecastRecord: self._forecast,
+            ProposalRecord: self._proposals.append,
+            AlertRecord: self._alert,
+            QuarantineRecord: self._quarantined,
+            HealthRecord: self._take_health,
+            GapRecord: self._gap,
+        }
+
+    def take(self, read: BatchRows) -> tuple[RejectedRecord, ...]:
+        take_from = self._verdict.take_from or 0
+        if self._verdict.missing is not None:
+            self._declare_missing(*self._verdict.missing)
+        for bad in read.rejected:
+            if bad.seq >= take_from:
+                self._reject(bad.seq, bad.reason)
+        for row in read.rows:
+            if row.seq >= take_from:
+                self._takers[type(row)](row)
+        self._write()
+        if self._live:
+            self._decide()
+        couponing.take_uses(self._work, ((r, coupon_uses(r.lines)) for r in self._receipts))
+        return tuple(self._rejected)
+
+    # ---- one record kind each ----
+
+    def _receipt(self, record: ReceiptRecord) -> None:
+        store = self._work.store
+        key = (record.register_id, record.business_date, record.sequence)
+        digest = _content_hash(record)
+        known = self._batch_receipts.get(key)
+        if known is None and store.may_have_receipt(*key):
+            known = facts.receipt_hash(self._work.connection, store.store, *key)
+        if known is not None:
+            if known != digest:
+                where = f"{record.register_id} {record.business_date} number {record.sequence}"
+                self._reject(record.seq, f"receipt {where} is in the ledger with other content")
+            return
+        self._batch_receipts[key] = digest
+        till = (record.register_id, record.business_date)
+        store.receipts[till] = max(store.receipts.get(till, 0), record.sequence)
+        self._receipts.append(record)
+        self._sums.add_receipt(record)
+        identity = {
+            "store_id": store.store, "business_date": record.business_date, "register_id": record.register_id,
+            "sequence": record.sequence,
+        }  # fmt: skip
+        self._add(
+            "receipts",
+            {
+                **identity, "at_ms": record.at_ms, "gateway": self._batch.gateway, "epoch": self._batch.epoch,
+                "seq": record.seq, "clock_quality": str(record.clock_quality), "total_cents": record.total_cents,
+                "member": record.member, "line_count": len(record.lines),
+                "sold_units": sum(line.sold_units for line in record.lines),
+                "sold_g": sum(line.sold_g for line in record.lines), "content_hash": digest,
+            },
+        )  # fmt: skip
+        for number, line in enumerate(record.lines):
+            self._add("receipt_lines", {**identity, "line": number, **_line_row(line)})
+
+    def _window(self, record: SkuWindow) -> None:
+        first = record.seq if record.seq_from is None else record.seq_from
+        if first < (self._verdict.take_from or 0):
+            self._reject(
+                record.seq, "coarsened row overlaps what is stored; send rows that were sent once unchanged"
+            )
+            return
+        self._add("windows", self._fact_row(record, "sku", "span_ms", "picked_units", "put_back_units",
+            "refilled_units", "unresolved_g", "on_hand_units", "on_shelf_units", "stock_out_ms"))  # fmt: skip
+        self._sums.add_window(record)
+        self._level(record.sku, record.on_hand_units, record.on_shelf_units, record.at_ms + record.span_ms)
+
+    def _stock_fact(self, record: StockFact) -> None:
+        if record.fact is StockFactKind.DELIVERY and self._is_known_delivery(record):
+            return
+        row = self._fact_row(record, "sku", "units", "on_hand_units", "on_shelf_units", "expected_units",
+            "despatch", "reason")  # fmt: skip
+        self._add("stock_facts", {**row, "fact": str(record.fact), "place": str(record.place)})
+        self._sums.add_stock_fact(record)
+        if record.fact is StockFactKind.SHRINK:
+            self._stock(record.sku, record.at_ms).shrink_units += record.units
+        if record.fact is StockFactKind.LEVEL or record.on_hand_units is not None:
+            self._level(record.sku, record.on_hand_units, record.on_shelf_units, record.at_ms)
+        if record.fact is StockFactKind.DELIVERY:
+            self._deliveries.append(record)
+
+    def _is_known_delivery(self, record: StockFact) -> bool:
+        """After a gateway lost its database its dock sends again: the same lorry at the same moment is one delivery."""
+        if record.despatch is None:
+            return False
+        known = facts.deliveries_of(
+            self._work.connection, self._work.store.store, record.despatch, record.sku
+        )
+        here = [
+            (d.at_ms, d.units)
+            for d in self._deliveries
+            if (d.despatch, d.sku) == (record.despatch, record.sku)
+        ]
+        return (record.at_ms, record.units) in known or (record.at_ms, record.units) in here
+
+    def _day_close(self, record: DayCloseRecord) -> None:
+        names = ("register_id", "business_date", "at_ms", "receipts", "lines", "units", "grams", "cents")
+        self._add(
+            "day_closes",
+            {"store_id": self._work.store.store, **{name: getattr(record, name) for name in names}},
+        )
+
+    def _forecast(self, record: ForecastRecord) -> None:
+        store = self._work.store
+        self._add(
+            "forecasts",
+            {
+                "store_id": store.store, "sku": record.sku, "first_day": record.first_day, "at_ms": record.at_ms,
+                "mean": json.dumps(record.mean), "quantiles": json.dumps(record.quantiles), "bundle": record.bundle,
+            },
+        )  # fmt: skip
+        known = store.forecasts.get(record.sku)
+        if known is None or record.first_day >= known.first_day:
+            store.forecasts[record.sku] = forecast_from_rows(record.first_day, record.mean, record.quantiles)
+
+    def _alert(self, record: AlertRecord) -> None:
+        if record.cleared:
+            # Raised ones of this batch must be rows before one of them can be cleared.
+            self._write_table("alerts")
+            facts.clear_alert(
+                self._work.connection, self._work.store.store, record.code, record.subject, record.at_ms
+            )
+            return
+        row = self._fact_row(record, "code", "subject", "text")
+        self._add("alerts", {**row, "severity": str(record.severity), "cleared_ms": None})
+
+    def _quarantined(self, record: QuarantineRecord) -> None:
+        self._quarantine(
+            "gateway", record.seq, record.at_ms, record.source, record.stream, record.reason, record.sample
+        )
+
+    def _take_health(self, record: HealthRecord) -> None:
+        if self._live:
+            self._health = record
+
+    def _gap(self, record: GapRecord) -> None:
+        row = self._fact_row(record, "what", "reason", "lost_epoch", "seq_from", "seq_to", "units", "cents")
+        self._add("gaps", {**row, "declared_by": "gateway"})
+
+    # ---- gathering ----
+
+    def _add(self, table: str, row: Row) -> None:
+        self._tables.setdefault(table, []).append(row)
+
+    def _fact_row(self, record: Record, *names: str) -> Row:
+        return {
+            "store_id": self._work.store.store, "gateway": self._batch.gateway, "epoch": self._batch.epoch,
+            "seq": record.seq, "at_ms": record.at_ms, **{name: getattr(record, name) for name in names},
+        }  # fmt: skip
+
+    def _stock(self, sku: str, at_ms: int) -> StockLevel:
+        level = self._work.store.stock.get(sku)
+        if level is None:
+            level = self._work.store.stock[sku] = StockLevel(None, None, at_ms, 0)
+        self._levels.add(sku)
+        return level
+
+    def _level(self, sku: str, on_hand: int | None, on_shelf: int | None, at_ms: int) -> None:
+        level = self._stock(sku, at_ms)
+        if at_ms >= level.at_ms:
+            level.on_hand_units, level.on_shelf_units, level.at_ms = on_hand, on_shelf, at_ms
+
+    def _reject(self, seq: int, reason: str) -> None:
+        self._rejected.append(RejectedRecord(seq=seq, reason=reason))
+        self._quarantine("centre", seq, self._work.now_ms, self._batch.gateway, "batch", reason, "")
+
+    def _quarantine(
+        self, found_at: str, seq: int, at_ms: int, source: str, stream: str, reason: str, sample: str
+    ) -> None:
+        self._add(
+            "quarantine",
+            {
+                "store_id": self._work.store.store, "number": self._work.store.next_number("quarantine"),
+                "at_ms": at_ms, "found_at": found_at, "gateway": self._batch.gateway, "epoch": self._batch.epoch,
+                "seq": seq, "source": source, "stream": stream, "reason": printable(reason, 400),
+                "sample": printable(sample, 400),
+            },
+        )  # fmt: skip
+
+    def _declare_missing(self, first: int, last: int) -> None:
+        self._add(
+            "gaps",
+            {
+                "store_id": self._work.store.store, "gateway": self._batch.gateway, "epoch": self._batch.epoch,
+                "seq": first, "at_ms": self._work.now_ms, "what": "records",
+                "reason": "neither the gateway nor the centre has them any more", "lost_epoch": self._batch.epoch,
+                "seq_from": first, "seq_to": last, "units": None, "cents": None, "declared_by": "centre",
+            },
+        )  # fmt: skip
+
+    # ---- writing ----
+
+    def _write(self) -> None:
+        connection, store, batch = self._work.connection, self._work.store, self._batch
+        gaps = len(self._tables.get("gaps", ()))
+        quarantined = len(self._tables.get("quarantine", ())) - len(self._rejected)
+        self._stock_rows()
+        for proposal in self._proposals if not self._live else ():
+            self._proposal_row(proposal, "history: of an older epoch")
+        for table in list(self._tables):
+            self._write_table(table)
+        facts.add_rollups(connection, store.store, self._sums.rows)
+        facts.put_position(
+            connection, store.store, batch.gateway, batch.epoch, through_seq=self._verdict.acked_through,
+            ordinal=self._ordinal, now_ms=self._work.now_ms,
+        )  # fmt: skip
+        store.positions[batch.gateway, batch.epoch] = Position(self._verdict.acked_through, self._ordinal)
+        facts.touch_gateway(
+            connection, batch.gateway, self._work.now_ms, rejected=len(self._rejected), quarantined=quarantined,
+            gaps=gaps,
+        )  # fmt: skip
+        if self._health is not None:
+            facts.put_health(connection, _health_row(batch.gateway, self._health))
+
+    def _write_table(self, table: str) -> None:
+        rows = self._tables.pop(table, [])
+        if table == "day_closes":
+            facts.put_day_closes(self._work.connection, rows)
+        elif table == "forecasts":
+            facts.put_forecasts(self._work.connection, rows)
+        elif table == "stock":
+            facts.put_stock(self._work.connection, rows)
+        else:
+            facts.insert(self._work.connection, table, rows)
+
+    def _stock_rows(self) -> None:
+        store = self._work.store
+        for sku in sorted(self._levels):
+            level = store.stock[sku]
+            self._add(
+                "stock",
+                {
+                    "store_id": store.store, "sku": sku, "on_hand_units": level.on_hand_units,
+                    "on_shelf_units": level.on_shelf_units, "at_ms": level.at_ms, "shrink_units": level.shrink_units,
+                },
+            )  # fmt: skip
+
+    def _proposal_row(self, proposal: ProposalRecord, outcome: str) -> None:
+        row = self._fact_row(proposal, "sku", "quantity_units")
+        self._add("proposals", {**row, "outcome": outcome, "body": proposal.model_dump_json()})
+
+    def _decide(self) -> None:
+        for fact in self._deliveries:
+            restocking.take_delivery(self._work, fact.sku, fact.despatch, fact.units)
+        newest = {proposal.sku: proposal for proposal in self._proposals}
+        for proposal in self._proposals:
+            if newest[proposal.sku] is proposal:
+                outcome = restocking.decide_proposal(self._work, proposal)
+            else:
+                outcome = "merged: a newer proposal came in the same batch"
+            self._proposal_row(proposal, outcome)
+        self._write_table("proposals")
+
+
+def _line_row(line: SoldLine) -> Row:
+    return {
+        "kind": str(line.kind), "sku": line.sku, "gtin": line.gtin, "raw_code": line.raw_code,
+        "quantity_units": line.quantity_units, "quantity_g": line.quantity_g,
+        "unit_price_cents": line.unit_price_cents, "extended_cents": line.extended_cents,
+        "code_hash": None if line.coupon_code is None else code_hash(line.coupon_code),
+    }  # fmt: skip
+
+
+def _content_hash(receipt: ReceiptRecord) -> str:
+    """Of what the till said: neither the gateway's arrival time nor its item list takes part."""
+    parts: Iterable[object] = (
+        (str(line.kind), line.gtin, line.raw_code, line.quantity_units, line.quantity_g, line.unit_price_cents,
+         line.extended_cents, line.coupon_code)
+        for line in receipt.lines
+    )  # fmt: skip
+    return hashlib.sha256(repr((receipt.total_cents, receipt.member, *parts)).encode()).hexdigest()[:32]
+
+
+def _health_row(gateway: str, health: HealthRecord) -> Row:
+    return {
+        "gateway": gateway, "watermark_ms": health.watermark_ms, "version": health.version, "bundle": health.bundle,
+        "counters": json.dumps(health.counters), "devices_online": json.dumps(health.devices_online),
+        "devices_offline": json.dumps(health.devices_offline),
+    }  # fmt: skip

@@ -1,0 +1,176 @@
+"""Rows of what gateways tell: bulk inserts, in the order of the columns of `tables`. All rows of a call are one store's."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from central.core.rollups import Key, Sums
+from central.ledger import tables
+
+Rows = Sequence[dict[str, Any]]
+
+_INSERTS = {
+    name: tables.metadata.tables[name].insert()
+    for name in (
+        "receipts", "receipt_lines", "windows", "stock_facts", "proposals", "alerts", "gaps", "quarantine",
+        "coupon_events",
+    )
+}  # fmt: skip
+
+_PUT_DAY_CLOSE = sa.text(
+    """INSERT INTO day_closes (store_id, register_id, business_date, at_ms, receipts, lines, units, grams, cents)
+    VALUES (:store_id, :register_id, :business_date, :at_ms, :receipts, :lines, :units, :grams, :cents)
+    ON CONFLICT (store_id, register_id, business_date) DO UPDATE SET at_ms = excluded.at_ms,
+    receipts = excluded.receipts, lines = excluded.lines, units = excluded.units, grams = excluded.grams,
+    cents = excluded.cents WHERE excluded.at_ms >= day_closes.at_ms"""
+)
+_PUT_FORECAST = sa.text(
+    """INSERT INTO forecasts (store_id, sku, first_day, at_ms, mean, quantiles, bundle)
+    VALUES (:store_id, :sku, :first_day, :at_ms, :mean, :quantiles, :bundle)
+    ON CONFLICT (store_id, sku, first_day) DO UPDATE SET at_ms = excluded.at_ms, mean = excluded.mean,
+    quantiles = excluded.quantiles, bundle = excluded.bundle WHERE excluded.at_ms >= forecasts.at_ms"""
+)
+_PUT_STOCK = sa.text(
+    """INSERT INTO stock (store_id, sku, on_hand_units, on_shelf_units, at_ms, shrink_units)
+    VALUES (:store_id, :sku, :on_hand_units, :on_shelf_units, :at_ms, :shrink_units)
+    ON CONFLICT (store_id, sku) DO UPDATE SET on_hand_units = excluded.on_hand_units,
+    on_shelf_units = excluded.on_shelf_units, at_ms = excluded.at_ms, shrink_units = excluded.shrink_units"""
+)
+_ADD_ROLLUP = sa.text(
+    """INSERT INTO rollups (store_id, step_ms, sku, at_ms, receipts, sold_units, sold_cents, picked_units,
+    delivered_units, shrink_units, unresolved_g, stock_out_ms, on_hand_units, level_ms)
+    VALUES (:store_id, :step_ms, :sku, :at_ms, :receipts, :sold_units, :sold_cents, :picked_units,
+    :delivered_units, :shrink_units, :unresolved_g, :stock_out_ms, :on_hand_units, :level_ms)
+    ON CONFLICT (store_id, step_ms, sku, at_ms) DO UPDATE SET
+    receipts = rollups.receipts + excluded.receipts, sold_units = rollups.sold_units + excluded.sold_units,
+    sold_cents = rollups.sold_cents + excluded.sold_cents,
+    picked_units = rollups.picked_units + excluded.picked_units,
+    delivered_units = rollups.delivered_units + excluded.delivered_units,
+    shrink_units = rollups.shrink_units + excluded.shrink_units,
+    unresolved_g = rollups.unresolved_g + excluded.unresolved_g,
+    stock_out_ms = rollups.stock_out_ms + excluded.stock_out_ms,
+    on_hand_units = CASE WHEN excluded.level_ms >= rollups.level_ms THEN excluded.on_hand_units
+                         ELSE rollups.on_hand_units END,
+    level_ms = CASE WHEN excluded.level_ms >= rollups.level_ms THEN excluded.level_ms ELSE rollups.level_ms END"""
+)
+_PUT_POSITION = sa.text(
+    """INSERT INTO positions (store_id, gateway, epoch, through_seq, ordinal, opened_ms, changed_ms)
+    VALUES (:store_id, :gateway, :epoch, :through_seq, :ordinal, :now, :now)
+    ON CONFLICT (store_id, gateway, epoch) DO UPDATE SET through_seq = excluded.through_seq,
+    changed_ms = excluded.changed_ms"""
+)
+_CLEAR_ALERT = sa.text(
+    """UPDATE alerts SET cleared_ms = :at_ms WHERE store_id = :store_id AND code = :code AND subject = :subject
+    AND cleared_ms IS NULL AND at_ms <= :at_ms"""
+)
+_RECEIPT_HASH = sa.text(
+    """SELECT content_hash FROM receipts WHERE store_id = :store AND business_date = :day AND register_id = :register
+    AND sequence = :sequence"""
+)
+_DELIVERY = sa.text(
+    """SELECT units, at_ms, epoch, seq FROM stock_facts WHERE store_id = :store AND despatch = :despatch AND sku = :sku
+    AND fact = 'delivery' ORDER BY at_ms"""
+)
+_TOUCH_GATEWAY = sa.text(
+    """UPDATE gateways SET last_heard_ms = :now, rejected_total = rejected_total + :rejected,
+    quarantined_total = quarantined_total + :quarantined, gaps_total = gaps_total + :gaps WHERE gateway = :gateway"""
+)
+_PUT_HEALTH = sa.text(
+    """UPDATE gateways SET watermark_ms = :watermark_ms, version = :version, bundle = :bundle, counters = :counters,
+    devices_online = :devices_online, devices_offline = :devices_offline WHERE gateway = :gateway"""
+)
+
+
+def insert(connection: Connection, table: str, rows: Rows) -> None:
+    if rows:
+        connection.execute(_INSERTS[table], list(rows))
+
+
+def put_day_closes(connection: Connection, rows: Rows) -> None:
+    if rows:
+        connection.execute(_PUT_DAY_CLOSE, list(rows))
+
+
+def put_forecasts(connection: Connection, rows: Rows) -> None:
+    if rows:
+        connection.execute(_PUT_FORECAST, list(rows))
+
+
+def put_stock(connection: Connection, rows: Rows) -> None:
+    if rows:
+        connection.execute(_PUT_STOCK, list(rows))
+
+
+def add_rollups(connection: Connection, store: str, rows: dict[Key, Sums]) -> None:
+    """Adds increments to the stored sums; of two levels the later one stays."""
+    if not rows:
+        return
+    connection.execute(
+        _ADD_ROLLUP,
+        [
+            {
+                "store_id": store, "step_ms": step_ms, "sku": sku, "at_ms": at_ms, "receipts": sums.receipts,
+                "sold_units": sums.sold_units, "sold_cents": sums.sold_cents, "picked_units": sums.picked_units,
+                "delivered_units": sums.delivered_units, "shrink_units": sums.shrink_units,
+                "unresolved_g": sums.unresolved_g, "stock_out_ms": sums.stock_out_ms,
+                "on_hand_units": sums.on_hand_units, "level_ms": sums.level_ms,
+            }
+            for (step_ms, sku, at_ms), sums in rows.items()
+        ],
+    )  # fmt: skip
+
+
+def put_position(
+    connection: Connection,
+    store: str,
+    gateway: str,
+    epoch: str,
+    *,
+    through_seq: int,
+    ordinal: int,
+    now_ms: int,
+) -> None:
+    connection.execute(
+        _PUT_POSITION,
+        {
+            "store_id": store, "gateway": gateway, "epoch": epoch, "through_seq": through_seq, "ordinal": ordinal,
+            "now": now_ms,
+        },
+    )  # fmt: skip
+
+
+def clear_alert(connection: Connection, store: str, code: str, subject: str, at_ms: int) -> None:
+    connection.execute(_CLEAR_ALERT, {"store_id": store, "code": code, "subject": subject, "at_ms": at_ms})
+
+
+def receipt_hash(connection: Connection, store: str, register: str, day: str, sequence: int) -> str | None:
+    """The content hash of the receipt that the ledger has under this identity."""
+    key = {"store": store, "day": day, "register": register, "sequence": sequence}
+    return connection.execute(_RECEIPT_HASH, key).scalar()
+
+
+def deliveries_of(connection: Connection, store: str, despatch: str, sku: str) -> list[tuple[int, int]]:
+    """(at_ms, units) of what arrived of `sku` with `despatch`."""
+    found = connection.execute(_DELIVERY, {"store": store, "despatch": despatch, "sku": sku})
+    return [(row.at_ms, row.units) for row in found]
+
+
+def touch_gateway(
+    connection: Connection,
+    gateway: str,
+    now_ms: int,
+    *,
+    rejected: int = 0,
+    quarantined: int = 0,
+    gaps: int = 0,
+) -> None:
+    connection.execute(
+        _TOUCH_GATEWAY,
+        {"gateway": gateway, "now": now_ms, "rejected": rejected, "quarantined": quarantined, "gaps": gaps},
+    )
+
+
+def put_health(connection: Connection, row: dict[str, Any]) -> None:
+    connection.execute(_PUT_HEALTH, row)

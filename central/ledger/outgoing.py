@@ -1,0 +1,253 @@
+"""Rows of outgoing events, their feed positions, the endpoints they go to and the deliveries that wait."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from central.core.days import utc_text
+
+MAX_RELAYED = 500
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingEvent:
+    """event_id: stable and derived from what happened, so that the same happening is one event. member, secret: see tables."""
+
+    event_id: str
+    store: str
+    type: str
+    subject: str
+    data: dict[str, Any]
+    member: str | None = None
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    endpoint: str
+    url: str
+    types: tuple[str, ...]
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    position: int
+    attempts: int
+    due_ms: int
+    event_id: str
+    body: str
+
+
+_PUT = sa.text(
+    """INSERT INTO outgoing (store_id, event_id, type, subject, created_ms, body, member, secret)
+    VALUES (:store_id, :event_id, :type, :subject, :created_ms, :body, :member, :secret)"""
+)
+_UNPLACED = sa.text(
+    "SELECT number, type, subject FROM outgoing WHERE position IS NULL ORDER BY number LIMIT :limit"
+)
+_LAST = sa.text("SELECT max(position) FROM outgoing")
+_PLACE = sa.text("UPDATE outgoing SET position = :position WHERE number = :number")
+_ENDPOINTS = sa.text("SELECT endpoint, url, types, secret FROM endpoints WHERE enabled = 1 ORDER BY endpoint")
+_DELIVER = sa.text(
+    """INSERT INTO deliveries (endpoint, position, attempts, due_ms, last_status)
+    VALUES (:endpoint, :position, 0, :due_ms, '') ON CONFLICT DO NOTHING"""
+)
+_DUE = sa.text(
+    """SELECT d.position, d.attempts, d.due_ms, o.event_id, o.body FROM deliveries d
+    JOIN outgoing o ON o.position = d.position WHERE d.endpoint = :endpoint AND d.due_ms <= :now
+    ORDER BY d.position LIMIT :limit"""
+)
+_NEXT_DUE = sa.text("SELECT min(due_ms) FROM deliveries WHERE endpoint = :endpoint")
+_DONE = sa.text("DELETE FROM deliveries WHERE endpoint = :endpoint AND position = :position")
+_LATER = sa.text(
+    """UPDATE deliveries SET attempts = :attempts, due_ms = :due_ms, last_status = :status
+    WHERE endpoint = :endpoint AND position = :position"""
+)
+_ALL_NOW = sa.text("UPDATE deliveries SET due_ms = :now WHERE endpoint = :endpoint AND due_ms > :now")
+_SEEN = sa.text(
+    """UPDATE endpoints SET delivered_total = delivered_total + :delivered, failed_total = failed_total + :failed,
+    last_status = :status, last_ms = :now WHERE endpoint = :endpoint"""
+)
+_DISABLE = sa.text(
+    "UPDATE endpoints SET enabled = 0, last_status = :status, last_ms = :now WHERE endpoint = :endpoint"
+)
+_DROP = sa.text("DELETE FROM deliveries WHERE endpoint = :endpoint")
+_PENDING = sa.text(
+    """SELECT (SELECT count(*) FROM deliveries d JOIN endpoints e ON e.endpoint = d.endpoint WHERE e.enabled = 1)
+    + (SELECT count(*) FROM outgoing WHERE position IS NULL)"""
+)
+_FEED = sa.text(
+    """SELECT position, body FROM outgoing WHERE position > :after AND type IN :types ORDER BY position LIMIT :limit"""
+).bindparams(sa.bindparam("types", expanding=True))
+_AFTER = sa.text(
+    "SELECT position FROM outgoing WHERE position > :after AND type IN :types ORDER BY position"
+).bindparams(sa.bindparam("types", expanding=True))
+_SECRETS = sa.text("SELECT number, body FROM outgoing WHERE secret = 1 AND created_ms < :before LIMIT 500")
+_BLANK = sa.text("UPDATE outgoing SET body = :body, secret = 0 WHERE number = :number")
+_OF_MEMBER = sa.text("SELECT number, body FROM outgoing WHERE member = :member")
+_UNLINK = sa.text("UPDATE outgoing SET body = :body, member = NULL, secret = 0 WHERE number = :number")
+_PUT_ENDPOINT = sa.text(
+    """INSERT INTO endpoints (endpoint, url, types, owner, secret, enabled, created_ms, delivered_total, failed_total,
+    last_status) VALUES (:endpoint, :url, :types, :owner, :secret, 1, :now, 0, 0, '')"""
+)
+_DELETE_ENDPOINT = sa.text("DELETE FROM endpoints WHERE endpoint = :endpoint")
+
+
+def put_events(connection: Connection, source: str, events: list[OutgoingEvent], now_ms: int) -> None:
+    """The events as CloudEvents 1.0, structured JSON, without a position yet."""
+    if events:
+        connection.execute(_PUT, [_row(source, event, now_ms) for event in events])
+
+
+def _row(source: str, event: OutgoingEvent, now_ms: int) -> dict[str, Any]:
+    body = {
+        "specversion": "1.0", "id": event.event_id, "source": source, "type": event.type, "time": utc_text(now_ms),
+        "subject": event.subject, "datacontenttype": "application/json", "data": event.data,
+    }  # fmt: skip
+    return {
+        "store_id": event.store, "event_id": event.event_id, "type": event.type, "subject": event.subject,
+        "created_ms": now_ms, "body": json.dumps(body, separators=(",", ":")), "member": event.member,
+        "secret": int(event.secret),
+    }  # fmt: skip
+
+
+def place_events(connection: Connection, real_now_ms: int) -> list[str]:
+    """Gives waiting events their feed positions and endpoints their deliveries. Returns the events' subjects."""
+    waiting = connection.execute(_UNPLACED, {"limit": MAX_RELAYED}).all()
+    if not waiting:
+        return []
+    last = connection.execute(_LAST).scalar() or 0
+    placed = [(last + step + 1, row.type) for step, row in enumerate(waiting)]
+    connection.execute(
+        _PLACE,
+        [
+            {"position": position, "number": row.number}
+            for (position, _), row in zip(placed, waiting, strict=True)
+        ],
+    )
+    wanted = [
+        {"endpoint": endpoint.endpoint, "position": position, "due_ms": real_now_ms}
+        for endpoint in enabled_endpoints(connection)
+        for position, kind in placed
+        if kind in endpoint.types
+    ]
+    if wanted:
+        connection.execute(_DELIVER, wanted)
+    return [row.subject for row in waiting]
+
+
+def enabled_endpoints(connection: Connection) -> list[Endpoint]:
+    return [
+        Endpoint(row.endpoint, row.url, tuple(json.loads(row.types)), row.secret)
+        for row in connection.execute(_ENDPOINTS)
+    ]
+
+
+def due_deliveries(connection: Connection, endpoint: str, real_now_ms: int, limit: int) -> list[Due]:
+    rows = connection.execute(_DUE, {"endpoint": endpoint, "now": real_now_ms, "limit": limit})
+    return [Due(row.position, row.attempts, row.due_ms, row.event_id, row.body) for row in rows]
+
+
+def next_due_ms(connection: Connection, endpoint: str) -> int | None:
+    return connection.execute(_NEXT_DUE, {"endpoint": endpoint}).scalar()
+
+
+def delivery_done(connection: Connection, endpoint: str, position: int) -> None:
+    connection.execute(_DONE, {"endpoint": endpoint, "position": position})
+
+
+def delivery_later(
+    connection: Connection, endpoint: str, position: int, *, attempts: int, due_ms: int, status: str
+) -> None:
+    connection.execute(
+        _LATER,
+        {
+            "endpoint": endpoint,
+            "position": position,
+            "attempts": attempts,
+            "due_ms": due_ms,
+            "status": status,
+        },
+    )
+
+
+def retry_all_now(connection: Connection, endpoint: str, real_now_ms: int) -> None:
+    """The endpoint answers again: what waits for it waits no longer."""
+    connection.execute(_ALL_NOW, {"endpoint": endpoint, "now": real_now_ms})
+
+
+def endpoint_seen(
+    connection: Connection, endpoint: str, now_ms: int, *, delivered: int, failed: int, status: str
+) -> None:
+    connection.execute(
+        _SEEN,
+        {"endpoint": endpoint, "now": now_ms, "delivered": delivered, "failed": failed, "status": status},
+    )
+
+
+def disable_endpoint(connection: Connection, endpoint: str, now_ms: int, status: str) -> None:
+    connection.execute(_DISABLE, {"endpoint": endpoint, "now": now_ms, "status": status})
+    connection.execute(_DROP, {"endpoint": endpoint})
+
+
+def put_endpoint(connection: Connection, row: dict[str, Any]) -> None:
+    connection.execute(_PUT_ENDPOINT, row)
+
+
+def delete_endpoint(connection: Connection, endpoint: str) -> None:
+    connection.execute(_DELETE_ENDPOINT, {"endpoint": endpoint})
+    connection.execute(_DROP, {"endpoint": endpoint})
+
+
+def replay(
+    connection: Connection, endpoint: str, types: tuple[str, ...], after: int, real_now_ms: int
+) -> int:
+    """Sends the feed's rows after `after` to the endpoint again. Returns how many."""
+    rows = connection.execute(_AFTER, {"after": after, "types": list(types)}).all()
+    if rows:
+        connection.execute(
+            _DELIVER,
+            [{"endpoint": endpoint, "position": row.position, "due_ms": real_now_ms} for row in rows],
+        )
+    return len(rows)
+
+
+def pending(connection: Connection) -> int:
+    """Events without a position, and deliveries that enabled endpoints have not confirmed."""
+    return int(connection.execute(_PENDING).scalar() or 0)
+
+
+def feed_rows(
+    connection: Connection, after: int, limit: int, types: tuple[str, ...]
+) -> list[tuple[int, str]]:
+    rows = connection.execute(_FEED, {"after": after, "limit": limit, "types": list(types)})
+    return [(row.position, row.body) for row in rows]
+
+
+def blank_secrets(connection: Connection, before_ms: int) -> int:
+    """Takes the codes out of events made before `before_ms`. Returns how many."""
+    rows = connection.execute(_SECRETS, {"before": before_ms}).all()
+    if rows:
+        connection.execute(
+            _BLANK, [{"number": row.number, "body": _without(row.body, "code")} for row in rows]
+        )
+    return len(rows)
+
+
+def unlink_member(connection: Connection, member: str) -> None:
+    """The events stay, and no longer say whom they were about."""
+    rows = connection.execute(_OF_MEMBER, {"member": member}).all()
+    if rows:
+        connection.execute(
+            _UNLINK, [{"number": row.number, "body": _without(row.body, "code", member="")} for row in rows]
+        )
+
+
+def _without(body: str, *names: str, **values: str) -> str:
+    event = json.loads(body)
+    event["data"].update(dict.fromkeys(names), **values)
+    return json.dumps(event, separators=(",", ":"))

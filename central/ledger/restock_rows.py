@@ -1,0 +1,139 @@
+"""Rows of triggers, their reported statuses, outside orders, kill-switches and the audit."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from central.ledger import tables
+
+_INSERT_TRIGGER = tables.triggers.insert()
+_REVISE = sa.text(
+    """UPDATE triggers SET revision = :revision, quantity_units = :quantity_units, value_cents = :value_cents,
+    on_hand_units = :on_hand_units, on_order_units = :on_order_units, pack_units = :pack_units,
+    expected_stock_out_units = :expected_stock_out_units, why = :why, doubt = :doubt, state = :state,
+    changed_ms = :changed_ms, expires_ms = :expires_ms, watermark_ms = :watermark_ms, bundle = :bundle, rule = :rule,
+    inputs = :inputs WHERE store_id = :store_id AND number = :number"""
+)
+_STATE = sa.text(
+    "UPDATE triggers SET state = :state, changed_ms = :now WHERE store_id = :store AND number = :number"
+)
+_QUANTITY = sa.text(
+    """UPDATE triggers SET quantity_units = :quantity, value_cents = :value, revision = :revision
+    WHERE store_id = :store AND number = :number"""
+)
+_REPORTED = sa.text(
+    """UPDATE triggers SET state = :state, changed_ms = :now, shipped_units = coalesce(:shipped, shipped_units),
+    despatch = coalesce(:despatch, despatch), erp_document = coalesce(:erp_document, erp_document),
+    arrives_day = coalesce(:arrives_day, arrives_day) WHERE store_id = :store AND number = :number"""
+)
+_RECEIVED = sa.text(
+    """UPDATE triggers SET state = :state, changed_ms = :now, received_units = :units
+    WHERE store_id = :store AND number = :number"""
+)
+_BY_ID = sa.text("SELECT * FROM triggers WHERE trigger_id = :trigger")
+_STATUS = sa.text(
+    """SELECT effect, body FROM trigger_statuses WHERE store_id = :store AND trigger_id = :trigger
+    AND revision = :revision AND status = :status"""
+)
+_INSERT_STATUS = tables.trigger_statuses.insert()
+_PUT_ORDER = sa.text(
+    """INSERT INTO outside_orders (store_id, order_number, sku, quantity_units, at_ms, despatch, arrives_day, state)
+    VALUES (:store, :order, :sku, :quantity, :at_ms, :despatch, :arrives_day, 'open')"""
+)
+_ORDER = sa.text(
+    """SELECT quantity_units, despatch, state FROM outside_orders WHERE store_id = :store AND order_number = :order
+    AND sku = :sku"""
+)
+_FILL_ORDER = sa.text(
+    """UPDATE outside_orders SET despatch = :despatch, arrives_day = coalesce(:arrives_day, arrives_day)
+    WHERE store_id = :store AND order_number = :order AND sku = :sku"""
+)
+_ORDER_RECEIVED = sa.text(
+    """UPDATE outside_orders SET state = :state, received_units = :units WHERE store_id = :store
+    AND order_number = :order AND sku = :sku"""
+)
+_PUT_SWITCH = sa.text(
+    """INSERT INTO kill_switches (scope, target, "on", who, reason, changed_ms)
+    VALUES (:scope, :target, :on, :who, :reason, :now) ON CONFLICT (scope, target) DO UPDATE SET
+    "on" = excluded."on", who = excluded.who, reason = excluded.reason, changed_ms = excluded.changed_ms"""
+)
+_INSERT_AUDIT = tables.audit.insert()
+
+
+def insert_trigger(connection: Connection, row: dict[str, Any]) -> None:
+    connection.execute(_INSERT_TRIGGER, row)
+
+
+def revise_trigger(connection: Connection, row: dict[str, Any]) -> None:
+    connection.execute(_REVISE, row)
+
+
+def set_state(connection: Connection, store: str, number: int, state: str, now_ms: int) -> None:
+    connection.execute(_STATE, {"store": store, "number": number, "state": state, "now": now_ms})
+
+
+def set_quantity(
+    connection: Connection, store: str, number: int, *, quantity: int, value: int, revision: int
+) -> None:
+    connection.execute(
+        _QUANTITY,
+        {"store": store, "number": number, "quantity": quantity, "value": value, "revision": revision},
+    )
+
+
+def set_reported(connection: Connection, row: dict[str, Any]) -> None:
+    connection.execute(_REPORTED, row)
+
+
+def set_received(
+    connection: Connection, store: str, number: int, *, state: str, units: int, now_ms: int
+) -> None:
+    connection.execute(
+        _RECEIVED, {"store": store, "number": number, "state": state, "units": units, "now": now_ms}
+    )
+
+
+def trigger_row(connection: Connection, trigger: str) -> dict[str, Any] | None:
+    row = connection.execute(_BY_ID, {"trigger": trigger}).mappings().first()
+    return dict(row) if row else None
+
+
+def status_row(connection: Connection, store: str, trigger: str, revision: int, status: str) -> str | None:
+    """The body of the status as first reported, None when it was not."""
+    key = {"store": store, "trigger": trigger, "revision": revision, "status": status}
+    row = connection.execute(_STATUS, key).first()
+    return row.body if row else None
+
+
+def insert_status(connection: Connection, row: dict[str, Any]) -> None:
+    connection.execute(_INSERT_STATUS, row)
+
+
+def outside_order(connection: Connection, store: str, order: str, sku: str) -> dict[str, Any] | None:
+    row = connection.execute(_ORDER, {"store": store, "order": order, "sku": sku}).mappings().first()
+    return dict(row) if row else None
+
+
+def put_outside_order(connection: Connection, row: dict[str, Any]) -> None:
+    connection.execute(_PUT_ORDER, row)
+
+
+def fill_outside_order(connection: Connection, row: dict[str, Any]) -> None:
+    connection.execute(_FILL_ORDER, row)
+
+
+def outside_order_ended(
+    connection: Connection, store: str, order: str, sku: str, *, state: str, units: int | None
+) -> None:
+    connection.execute(
+        _ORDER_RECEIVED, {"store": store, "order": order, "sku": sku, "state": state, "units": units}
+    )
+
+
+def put_switch(connection: Connection, row: dict[str, Any]) -> None:
+    connection.execute(_PUT_SWITCH, row)
+
+
+def insert_audit(connection: Connection, row: dict[str, Any]) -> None:
+    connection.execute(_INSERT_AUDIT, row)

@@ -1,0 +1,86 @@
+"""Rows of stores, items and price steps."""
+
+import json
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from contract.api.stores import StorePut
+from contract.documents import Item, Price
+
+_PUT_STORE = sa.text(
+    """INSERT INTO stores (store_id, name, region, timezone, currency, h3_cell, hours, closed_days)
+    VALUES (:store, :name, :region, :timezone, :currency, :h3_cell, :hours, :closed_days)
+    ON CONFLICT (store_id) DO UPDATE SET name = excluded.name, region = excluded.region,
+    timezone = excluded.timezone, currency = excluded.currency, h3_cell = excluded.h3_cell, hours = excluded.hours,
+    closed_days = excluded.closed_days"""
+)
+_CLEAR_ITEMS = sa.text("DELETE FROM items WHERE store_id = :store")
+_PUT_ITEM = sa.text(
+    """INSERT INTO items (store_id, sku, gtin, name, category, managed)
+    VALUES (:store, :sku, :gtin, :name, :category, :managed)"""
+)
+_CLEAR_FUTURE = sa.text("DELETE FROM prices WHERE store_id = :store AND from_ms > :now")
+_PUT_PRICE = sa.text(
+    """INSERT INTO prices (store_id, sku, from_ms, price_cents) VALUES (:store, :sku, :from_ms, :cents)
+    ON CONFLICT (store_id, sku, from_ms) DO UPDATE SET price_cents = excluded.price_cents"""
+)
+_PRICES = sa.text(
+    "SELECT sku, from_ms, price_cents FROM prices WHERE store_id = :store ORDER BY sku, from_ms"
+)
+_NEWEST = sa.text(
+    """SELECT (SELECT max(at_ms) FROM stock WHERE store_id = :store) AS stock_ms,
+    (SELECT max(at_ms) FROM receipts WHERE store_id = :store AND business_date =
+        (SELECT max(business_date) FROM receipts WHERE store_id = :store)) AS receipt_ms"""
+)
+
+
+def put_store(connection: Connection, store: str, put: StorePut) -> None:
+    connection.execute(
+        _PUT_STORE,
+        {
+            "store": store, "name": put.name, "region": put.region, "timezone": put.timezone,
+            "currency": put.currency, "h3_cell": put.h3_cell,
+            "hours": json.dumps([hours.model_dump() for hours in put.hours]),
+            "closed_days": json.dumps(put.closed_days),
+        },
+    )  # fmt: skip
+
+
+def put_items(connection: Connection, store: str, items: Sequence[Item]) -> None:
+    """Replaces the store's item list."""
+    connection.execute(_CLEAR_ITEMS, {"store": store})
+    rows = [
+        {
+            "store": store, "sku": item.sku, "gtin": item.gtins[0], "name": item.name, "category": item.category,
+            "managed": int(item.managed),
+        }
+        for item in items
+    ]  # fmt: skip
+    if rows:
+        connection.execute(_PUT_ITEM, rows)
+
+
+def put_prices(connection: Connection, store: str, prices: Sequence[Price], now_ms: int) -> None:
+    """Announced prices that are not in the new list are withdrawn; those in force stay as history."""
+    connection.execute(_CLEAR_FUTURE, {"store": store, "now": now_ms})
+    rows = [
+        {"store": store, "sku": price.sku, "from_ms": price.from_ms, "cents": price.price_cents}
+        for price in prices
+    ]
+    if rows:
+        connection.execute(_PUT_PRICE, rows)
+
+
+def price_steps(connection: Connection, store: str) -> dict[str, list[tuple[int, int]]]:
+    """(from_ms, cents) of each SKU, oldest first."""
+    steps: dict[str, list[tuple[int, int]]] = {}
+    for row in connection.execute(_PRICES, {"store": store}):
+        steps.setdefault(row.sku, []).append((row.from_ms, row.price_cents))
+    return steps
+
+
+def newest_ms(connection: Connection, store: str) -> int | None:
+    row = connection.execute(_NEWEST, {"store": store}).one()
+    return max((at for at in (row.stock_ms, row.receipt_ms) if at is not None), default=None)

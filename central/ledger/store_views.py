@@ -1,0 +1,186 @@
+"""What people read of stores: their figures of today, the accounting, gateways, alerts and quarantine."""
+
+import json
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from central.core.accounting import DayKey, Totals, balance_books
+from central.core.days import day_of
+from central.core.lifecycle import OPEN, WAITING
+from central.core.rollups import DAY_MS
+from central.ledger.restock_views import states_count
+from contract.api.stores import (
+    Accounting,
+    AlertView,
+    DayPoint,
+    GatewayView,
+    Overview,
+    QuarantineView,
+    StoreView,
+)  # fmt: skip
+
+_OPEN = tuple(state.value for state in OPEN)
+_WAITING = tuple(state.value for state in WAITING)
+
+_STORES = sa.text("SELECT * FROM stores WHERE :store = '' OR store_id = :store ORDER BY store_id")
+_FIGURES = sa.text(
+    """SELECT
+    (SELECT max(at_ms) FROM receipts WHERE store_id = :store AND business_date =
+        (SELECT max(business_date) FROM receipts WHERE store_id = :store)) AS receipt_ms,
+    (SELECT max(at_ms) FROM stock WHERE store_id = :store) AS stock_ms,
+    (SELECT max(watermark_ms) FROM gateways WHERE store_id = :store) AS watermark_ms,
+    (SELECT count(*) FROM items WHERE store_id = :store) AS skus,
+    (SELECT count(*) FROM stock WHERE store_id = :store AND on_hand_units <= 0) AS skus_out,
+    (SELECT count(*) FROM triggers WHERE store_id = :store AND state IN :open) AS open_triggers,
+    (SELECT count(*) FROM triggers WHERE store_id = :store AND state IN :waiting) AS waiting_triggers,
+    (SELECT count(*) FROM alerts WHERE store_id = :store AND cleared_ms IS NULL AND severity <> 'info') AS open_alerts,
+    (SELECT count(*) FROM quarantine WHERE store_id = :store) AS quarantined,
+    (SELECT count(*) FROM gaps WHERE store_id = :store) AS gaps"""
+).bindparams(sa.bindparam("open", expanding=True), sa.bindparam("waiting", expanding=True))
+_TODAY = sa.text(
+    """SELECT count(*) AS receipts, coalesce(sum(sold_units), 0) AS units, coalesce(sum(total_cents), 0) AS cents
+    FROM receipts WHERE store_id = :store AND business_date = :day"""
+)
+_LEDGER = sa.text(
+    """SELECT store_id, register_id, business_date, count(*) AS receipts, sum(line_count) AS lines,
+    sum(sold_units) AS units, sum(total_cents) AS cents FROM receipts WHERE :store = '' OR store_id = :store
+    GROUP BY store_id, business_date, register_id"""
+)
+_TILLS = sa.text("SELECT * FROM day_closes WHERE :store = '' OR store_id = :store")
+_GAPS = sa.text("SELECT count(*) FROM gaps WHERE :store = '' OR store_id = :store")
+_DAYS = sa.text(
+    """SELECT store_id, at_ms, receipts, sold_units, sold_cents, stock_out_ms, shrink_units FROM rollups
+    WHERE step_ms = :step AND sku = '' AND at_ms >= :from_ms AND at_ms < :to_ms ORDER BY store_id, at_ms"""
+)
+_ALERTS = sa.text(
+    """SELECT * FROM alerts WHERE (:store = '' OR store_id = :store) AND (:any = 1 OR cleared_ms IS NULL)
+    ORDER BY at_ms DESC, seq DESC LIMIT :limit OFFSET :skip"""
+)
+_QUARANTINE = sa.text(
+    """SELECT * FROM quarantine WHERE (:store = '' OR store_id = :store)
+    ORDER BY at_ms DESC, number DESC LIMIT :limit OFFSET :skip"""
+)
+_GATEWAYS = sa.text(
+    """SELECT g.*, (SELECT count(*) FROM positions p WHERE p.store_id = g.store_id AND p.gateway = g.gateway) AS epochs,
+    (SELECT p.through_seq FROM positions p WHERE p.store_id = g.store_id AND p.gateway = g.gateway
+     ORDER BY p.ordinal DESC LIMIT 1) AS through_seq FROM gateways g ORDER BY g.gateway"""
+)
+_COUPONS = sa.text("SELECT event, count(*) AS n FROM coupon_events GROUP BY event")
+
+
+def store_views(connection: Connection, store: str = "") -> list[StoreView]:
+    """All stores, or the one named: none when it is unknown."""
+    return [_store_view(connection, row) for row in connection.execute(_STORES, {"store": store}).all()]
+
+
+def _store_view(connection: Connection, row: Any) -> StoreView:
+    zone = ZoneInfo(row.timezone)
+    figures = connection.execute(
+        _FIGURES, {"store": row.store_id, "open": list(_OPEN), "waiting": list(_WAITING)}
+    ).one()
+    newest = max((at for at in (figures.receipt_ms, figures.stock_ms) if at is not None), default=None)
+    today = day_of(newest, zone) if newest is not None else None
+    sold = connection.execute(_TODAY, {"store": row.store_id, "day": today or ""}).one()
+    return StoreView(
+        store=row.store_id, name=row.name, region=row.region, timezone=row.timezone, currency=row.currency,
+        h3_cell=row.h3_cell, today=today, receipts=sold.receipts, units=sold.units, cents=sold.cents,
+        skus=figures.skus, skus_out_of_stock=figures.skus_out, open_triggers=figures.open_triggers,
+        waiting_triggers=figures.waiting_triggers, open_alerts=figures.open_alerts,
+        quarantined_total=figures.quarantined, gaps_total=figures.gaps, newest_ms=newest,
+        watermark_ms=figures.watermark_ms,
+    )  # fmt: skip
+
+
+def accounting(connection: Connection, store: str = "") -> Accounting:
+    """Both sides from their own rows: day closes as the tills sent them, receipts as the ledger holds them."""
+    of = {"store": store}
+    tills = {
+        _key(row): Totals(row.receipts, row.lines, row.units, row.cents)
+        for row in connection.execute(_TILLS, of)
+    }
+    ledger = {
+        _key(row): Totals(row.receipts, int(row.lines), int(row.units), int(row.cents))
+        for row in connection.execute(_LEDGER, of)
+    }
+    return balance_books(tills, ledger, connection.execute(_GAPS, of).scalar() or 0)
+
+
+def _key(row: Any) -> DayKey:
+    return (row.store_id, row.register_id, row.business_date)
+
+
+def overview(
+    connection: Connection, *, now_ms: int, from_ms: int, to_ms: int, online: dict[str, int], silent_ms: int
+) -> Overview:
+    stores = store_views(connection)
+    zones = {store.store: ZoneInfo(store.timezone) for store in stores}
+    days = [
+        DayPoint(
+            day=day_of(row.at_ms, zones[row.store_id]), store=row.store_id, receipts=row.receipts,
+            units=row.sold_units, cents=row.sold_cents, stock_out_ms=row.stock_out_ms, shrink_units=row.shrink_units,
+        )
+        for row in connection.execute(_DAYS, {"step": DAY_MS, "from_ms": from_ms, "to_ms": to_ms})
+        if row.store_id in zones
+    ]  # fmt: skip
+    gateways = gateway_views(connection, now_ms=now_ms, heard=online, silent_ms=silent_ms)
+    counts = {"issued": 0, "redeemed": 0, "reversed": 0, "refused": 0}
+    counts.update({row.event: row.n for row in connection.execute(_COUPONS)})
+    heard = [store.newest_ms for store in stores if store.newest_ms is not None]
+    return Overview(
+        now_ms=now_ms, stores=stores, days=days, triggers_by_state=states_count(connection),
+        waiting_triggers=sum(store.waiting_triggers for store in stores),
+        open_alerts=sum(store.open_alerts for store in stores), coupons=counts,
+        gateways_online=sum(gateway.online for gateway in gateways), gateways_total=len(gateways),
+        losses=sum(store.gaps_total for store in stores),
+        quarantined_total=sum(store.quarantined_total for store in stores),
+        lag_ms=max(now_ms - min(heard), 0) if heard else None,
+    )  # fmt: skip
+
+
+def gateway_views(
+    connection: Connection, *, now_ms: int, heard: dict[str, int], silent_ms: int
+) -> list[GatewayView]:
+    """heard: newer than the ledger's own, from memory: a poll without rows writes nothing."""
+    views = []
+    for row in connection.execute(_GATEWAYS):
+        last = max(row.last_heard_ms or 0, heard.get(row.gateway, 0)) or None
+        views.append(
+            GatewayView(
+                gateway=row.gateway, store=row.store_id, version=row.version, bundle=row.bundle,
+                online=last is not None and now_ms - last <= silent_ms, last_heard_ms=last,
+                watermark_ms=row.watermark_ms, epochs=row.epochs, through_seq=row.through_seq or 0,
+                rejected_total=row.rejected_total, quarantined_total=row.quarantined_total,
+                gaps_total=row.gaps_total, counters=json.loads(row.counters),
+                devices_online=json.loads(row.devices_online), devices_offline=json.loads(row.devices_offline),
+            )
+        )  # fmt: skip
+    return views
+
+
+def alert_views(
+    connection: Connection, *, store: str, only_open: bool, skip: int, limit: int
+) -> list[AlertView]:
+    rows = connection.execute(
+        _ALERTS, {"store": store, "any": int(not only_open), "skip": skip, "limit": limit}
+    )
+    return [
+        AlertView(
+            at_ms=row.at_ms, store=row.store_id, code=row.code, subject=row.subject, severity=row.severity,
+            text=row.text, cleared_ms=row.cleared_ms,
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def quarantine_views(connection: Connection, *, store: str, skip: int, limit: int) -> list[QuarantineView]:
+    rows = connection.execute(_QUARANTINE, {"store": store, "skip": skip, "limit": limit})
+    return [
+        QuarantineView(
+            at_ms=row.at_ms, store=row.store_id, where=row.found_at, source=row.source, stream=row.stream,
+            reason=row.reason, sample=row.sample,
+        )
+        for row in rows
+    ]  # fmt: skip

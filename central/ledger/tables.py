@@ -1,0 +1,240 @@
+"""The ledger's tables. Every table that grows leads its key with `store_id`, so that one schema shards by it.
+
+Chain-wide tables (members, campaigns, endpoints, tokens, kill-switches) are small and named last. Flags are 0 or 1,
+lists and objects are JSON text: the same on SQLite and PostgreSQL.
+"""
+
+from sqlalchemy import BigInteger, Column, Float, Index, Integer, MetaData, Table, Text
+
+SCHEMA_VERSION = 1
+
+metadata = MetaData()
+
+
+def _table(name: str, *columns: Column[object] | Index, rowid: bool = False) -> Table:
+    # Clustered by the key: a store's rows lie together, and the key costs no second tree.
+    return Table(name, metadata, *columns, sqlite_with_rowid=rowid)
+
+
+def _text(name: str, *, key: bool = False, nullable: bool = False) -> Column[object]:
+    return Column(name, Text, primary_key=key, nullable=nullable)
+
+
+def _int(name: str, *, key: bool = False, nullable: bool = False) -> Column[object]:
+    return Column(name, BigInteger, primary_key=key, nullable=nullable, autoincrement=False)
+
+
+meta = _table("meta", _text("key", key=True), _text("value"))
+
+# ---- what a gateway told -------------------------------------------------------------------------------------
+
+positions = _table(
+    "positions", _text("store_id", key=True), _text("gateway", key=True), _text("epoch", key=True),
+    _int("through_seq"), _int("ordinal"), _int("opened_ms"), _int("changed_ms"),
+)  # fmt: skip
+
+receipts = _table(
+    "receipts", _text("store_id", key=True), _text("business_date", key=True), _text("register_id", key=True),
+    _int("sequence", key=True), _int("at_ms"), _text("gateway"), _text("epoch"), _int("seq"),
+    _text("clock_quality"), _int("total_cents"), _text("member", nullable=True), _int("line_count"),
+    _int("sold_units"), _int("sold_g"), _text("content_hash"),
+)  # fmt: skip
+Index("receipts_member", receipts.c.member, sqlite_where=receipts.c.member.is_not(None))
+
+receipt_lines = _table(
+    "receipt_lines", _text("store_id", key=True), _text("business_date", key=True), _text("register_id", key=True),
+    _int("sequence", key=True), _int("line", key=True), _text("kind"), _text("sku", nullable=True),
+    _text("gtin", nullable=True), _text("raw_code"), _int("quantity_units"), _int("quantity_g"),
+    _int("unit_price_cents"), _int("extended_cents"), _text("code_hash", nullable=True),
+)  # fmt: skip
+
+day_closes = _table(
+    "day_closes", _text("store_id", key=True), _text("register_id", key=True), _text("business_date", key=True),
+    _int("at_ms"), _int("receipts"), _int("lines"), _int("units"), _int("grams"), _int("cents"),
+)  # fmt: skip
+
+_SEQ_KEY = ("store_id", "gateway", "epoch")
+
+
+def _fact(name: str, *columns: Column[object]) -> Table:
+    """A table of one record kind as it came, keyed by its place in the gateway's stream."""
+    return _table(
+        name, *(_text(part, key=True) for part in _SEQ_KEY), _int("seq", key=True), _int("at_ms"), *columns
+    )
+
+
+windows = _fact(
+    "windows", _text("sku"), _int("span_ms"), _int("picked_units"), _int("put_back_units"), _int("refilled_units"),
+    _int("unresolved_g"), _int("on_hand_units", nullable=True), _int("on_shelf_units", nullable=True),
+    _int("stock_out_ms"),
+)  # fmt: skip
+stock_facts = _fact(
+    "stock_facts", _text("fact"), _text("sku"), _int("units"), _text("place"), _int("on_hand_units", nullable=True),
+    _int("on_shelf_units", nullable=True), _int("expected_units", nullable=True), _text("despatch", nullable=True),
+    _text("reason"),
+)  # fmt: skip
+Index(
+    "stock_facts_despatch", stock_facts.c.store_id, stock_facts.c.despatch, stock_facts.c.sku,
+    sqlite_where=stock_facts.c.despatch.is_not(None),
+)  # fmt: skip
+proposals = _fact("proposals", _text("sku"), _int("quantity_units"), _text("outcome"), _text("body"))
+alerts = _fact(
+    "alerts",
+    _text("code"),
+    _text("subject"),
+    _text("severity"),
+    _text("text"),
+    _int("cleared_ms", nullable=True),
+)
+gaps = _fact(
+    "gaps", _text("what"), _text("reason"), _text("lost_epoch", nullable=True), _int("seq_from", nullable=True),
+    _int("seq_to", nullable=True), _int("units", nullable=True), _int("cents", nullable=True), _text("declared_by"),
+)  # fmt: skip
+quarantine = _table(
+    "quarantine", _text("store_id", key=True), _int("number", key=True), _int("at_ms"), _text("found_at"),
+    _text("gateway"), _text("epoch"), _int("seq"), _text("source"), _text("stream"), _text("reason"), _text("sample"),
+)  # fmt: skip
+forecasts = _table(
+    "forecasts", _text("store_id", key=True), _text("sku", key=True), _text("first_day", key=True), _int("at_ms"),
+    _text("mean"), _text("quantiles"), _text("bundle"),
+)  # fmt: skip
+
+# ---- what follows from it --------------------------------------------------------------------------------------
+
+stock = _table(
+    "stock", _text("store_id", key=True), _text("sku", key=True), _int("on_hand_units", nullable=True),
+    _int("on_shelf_units", nullable=True), _int("at_ms"), _int("shrink_units"),
+)  # fmt: skip
+rollups = _table(
+    "rollups", _text("store_id", key=True), _int("step_ms", key=True), _text("sku", key=True),
+    _int("at_ms", key=True), _int("receipts"), _int("sold_units"), _int("sold_cents"), _int("picked_units"),
+    _int("delivered_units"), _int("shrink_units"), _int("unresolved_g"), _int("stock_out_ms"),
+    _int("on_hand_units", nullable=True), _int("level_ms"),
+)  # fmt: skip
+
+# ---- desired state ---------------------------------------------------------------------------------------------
+
+stores = _table(
+    "stores", _text("store_id", key=True), _text("name"), _text("region"), _text("timezone"), _text("currency"),
+    _text("h3_cell", nullable=True), _text("hours"), _text("closed_days"),
+)  # fmt: skip
+documents = _table(
+    "documents", _text("store_id", key=True), _text("kind", key=True), _int("version"), _text("body")
+)
+items = _table(
+    "items", _text("store_id", key=True), _text("sku", key=True), _text("gtin"), _text("name"), _text("category"),
+    _int("managed"),
+)  # fmt: skip
+prices = _table(
+    "prices",
+    _text("store_id", key=True),
+    _text("sku", key=True),
+    _int("from_ms", key=True),
+    _int("price_cents"),
+)
+
+# ---- restock ---------------------------------------------------------------------------------------------------
+
+triggers = _table(
+    "triggers", _text("store_id", key=True), _int("number", key=True), _text("trigger_id"), _int("revision"),
+    _text("sku"), _text("gtin"), _text("kind"), _text("supplier"), _text("state"), _int("quantity_units"),
+    _int("pack_units"), _int("shipped_units", nullable=True), _int("received_units", nullable=True),
+    _int("value_cents"), _int("on_hand_units", nullable=True), _int("on_order_units"),
+    Column("expected_stock_out_units", Float, nullable=False), _text("why"), _text("doubt"), _int("lead_time_days"),
+    _int("created_ms"), _int("changed_ms"), _int("expires_ms", nullable=True), _int("watermark_ms"), _text("bundle"),
+    _text("rule"), _text("inputs"), _text("supersedes", nullable=True), _text("erp_document", nullable=True),
+    _text("despatch", nullable=True), _text("arrives_day", nullable=True),
+)  # fmt: skip
+Index("triggers_id", triggers.c.trigger_id, unique=True)
+Index("triggers_state", triggers.c.store_id, triggers.c.state)
+Index("triggers_sku", triggers.c.store_id, triggers.c.sku)
+
+trigger_statuses = _table(
+    "trigger_statuses", _text("store_id", key=True), _text("trigger_id", key=True), _int("revision", key=True),
+    _text("status", key=True), _int("at_ms"), _int("heard_ms"), _text("effect"), _text("body"),
+)  # fmt: skip
+outside_orders = _table(
+    "outside_orders", _text("store_id", key=True), _text("order_number", key=True), _text("sku", key=True),
+    _int("quantity_units"), _int("at_ms"), _text("despatch", nullable=True), _text("arrives_day", nullable=True),
+    _int("received_units", nullable=True), _text("state"),
+)  # fmt: skip
+audit = _table(
+    "audit", _text("store_id", key=True), _int("number", key=True), _int("at_ms"), _text("who"), _text("action"),
+    _text("subject"), _text("reason"),
+)  # fmt: skip
+
+# ---- outgoing events -------------------------------------------------------------------------------------------
+
+outgoing = Table(
+    "outgoing", metadata, Column("number", Integer, primary_key=True, autoincrement=True),
+    _int("position", nullable=True), _text("store_id"), _text("event_id"), _text("type"), _text("subject"),
+    _int("created_ms"), _text("body"), _text("member", nullable=True), _int("secret"), sqlite_autoincrement=True,
+)  # fmt: skip
+Index("outgoing_event", outgoing.c.event_id, unique=True)
+Index("outgoing_position", outgoing.c.position, unique=True)
+Index("outgoing_unplaced", outgoing.c.number, sqlite_where=outgoing.c.position.is_(None))
+Index("outgoing_secret", outgoing.c.created_ms, sqlite_where=outgoing.c.secret == 1)
+Index("outgoing_member", outgoing.c.member, sqlite_where=outgoing.c.member.is_not(None))
+
+endpoints = _table(
+    "endpoints", _text("endpoint", key=True), _text("url"), _text("types"), _text("owner"), _text("secret"),
+    _int("enabled"), _int("created_ms"), _int("delivered_total"), _int("failed_total"), _text("last_status"),
+    _int("last_ms", nullable=True),
+)  # fmt: skip
+deliveries = _table(
+    "deliveries", _text("endpoint", key=True), _int("position", key=True), _int("attempts"), _int("due_ms"),
+    _text("last_status"),
+)  # fmt: skip
+
+# ---- the chain's ----------------------------------------------------------------------------------------------
+
+gateways = _table(
+    "gateways", _text("gateway", key=True), _text("store_id"), _text("key_hash"), _int("created_ms"),
+    _int("last_heard_ms", nullable=True), _int("watermark_ms", nullable=True), _text("version"), _text("bundle"),
+    _text("counters"), _text("devices_online"), _text("devices_offline"), _int("rejected_total"),
+    _int("quarantined_total"), _int("gaps_total"),
+)  # fmt: skip
+tokens = _table(
+    "tokens",
+    _text("token_hash", key=True),
+    _text("name"),
+    _text("scope"),
+    _int("created_ms"),
+    _int("revoked"),
+)
+kill_switches = _table(
+    "kill_switches", _text("scope", key=True), _text("target", key=True), _int("on"), _text("who"), _text("reason"),
+    _int("changed_ms"),
+)  # fmt: skip
+members = _table(
+    "members", _text("member", key=True), _int("marketing_consent"), _int("location_consent"),
+    _text("h3_cell", nullable=True), _int("cell_expires_ms"), _text("timezone"), _int("quiet_from_minute"),
+    _int("quiet_until_minute"),
+)  # fmt: skip
+Index("members_cell", members.c.h3_cell, sqlite_where=members.c.h3_cell.is_not(None))
+campaigns = _table(
+    "campaigns", _text("campaign", key=True), _text("body"), _text("prefix"), _text("key_hex"), _text("salt"),
+    _int("created_ms"),
+)  # fmt: skip
+Index("campaigns_prefix", campaigns.c.prefix, unique=True)
+assignments = _table(
+    "assignments",
+    _text("campaign", key=True),
+    _text("member", key=True),
+    _text("store_id"),
+    _text("arm"),
+    _int("at_ms"),
+)
+Index("assignments_member", assignments.c.member)
+coupons = _table(
+    "coupons", _text("store_id", key=True), _int("number", key=True), _text("coupon_id"), _text("campaign"),
+    _text("member", nullable=True), _text("sku"), _text("gtin"), _text("code_hash"), _text("code_tail"), _text("title"),
+    _int("discount_cents"), _text("state"), _int("issued_ms"), _int("valid_until_ms"),
+)  # fmt: skip
+Index("coupons_code", coupons.c.code_hash, unique=True)
+Index("coupons_member", coupons.c.member)
+coupon_events = _table(
+    "coupon_events", _text("store_id", key=True), _int("number", key=True), _int("at_ms"), _text("event"),
+    _text("campaign", nullable=True), _text("coupon_id", nullable=True), _text("code_tail"), _int("cents"),
+    _text("receipt"), _text("reason"),
+)  # fmt: skip

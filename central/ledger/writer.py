@@ -1,0 +1,188 @@
+"""The one thread that writes: jobs wait in a bounded queue and share a transaction; an answer follows the commit.
+
+A job that fails takes nothing with it: the shared transaction is rolled back, what the jobs changed in memory is
+forgotten, and each job runs again in a transaction of its own. A job that refuses (raises CentralError) does so
+before it writes or changes anything: the others of its group do not notice.
+"""
+
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy.engine import Connection
+
+from central.errors import BusyError, CentralError
+from central.ledger.engine import Ledger
+from runtime.clock import Clock
+from runtime.logs import Log
+
+log = Log("central.writer")
+
+T = TypeVar("T")
+
+MAX_QUEUED = 500
+MAX_GROUP = 64
+
+
+class Memory(Protocol):
+    """What jobs keep in memory of the ledger; it can be loaded again at any time."""
+
+    def forget(self) -> None: ...
+
+
+class Transaction:
+    """What a job gets. The database transaction begins with the first use of `connection`."""
+
+    def __init__(self, ledger: Ledger, now_ms: int) -> None:
+        self.now_ms = now_ms
+        self.has_outgoing = False
+        self._ledger = ledger
+        self._connection: Connection | None = None
+
+    @property
+    def connection(self) -> Connection:
+        if self._connection is None:
+            self._connection = self._ledger.write.connect()
+            self._connection.begin()
+        return self._connection
+
+    def commit(self) -> None:
+        if self._connection is not None:
+            self._connection.commit()
+
+    def close(self) -> None:
+        """Rolls back what was not committed."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+Job = Callable[[Transaction], Any]
+
+
+@dataclass(slots=True)
+class _Waiting:
+    job: Job
+    future: Future[Any] = field(default_factory=Future)
+
+
+class LedgerWriter:
+    """submit: from any thread. tick: called with the business time whenever it moved, in a transaction of its own.
+
+    on_outgoing: called after a commit that left rows in the outgoing table.
+    """
+
+    def __init__(self, ledger: Ledger, memory: Memory, clock: Clock, *, poll_s: float) -> None:
+        self._ledger, self._memory, self._clock, self._poll_s = ledger, memory, clock, poll_s
+        self._queue: queue.Queue[_Waiting] = queue.Queue(MAX_QUEUED)
+        self.tick: Job = lambda _tx: None
+        self.on_outgoing: Job = lambda _tx: None
+        self.ticked_ms = 0
+        self.commits_total = 0
+        self.failed_jobs_total = 0
+
+    @property
+    def queued(self) -> int:
+        return self._queue.unfinished_tasks
+
+    def submit(self, job: Callable[[Transaction], T]) -> "Future[T]":
+        """The job's result, once it is on the disk. Raises BusyError when the queue is full."""
+        waiting = _Waiting(job)
+        try:
+            self._queue.put_nowait(waiting)
+        except queue.Full:
+            raise BusyError(f"{MAX_QUEUED} requests wait for the ledger; send again in a second") from None
+        return waiting.future
+
+    def call(self, job: Callable[[Transaction], T]) -> T:
+        return self.submit(job).result()
+
+    def poke(self) -> None:
+        """Lets the writer look at the clock now."""
+        with contextlib.suppress(queue.Full):
+            self._queue.put_nowait(_Waiting(lambda _tx: None))
+
+    def run(self, stop: threading.Event) -> None:
+        last_tick = 0.0
+        while not stop.is_set() or not self._queue.empty():
+            group = self._gather()
+            if group:
+                self._commit(group)
+            now_ms = self._clock.now_ms()
+            if now_ms != self.ticked_ms and time.monotonic() - last_tick >= self._poll_s:
+                self._run_alone(_Waiting(self.tick), now_ms)
+                self.ticked_ms, last_tick = now_ms, time.monotonic()
+
+    def _gather(self) -> list[_Waiting]:
+        try:
+            group = [self._queue.get(timeout=self._poll_s)]
+        except queue.Empty:
+            return []
+        with contextlib.suppress(queue.Empty):
+            while len(group) < MAX_GROUP:
+                group.append(self._queue.get_nowait())
+        return group
+
+    def _commit(self, group: list[_Waiting]) -> None:
+        transaction = Transaction(self._ledger, self._clock.now_ms())
+        try:
+            outcomes = [_outcome(waiting.job, transaction) for waiting in group]
+            self._finish(transaction)
+        except Exception as error:  # noqa: BLE001 - whose fault it is shows when each runs alone
+            transaction.close()
+            self._memory.forget()
+            if len(group) == 1:
+                self._fail(group[0], error)
+            else:
+                for waiting in group:
+                    self._run_alone(waiting, self._clock.now_ms())
+        else:
+            for waiting, outcome in zip(group, outcomes, strict=True):
+                if isinstance(outcome, CentralError):
+                    waiting.future.set_exception(outcome)
+                else:
+                    waiting.future.set_result(outcome)
+        finally:
+            transaction.close()
+            for _ in group:
+                self._queue.task_done()
+
+    def _run_alone(self, waiting: _Waiting, now_ms: int) -> None:
+        transaction = Transaction(self._ledger, now_ms)
+        try:
+            result = waiting.job(transaction)
+            self._finish(transaction)
+        except Exception as error:
+            transaction.close()
+            self._memory.forget()
+            self._fail(waiting, error)
+            if waiting.job is self.tick:
+                raise
+        else:
+            waiting.future.set_result(result)
+        finally:
+            transaction.close()
+
+    def _finish(self, transaction: Transaction) -> None:
+        transaction.commit()
+        self.commits_total += 1
+        if transaction.has_outgoing:
+            # The relay: positions are given after the commit, so that a cursor never passes a slower transaction.
+            transaction.has_outgoing = False
+            self.on_outgoing(transaction)
+
+    def _fail(self, waiting: _Waiting, error: Exception) -> None:
+        self.failed_jobs_total += 1
+        waiting.future.set_exception(error)
+
+
+def _outcome(job: Job, transaction: Transaction) -> Any:
+    try:
+        return job(transaction)
+    except CentralError as error:
+        return error

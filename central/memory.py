@@ -1,0 +1,259 @@
+"""What the writer keeps in memory of each store, so that a batch costs inserts and no look-ups. Loaded on demand, dropped on doubt."""
+
+import json
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from central.core.lifecycle import ON_ORDER, OPEN
+from contract.api.restock import TriggerState
+from contract.documents import DocumentKind, Item, SupplyDocument, SupplyLine
+
+TILL_DAYS = 160
+"""Business days of single tills for which the highest receipt number is kept in memory."""
+
+_UTC_ZONE = ZoneInfo("UTC")
+
+
+@dataclass(slots=True)
+class StockLevel:
+    on_hand_units: int | None
+    on_shelf_units: int | None
+    at_ms: int
+    shrink_units: int
+
+
+@dataclass(slots=True)
+class Trigger:
+    """An open trigger, as far as decisions need it."""
+
+    trigger_id: str
+    number: int
+    revision: int
+    sku: str
+    supplier: str
+    state: TriggerState
+    quantity_units: int
+    shipped_units: int | None
+    despatch: str | None
+    created_ms: int
+    changed_ms: int
+    expires_ms: int | None
+    arrives_day: str | None = None
+
+
+@dataclass(slots=True)
+class OutsideOrder:
+    quantity_units: int
+    despatch: str | None
+    arrives_day: str | None
+    at_ms: int
+
+
+@dataclass(slots=True)
+class Forecast:
+    """The newest forecast of a SKU: mean and 90 % quantile a day from first_day on."""
+
+    first_day: str
+    mean: list[float]
+    high: list[float]
+
+
+@dataclass(slots=True)
+class Position:
+    through_seq: int
+    ordinal: int
+
+
+@dataclass(slots=True)
+class Document:
+    version: int
+    body: bytes
+
+
+@dataclass(slots=True)
+class StoreMemory:
+    store: str
+    exists: bool = False
+    name: str = ""
+    zone: ZoneInfo = _UTC_ZONE
+    currency: str = ""
+    h3_cell: str | None = None
+    items: dict[str, Item] = field(default_factory=dict)
+    supply: dict[str, SupplyLine] = field(default_factory=dict)
+    prices: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    stock: dict[str, StockLevel] = field(default_factory=dict)
+    triggers: dict[str, Trigger] = field(default_factory=dict)
+    orders: dict[tuple[str, str], OutsideOrder] = field(default_factory=dict)
+    documents: dict[str, Document] = field(default_factory=dict)
+    positions: dict[tuple[str, str], Position] = field(default_factory=dict)
+    receipts: dict[tuple[str, str], int] = field(default_factory=dict)
+    receipts_since: str = ""
+    forecasts: dict[str, Forecast] = field(default_factory=dict)
+    raised_ms: dict[str, int] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
+
+    def price_cents(self, sku: str, at_ms: int) -> int | None:
+        valid = [cents for from_ms, cents in self.prices.get(sku, ()) if from_ms <= at_ms]
+        return valid[-1] if valid else None
+
+    def on_order(self, sku: str, *, without: str | None = None) -> int:
+        """Units of `sku` that are on their way by triggers and outside orders."""
+        triggers = sum(
+            trigger.quantity_units if trigger.shipped_units is None else trigger.shipped_units
+            for trigger in self.triggers.values()
+            if trigger.sku == sku and trigger.state in ON_ORDER and trigger.trigger_id != without
+        )
+        return triggers + sum(order.quantity_units for (_, of), order in self.orders.items() if of == sku)
+
+    def open_trigger(self, sku: str) -> Trigger | None:
+        return next((trigger for trigger in self.triggers.values() if trigger.sku == sku), None)
+
+    def may_have_receipt(self, register: str, day: str, sequence: int) -> bool:
+        """False when the ledger surely has no such receipt; True when it must be asked."""
+        if day <= self.receipts_since:
+            return True
+        return sequence <= self.receipts.get((register, day), 0)
+
+    def next_number(self, series: str) -> int:
+        self.numbers[series] = self.numbers.get(series, 0) + 1
+        return self.numbers[series]
+
+    def newest_ordinal(self, gateway: str) -> int:
+        return max((p.ordinal for (of, _), p in self.positions.items() if of == gateway), default=0)
+
+
+class LedgerMemory:
+    """Owned by the writer thread; other threads may read `heard_ms`."""
+
+    def __init__(self) -> None:
+        self._stores: dict[str, StoreMemory] = {}
+        self.switches: dict[tuple[str, str], str] | None = None
+        self.heard_ms: dict[str, int] = {}
+
+    def forget(self) -> None:
+        self._stores.clear()
+        self.switches = None
+
+    def store(self, connection: Connection, store: str) -> StoreMemory:
+        memory = self._stores.get(store)
+        if memory is None:
+            memory = self._stores[store] = load_store(connection, store)
+        return memory
+
+    def known_store(self, store: str) -> StoreMemory | None:
+        """The store if it is loaded: for answers that need no transaction."""
+        return self._stores.get(store)
+
+    def switches_for(self, connection: Connection, store: str, supplier: str) -> tuple[str, ...]:
+        """The kill-switches that are on and cover an order of `store` from `supplier`, as words."""
+        if self.switches is None:
+            self.switches = {
+                (row.scope, row.target): f"kill-switch for {row.scope} {row.target}".strip()
+                + (f": {row.reason}" if row.reason else "")
+                for row in connection.execute(_SWITCHES)
+            }
+        keys = (("chain", ""), ("store", store), ("supplier", supplier))
+        return tuple(self.switches[key] for key in keys if key in self.switches)
+
+
+def load_store(connection: Connection, store: str) -> StoreMemory:
+    memory = StoreMemory(store)
+    of = {"store": store}
+    row = connection.execute(_STORE, of).first()
+    if row is not None:
+        memory.exists, memory.name, memory.currency, memory.h3_cell = (
+            True,
+            row.name,
+            row.currency,
+            row.h3_cell,
+        )
+        memory.zone = ZoneInfo(row.timezone)
+    for row in connection.execute(_DOCUMENTS, of):
+        memory.documents[row.kind] = Document(row.version, row.body.encode())
+    _load_desired(memory)
+    for row in connection.execute(_PRICES, of):
+        memory.prices.setdefault(row.sku, []).append((row.from_ms, row.price_cents))
+    for row in connection.execute(_STOCK, of):
+        memory.stock[row.sku] = StockLevel(row.on_hand_units, row.on_shelf_units, row.at_ms, row.shrink_units)
+    open_states = tuple(state.value for state in OPEN)
+    for row in connection.execute(_TRIGGERS, {**of, "states": open_states}):
+        memory.triggers[row.trigger_id] = Trigger(
+            row.trigger_id, row.number, row.revision, row.sku, row.supplier, TriggerState(row.state),
+            row.quantity_units, row.shipped_units, row.despatch, row.created_ms, row.changed_ms, row.expires_ms,
+            row.arrives_day,
+        )  # fmt: skip
+    for row in connection.execute(_ORDERS, of):
+        memory.orders[row.order_number, row.sku] = OutsideOrder(
+            row.quantity_units, row.despatch, row.arrives_day, row.at_ms
+        )
+    for row in connection.execute(_POSITIONS, of):
+        memory.positions[row.gateway, row.epoch] = Position(row.through_seq, row.ordinal)
+    for row in connection.execute(_RECEIPTS, {**of, "days": TILL_DAYS}):
+        memory.receipts[row.register_id, row.business_date] = row.highest
+    if len(memory.receipts) == TILL_DAYS:
+        memory.receipts_since = min(day for _, day in memory.receipts)
+    for row in connection.execute(_FORECASTS, of):
+        memory.forecasts[row.sku] = forecast_from_rows(
+            row.first_day, json.loads(row.mean), json.loads(row.quantiles)
+        )
+    for row in connection.execute(_RAISED, of):
+        memory.raised_ms[row.sku] = row.created_ms
+    for series, statement in _NUMBERS.items():
+        memory.numbers[series] = connection.execute(statement, of).scalar() or 0
+    return memory
+
+
+def forecast_from_rows(first_day: str, mean: list[float], quantiles: list[list[float]]) -> Forecast:
+    return Forecast(first_day, mean, [day[5] for day in quantiles])
+
+
+def _load_desired(memory: StoreMemory) -> None:
+    items = memory.documents.get(DocumentKind.ITEMS)
+    if items is not None:
+        memory.items = {row["sku"]: Item.model_validate(row) for row in json.loads(items.body)["items"]}
+    supply = memory.documents.get(DocumentKind.SUPPLY)
+    if supply is not None:
+        memory.supply = {line.sku: line for line in SupplyDocument.from_json(supply.body).lines}
+
+
+_STORE = sa.text("SELECT name, timezone, currency, h3_cell FROM stores WHERE store_id = :store")
+_DOCUMENTS = sa.text("SELECT kind, version, body FROM documents WHERE store_id = :store")
+_PRICES = sa.text(
+    "SELECT sku, from_ms, price_cents FROM prices WHERE store_id = :store ORDER BY sku, from_ms"
+)
+_STOCK = sa.text(
+    "SELECT sku, on_hand_units, on_shelf_units, at_ms, shrink_units FROM stock WHERE store_id = :store"
+)
+_TRIGGERS = sa.text(
+    """SELECT trigger_id, number, revision, sku, supplier, state, quantity_units, shipped_units, despatch, created_ms,
+    changed_ms, expires_ms, arrives_day FROM triggers WHERE store_id = :store AND state IN :states"""
+).bindparams(sa.bindparam("states", expanding=True))
+_ORDERS = sa.text(
+    """SELECT order_number, sku, quantity_units, despatch, arrives_day, at_ms FROM outside_orders
+    WHERE store_id = :store AND state = 'open'"""
+)
+_POSITIONS = sa.text("SELECT gateway, epoch, through_seq, ordinal FROM positions WHERE store_id = :store")
+_RECEIPTS = sa.text(
+    """SELECT register_id, business_date, max(sequence) AS highest FROM receipts WHERE store_id = :store
+    GROUP BY business_date, register_id ORDER BY business_date DESC LIMIT :days"""
+)
+_FORECASTS = sa.text(
+    """SELECT f.sku, f.first_day, f.mean, f.quantiles FROM forecasts f JOIN (SELECT sku, max(first_day) AS first_day
+    FROM forecasts WHERE store_id = :store GROUP BY sku) newest ON newest.sku = f.sku
+    AND newest.first_day = f.first_day WHERE f.store_id = :store"""
+)
+_RAISED = sa.text(
+    """SELECT sku, max(created_ms) AS created_ms FROM triggers WHERE store_id = :store
+    AND state NOT IN ('cancelled', 'rejected', 'expired') GROUP BY sku"""
+)
+_SWITCHES = sa.text('SELECT scope, target, reason FROM kill_switches WHERE "on" = 1')
+_NUMBERS = {
+    "trigger": sa.text("SELECT max(number) FROM triggers WHERE store_id = :store"),
+    "coupon": sa.text("SELECT max(number) FROM coupons WHERE store_id = :store"),
+    "coupon_event": sa.text("SELECT max(number) FROM coupon_events WHERE store_id = :store"),
+    "quarantine": sa.text("SELECT max(number) FROM quarantine WHERE store_id = :store"),
+    "audit": sa.text("SELECT max(number) FROM audit WHERE store_id = :store"),
+}

@@ -1,0 +1,97 @@
+"""The centre as a process: writer, dispatcher, status page and web server, each in a supervised thread."""
+
+import logging
+import socket
+
+import uvicorn
+
+from central.api.app import make_app
+from central.auth import Authority
+from central.centre import Centre
+from central.dispatch import Dispatcher
+from central.ledger import outgoing
+from central.ledger.engine import Ledger
+from central.settings import CentralSettings
+from runtime.clock import clock_from_setting
+from runtime.errors import EXIT_OK, OperatorError
+from runtime.logs import Log, start_logging
+from runtime.status import StatusServer
+from runtime.supervise import Supervisor
+
+log = Log("central")
+
+STOP_WAIT_S = 10
+
+
+def run_centre(settings: CentralSettings) -> int:
+    """Runs until SIGTERM or SIGINT. Raises OperatorError when a port, the ledger or the clock file is not usable."""
+    start_logging(settings.log_level)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    clock = clock_from_setting(settings.clock_file)
+    ledger = Ledger(settings.url)
+    ledger.require()
+    supervisor = Supervisor()
+    centre = Centre(ledger, settings, clock)
+    centre.stop = supervisor.stop
+    dispatcher = centre.dispatcher = Dispatcher(centre)
+    listener = _listener(settings)
+    status = StatusServer(settings.status_port, lambda: status_of(centre))
+    app = make_app(centre, Authority(ledger))
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="on", timeout_keep_alive=75, server_header=False,
+        limit_concurrency=500, backlog=256, timeout_graceful_shutdown=5,
+    )  # fmt: skip
+    server = Server(config)
+    supervisor.stop_on_signals()
+    supervisor.start("writer", centre.run)
+    supervisor.start("dispatch", dispatcher.run)
+    supervisor.start("status", status.serve)
+    supervisor.start("web", lambda: server.run(sockets=[listener]))
+    host, port = listener.getsockname()[:2]
+    log.info("centre is up", url=f"http://{host}:{port}", status_port=status.port)
+    supervisor.stop.wait()
+    server.should_exit = True
+    dispatcher.refresh()
+    status.close()
+    supervisor.join(STOP_WAIT_S)
+    ledger.close()
+    log.info("centre has stopped")
+    return EXIT_OK
+
+
+class Server(uvicorn.Server):
+    """Leaves the signals to the supervisor."""
+
+    def install_signal_handlers(self) -> None:
+        """Nothing: SIGTERM ends all threads, not this one alone."""
+
+
+def status_of(centre: Centre) -> dict[str, object]:
+    """For GET /status. backlog: events not yet placed or delivered, and requests that wait for the ledger."""
+    if centre.clock.now_ms() != centre.writer.ticked_ms:
+        centre.writer.poke()
+    with centre.ledger.read.connect() as connection:
+        waiting = outgoing.pending(connection)
+    return {
+        "backlog": waiting + centre.writer.queued,
+        "now_ms": centre.writer.ticked_ms,
+        "counters": {
+            **centre.counters,
+            "commits": centre.writer.commits_total,
+            "failed_jobs": centre.writer.failed_jobs_total,
+        },
+        "problems": [],
+    }
+
+
+def _listener(settings: CentralSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        raise OperatorError(
+            f"host {settings.host}, port {settings.port}: {error.strerror}; choose a free port and an address of this machine"
+        ) from None
+    return listener

@@ -1,0 +1,395 @@
+"""Applies restock decisions: from proposals to triggers, and from reports and deliveries to their ends."""
+
+import json
+from dataclasses import asdict
+
+from central.context import Work
+from central.core.lifecycle import EXITS, ON_ORDER, WAITING, Late, Moved, can_move, judge_report, move
+from central.core.restock import RULE, Hold, OpenTrigger, Policy, Raise, Wanted, decide_restock
+from central.errors import ConflictError, NotFoundError, SenderError
+from central.ledger import facts
+from central.ledger import restock_rows as rows
+from central.ledger.outgoing import OutgoingEvent
+from central.memory import OutsideOrder as OrderMemory
+from central.memory import Trigger
+from contract.api.common import Decision
+from contract.api.restock import OutsideOrder, StatusPost, TriggerState
+from contract.records import QUANTILE_LEVELS, ProposalRecord
+
+TRIGGER_EVENT = "shelfloop.restock.trigger.v1"
+CANCELLED_EVENT = "shelfloop.restock.cancelled.v1"
+KIND = "restock"
+HOUR_MS, DAY_MS = 3_600_000, 86_400_000
+
+
+def decide_proposal(work: Work, proposal: ProposalRecord) -> str:
+    """Decides one live proposal and applies it. Returns the outcome in words, for the record of the proposal."""
+    store = work.store
+    item, line = store.items.get(proposal.sku), store.supply.get(proposal.sku)
+    if item is None or line is None:
+        return "held: no item or supply line at the centre"
+    open_trigger = store.open_trigger(proposal.sku)
+    wanted = Wanted(
+        sku=proposal.sku,
+        proposed_units=proposal.quantity_units,
+        target_units=proposal.target_units,
+        on_hand_units=proposal.on_hand_units,
+        on_order_units=store.on_order(
+            proposal.sku, without=open_trigger.trigger_id if open_trigger else None
+        ),
+        proposed_on_order_units=proposal.on_order_units,
+        pack_units=proposal.pack_units,
+        min_order_units=proposal.min_order_units,
+        max_stock_units=proposal.max_stock_units,
+        expected_stock_out_units=proposal.expected_stock_out_units,
+        unit_value_cents=line.cost_cents or store.price_cents(proposal.sku, work.now_ms),
+        review_days=line.review_days,
+        last_raised_ms=store.raised_ms.get(proposal.sku),
+        watermark_ms=proposal.watermark_ms,
+        doubt=proposal.doubt,
+    )
+    policy = Policy(
+        work.settings.auto_approve_below_cents,
+        work.settings.stale_after_min * 60_000,
+        work.memory.switches_for(work.connection, store.store, line.supplier),
+    )
+    opened = open_trigger and OpenTrigger(
+        open_trigger.trigger_id, open_trigger.state, open_trigger.quantity_units
+    )
+    decision = decide_restock(wanted, policy, opened or None, work.now_ms)
+    if isinstance(decision, Hold):
+        return f"held: {decision.why}"
+    inputs: dict[str, object] = {
+        "wanted": asdict(wanted),
+        "policy": asdict(policy),
+        "open_trigger": asdict(opened) if opened else None,
+        "now_ms": work.now_ms,
+        "cumulative_quantiles": list(proposal.cumulative_quantiles),
+        "quantile_levels": list(QUANTILE_LEVELS),
+        "service_level": proposal.service_level,
+        "window_days": proposal.window_days,
+        "gateway_reasons": list(proposal.reasons),
+    }
+    return _apply(work, proposal, decision, inputs, open_trigger)
+
+
+def _apply(
+    work: Work,
+    proposal: ProposalRecord,
+    decision: Raise,
+    inputs: dict[str, object],
+    open_trigger: Trigger | None,
+) -> str:
+    store, now_ms = work.store, work.now_ms
+    line, item = store.supply[proposal.sku], store.items[proposal.sku]
+    revises = open_trigger is not None and decision.revises == open_trigger.trigger_id
+    if open_trigger is not None and decision.supersedes == open_trigger.trigger_id:
+        _end(work, open_trigger, TriggerState.SUPERSEDED, "a larger order replaces it")
+    if revises and open_trigger is not None:
+        number, trigger_id, revision = open_trigger.number, open_trigger.trigger_id, open_trigger.revision + 1
+    else:
+        number, revision = store.next_number("trigger"), 1
+        trigger_id = f"{store.store}-r{number}"
+    state = TriggerState.APPROVED if decision.approved else TriggerState.PROPOSED
+    expires_ms = now_ms + work.settings.trigger_expiry_h * HOUR_MS
+    row: dict[str, object] = {
+        "store_id": store.store, "number": number, "revision": revision, "state": state.value,
+        "quantity_units": decision.quantity_units, "pack_units": proposal.pack_units,
+        "value_cents": decision.value_cents, "on_hand_units": proposal.on_hand_units,
+        "on_order_units": inputs["wanted"]["on_order_units"],  # type: ignore[index]
+        "expected_stock_out_units": proposal.expected_stock_out_units, "why": decision.why, "doubt": decision.doubt,
+        "changed_ms": now_ms, "expires_ms": expires_ms, "watermark_ms": proposal.watermark_ms,
+        "bundle": proposal.bundle, "rule": RULE, "inputs": json.dumps(inputs),
+    }  # fmt: skip
+    if revises:
+        rows.revise_trigger(work.connection, row)
+    else:
+        rows.insert_trigger(
+            work.connection,
+            {
+                **row, "trigger_id": trigger_id, "sku": proposal.sku, "gtin": item.gtins[0], "kind": KIND,
+                "supplier": line.supplier, "lead_time_days": line.lead_time_days, "created_ms": now_ms,
+                "supersedes": decision.supersedes, "shipped_units": None, "received_units": None,
+                "erp_document": None, "despatch": None, "arrives_day": None,
+            },
+        )  # fmt: skip
+    store.triggers[trigger_id] = Trigger(
+        trigger_id, number, revision, proposal.sku, line.supplier, state, decision.quantity_units, None, None,
+        now_ms if not revises or open_trigger is None else open_trigger.created_ms, now_ms, expires_ms,
+    )  # fmt: skip
+    store.raised_ms[proposal.sku] = now_ms
+    if decision.approved:
+        work.audit("the rule", "approve", trigger_id, decision.why[:200])
+        announce(work, trigger_id)
+    return f"{'approved' if decision.approved else 'waiting'}: {trigger_id}.{revision}"
+
+
+def announce(work: Work, trigger_id: str) -> None:
+    """Puts the approved trigger's event into the outgoing rows of this transaction."""
+    row = rows.trigger_row(work.connection, trigger_id)
+    if row is None:
+        raise NotFoundError(f"trigger {trigger_id} does not exist")
+    inputs = json.loads(row["inputs"])
+    work.events.append(
+        OutgoingEvent(
+            f"{trigger_id}.{row['revision']}", work.store.store, TRIGGER_EVENT, trigger_id,
+            {
+                "trigger": trigger_id, "revision": row["revision"], "supersedes": row["supersedes"],
+                "dedupe_key": f"{work.store.store}/{row['sku']}/{row['kind']}", "kind": row["kind"],
+                "store": work.store.store, "sku": row["sku"], "gtin": row["gtin"], "uom": "EA",
+                "quantity_units": row["quantity_units"], "pack_units": row["pack_units"],
+                "supplier": row["supplier"], "on_hand_units": row["on_hand_units"],
+                "on_order_units": row["on_order_units"], "cumulative_quantiles": inputs["cumulative_quantiles"],
+                "quantile_levels": inputs["quantile_levels"], "reason": row["why"], "rule": row["rule"],
+                "bundle": row["bundle"], "watermark_ms": row["watermark_ms"],
+                "lead_time_days": row["lead_time_days"], "expires_ms": row["expires_ms"],
+            },
+        )
+    )  # fmt: skip
+    work.supply_changed = True
+
+
+def approve(work: Work, trigger_id: str, decision: Decision) -> None:
+    """A person's yes. Raises ConflictError when the trigger no longer waits, SenderError for a broken pack."""
+    trigger = _waiting(work, trigger_id)
+    row = rows.trigger_row(work.connection, trigger_id)
+    assert row is not None
+    quantity = decision.quantity_units
+    if quantity is not None and (quantity == 0 or quantity % row["pack_units"]):
+        raise SenderError(
+            f"quantity_units {quantity} must be whole packs of {row['pack_units']}, at least one"
+        )
+    if quantity is not None and quantity != trigger.quantity_units:
+        value = row["value_cents"] * quantity // max(trigger.quantity_units, 1)
+        trigger.quantity_units, trigger.revision = quantity, trigger.revision + 1
+        rows.set_quantity(
+            work.connection, work.store.store, trigger.number, quantity=quantity, value=value,
+            revision=trigger.revision,
+        )  # fmt: skip
+    _set_state(work, trigger, TriggerState.APPROVED)
+    work.audit(decision.who, "approve", trigger_id, decision.reason)
+    announce(work, trigger_id)
+
+
+def reject(work: Work, trigger_id: str, decision: Decision) -> None:
+    trigger = _waiting(work, trigger_id)
+    if not decision.reason:
+        raise SenderError("reason is missing; say why the order is rejected")
+    _end(work, trigger, TriggerState.REJECTED, decision.reason)
+    work.audit(decision.who, "reject", trigger_id, decision.reason)
+
+
+def report(work: Work, trigger_id: str, post: StatusPost) -> None:
+    """Takes a status of the replenishment system; the same one again changes nothing.
+
+    Raises ConflictError when the trigger was never sent, SenderError when `shipped` has no despatch number.
+    """
+    row = rows.trigger_row(work.connection, trigger_id)
+    if row is None:
+        raise NotFoundError(f"trigger {trigger_id} does not exist")
+    if post.status.value == "shipped" and not post.despatch:
+        raise SenderError(
+            "shipped needs `despatch`: the number by which the store will recognise the delivery"
+        )
+    store = work.store
+    if (
+        rows.status_row(work.connection, store.store, trigger_id, post.revision, post.status.value)
+        is not None
+    ):
+        return
+    state = TriggerState(row["state"])
+    verdict = judge_report(state, row["revision"], post.revision, post.status)
+    if not isinstance(verdict, Moved | Late):
+        raise ConflictError(f"trigger {trigger_id}: {verdict.why}")
+    rows.insert_status(
+        work.connection,
+        {
+            "store_id": store.store, "trigger_id": trigger_id, "revision": post.revision,
+            "status": post.status.value, "at_ms": post.at_ms, "heard_ms": work.now_ms,
+            "effect": "moved" if isinstance(verdict, Moved) else f"late: {verdict.why}",
+            "body": post.model_dump_json(),
+        },
+    )  # fmt: skip
+    if isinstance(verdict, Late):
+        _late(work, row, post)
+        return
+    _reported(work, store.triggers[trigger_id], verdict.state, post)
+
+
+def _reported(work: Work, trigger: Trigger, state: TriggerState, post: StatusPost) -> None:
+    is_shipped = state is TriggerState.SHIPPED
+    trigger.state, trigger.changed_ms = state, work.now_ms
+    if is_shipped:
+        trigger.shipped_units = trigger.quantity_units if post.quantity_units is None else post.quantity_units
+        trigger.despatch = post.despatch
+    trigger.arrives_day = post.arrives_day or trigger.arrives_day
+    rows.set_reported(
+        work.connection,
+        {
+            "store": work.store.store, "number": trigger.number, "state": state.value, "now": work.now_ms,
+            "shipped": trigger.shipped_units, "despatch": trigger.despatch, "erp_document": post.erp_document,
+            "arrives_day": post.arrives_day,
+        },
+    )  # fmt: skip
+    work.supply_changed = True
+    if state in EXITS:
+        del work.store.triggers[trigger.trigger_id]
+        work.audit("replenishment", state.value, trigger.trigger_id, post.reason)
+    elif is_shipped and post.despatch is not None:
+        # The lorry may be faster than its message: then the delivery is in the ledger already.
+        units = [
+            units
+            for _, units in facts.deliveries_of(work.connection, work.store.store, post.despatch, trigger.sku)
+        ]
+        if units:
+            _received(work, trigger, sum(units))
+
+
+def _late(work: Work, row: dict[str, object], post: StatusPost) -> None:
+    """Goods of a trigger that we gave up are on their way all the same: they count as on-order until they arrive."""
+    state = TriggerState(str(row["state"]))
+    if post.status.value != "shipped" or state not in EXITS:
+        return
+    trigger_id, sku = str(row["trigger_id"]), str(row["sku"])
+    units = post.quantity_units if post.quantity_units is not None else int(str(row["quantity_units"]))
+    place_outside_order(
+        work,
+        OutsideOrder(
+            order=trigger_id[:64], store=work.store.store, sku=sku, quantity_units=max(units, 1), at_ms=post.at_ms,
+            despatch=post.despatch, arrives_day=post.arrives_day,
+        ),
+    )  # fmt: skip
+    work.audit("replenishment", "shipped-after-end", trigger_id, f"was {state}")
+
+
+def place_outside_order(work: Work, order: OutsideOrder) -> bool:
+    """Whether it is new. The same number and SKU again may only add the despatch number that was missing."""
+    store = work.store
+    if order.sku not in store.items:
+        raise SenderError(f"store {store.store} has no SKU {order.sku!r}; put its items first")
+    key = {"store": store.store, "order": order.order, "sku": order.sku}
+    known = rows.outside_order(work.connection, store.store, order.order, order.sku)
+    if known is not None:
+        if known["despatch"] is None and order.despatch is not None and known["state"] == "open":
+            rows.fill_outside_order(
+                work.connection, {**key, "despatch": order.despatch, "arrives_day": order.arrives_day}
+            )
+            store.orders[order.order, order.sku].despatch = order.despatch
+            _receive_known_order(work, order.order, order.sku, order.despatch)
+        return False
+    rows.put_outside_order(
+        work.connection,
+        {
+            **key, "quantity": order.quantity_units, "at_ms": order.at_ms, "despatch": order.despatch,
+            "arrives_day": order.arrives_day,
+        },
+    )  # fmt: skip
+    store.orders[order.order, order.sku] = OrderMemory(
+        order.quantity_units, order.despatch, order.arrives_day, order.at_ms
+    )
+    work.supply_changed = True
+    if order.despatch is not None:
+        _receive_known_order(work, order.order, order.sku, order.despatch)
+    return True
+
+
+def _receive_known_order(work: Work, order: str, sku: str, despatch: str) -> None:
+    units = [units for _, units in facts.deliveries_of(work.connection, work.store.store, despatch, sku)]
+    if units:
+        _order_received(work, order, sku, sum(units))
+
+
+def take_delivery(work: Work, sku: str, despatch: str | None, units: int) -> None:
+    """Closes what was on order under this despatch number: also when less came than was shipped."""
+    if despatch is None:
+        return
+    for trigger in list(work.store.triggers.values()):
+        if trigger.sku == sku and trigger.despatch == despatch and trigger.state in ON_ORDER:
+            _received(work, trigger, units)
+    for (number, of), order in list(work.store.orders.items()):
+        if of == sku and despatch in (order.despatch, number):
+            _order_received(work, number, of, units)
+
+
+def _received(work: Work, trigger: Trigger, units: int) -> None:
+    move(trigger.state, TriggerState.RECEIVED)
+    closed = move(TriggerState.RECEIVED, TriggerState.CLOSED)
+    rows.set_received(
+        work.connection, work.store.store, trigger.number, state=closed.value, units=units, now_ms=work.now_ms
+    )
+    short = (trigger.shipped_units or trigger.quantity_units) - units
+    if short > 0:
+        work.audit("the store", "received-short", trigger.trigger_id, f"{short} units less than shipped")
+    del work.store.triggers[trigger.trigger_id]
+    work.supply_changed = True
+
+
+def _order_received(work: Work, order: str, sku: str, units: int) -> None:
+    rows.outside_order_ended(work.connection, work.store.store, order, sku, state="received", units=units)
+    del work.store.orders[order, sku]
+    work.supply_changed = True
+
+
+def expire(work: Work) -> None:
+    """Ends what nobody approved or acknowledged in time, and orders that have been overdue for long."""
+    overdue_ms = work.now_ms - work.settings.order_overdue_days * DAY_MS
+    for trigger in list(work.store.triggers.values()):
+        unanswered = trigger.state in WAITING | {TriggerState.APPROVED, TriggerState.SENT}
+        if unanswered and trigger.expires_ms is not None and trigger.expires_ms <= work.now_ms:
+            _end(work, trigger, TriggerState.EXPIRED, "nobody answered in time")
+        elif not unanswered and trigger.changed_ms < overdue_ms:
+            _end(
+                work, trigger, TriggerState.EXPIRED, f"no progress in {work.settings.order_overdue_days} days"
+            )
+    for (number, sku), order in list(work.store.orders.items()):
+        if order.at_ms < overdue_ms:
+            rows.outside_order_ended(
+                work.connection, work.store.store, number, sku, state="expired", units=None
+            )
+            del work.store.orders[number, sku]
+            work.supply_changed = True
+
+
+def mark_sent(work: Work, trigger_id: str) -> None:
+    """The relay has given the trigger's event its place in the feed."""
+    trigger = work.store.triggers.get(trigger_id)
+    if trigger is not None and trigger.state is TriggerState.APPROVED:
+        _set_state(work, trigger, TriggerState.SENT)
+
+
+def _waiting(work: Work, trigger_id: str) -> Trigger:
+    trigger = work.store.triggers.get(trigger_id)
+    if trigger is not None and trigger.state in WAITING:
+        return trigger
+    row = rows.trigger_row(work.connection, trigger_id)
+    if row is None:
+        raise NotFoundError(f"trigger {trigger_id} does not exist")
+    raise ConflictError(f"trigger {trigger_id} is {row['state']}; only one that waits can be decided")
+
+
+def _end(work: Work, trigger: Trigger, state: TriggerState, reason: str) -> None:
+    was = trigger.state
+    if not can_move(was, state):
+        return
+    _set_state(work, trigger, state)
+    del work.store.triggers[trigger.trigger_id]
+    if was in ON_ORDER:
+        work.supply_changed = True
+        work.events.append(
+            OutgoingEvent(
+                f"{trigger.trigger_id}.{trigger.revision}.{state.value}", work.store.store, CANCELLED_EVENT,
+                trigger.trigger_id,
+                {
+                    "trigger": trigger.trigger_id, "revision": trigger.revision, "state": state.value,
+                    "reason": reason,
+                },
+            )
+        )  # fmt: skip
+    if state is not TriggerState.REJECTED:
+        work.audit("the rule", state.value, trigger.trigger_id, reason)
+
+
+def _set_state(work: Work, trigger: Trigger, state: TriggerState) -> None:
+    trigger.state = move(trigger.state, state)
+    trigger.changed_ms = work.now_ms
+    rows.set_state(work.connection, work.store.store, trigger.number, state.value, work.now_ms)

@@ -1,0 +1,104 @@
+"""The centre's settings (`central.toml`)."""
+
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from pydantic import Field, SecretStr
+
+from runtime.settings import Settings
+
+STANDARD_SCHEDULE_S = (0.0, 5.0, 300.0, 1800.0, 7200.0, 18_000.0, 36_000.0, 50_400.0, 72_000.0, 86_400.0)
+"""Waits before each attempt, over three days. Source: Standard Webhooks 1.0, "Deliverability and reliability"."""
+
+WaitSeconds = Annotated[float, Field(ge=0, le=7 * 86_400)]
+
+
+class CentralSettings(Settings):
+    room: ClassVar[str] = "central"
+
+    state_dir: Path = Field(
+        description="Folder of the ledger and its companions; made by `shelfloop central init`."
+    )
+    host: str = Field(
+        default="127.0.0.1", description="Address to listen on; loopback unless told otherwise."
+    )
+    port: int = Field(default=8700, ge=0, le=65_535, description="Port of the API.")
+    status_port: int = Field(
+        default=8701,
+        ge=0,
+        le=65_535,
+        description="Loopback port of /status and /healthz; 0 picks a free one.",
+    )
+    clock_file: str = Field(
+        default="", description="A simulation's clock file; empty for the system's clock."
+    )
+    database_url: str = Field(
+        default="",
+        description="SQLAlchemy URL of the ledger; empty for SQLite in state_dir. PostgreSQL: postgresql+psycopg://…",
+    )
+    allow_private_webhooks: bool = Field(
+        default=False,
+        description="Whether webhooks may go to loopback and private addresses; only where callers are trusted.",
+    )
+    retry_schedule_s: list[WaitSeconds] = Field(
+        default=list(STANDARD_SCHEDULE_S),
+        min_length=1,
+        max_length=50,
+        description="Real seconds to wait before each attempt to deliver a webhook; the first is the first attempt.",
+    )
+    webhook_timeout_s: float = Field(
+        default=15.0, gt=0, le=60, description="Real seconds that a webhook receiver has to answer."
+    )
+    event_source: str = Field(
+        default="/shelfloop/central",
+        min_length=1,
+        max_length=200,
+        description="CloudEvents `source` of what is sent.",
+    )
+    auto_approve_below_cents: int = Field(
+        default=20_000,
+        ge=0,
+        description="Orders below this value need no person, when nothing speaks against them.",
+    )
+    stale_after_min: int = Field(
+        default=180,
+        ge=1,
+        description="Minutes after which a proposal's data is too old for an automatic order.",
+    )
+    trigger_expiry_h: int = Field(
+        default=72,
+        ge=1,
+        description="Hours after which a trigger that nobody approved or acknowledged expires.",
+    )
+    order_overdue_days: int = Field(
+        default=21,
+        ge=1,
+        description="Days without progress after which an acknowledged order expires and is no longer on order.",
+    )
+    gateway_silent_min: int = Field(
+        default=30, ge=1, description="Minutes without a batch after which a gateway shows as offline."
+    )
+    campaign_interval_min: int = Field(
+        default=60, ge=1, description="Minutes of shop time between two evaluations of the campaigns."
+    )
+    coupons_per_member_a_day: int = Field(
+        default=1, ge=0, description="Coupons that one member gets a day at most, over all campaigns."
+    )
+    code_retention_h: int = Field(
+        default=72, ge=1, description="Hours after which an issued coupon's code is blanked in the feed."
+    )
+    minute_rollup_days: int = Field(
+        default=14, ge=1, description="Days for which sums by the minute are kept; coarser sums stay."
+    )
+    influx_url: str = Field(default="", description="InfluxDB-compatible server for time series; empty: off.")
+    influx_token: SecretStr = Field(default=SecretStr(""), description="Token of the InfluxDB server.")
+    influx_org: str = Field(default="", description="Organisation in the InfluxDB server.")
+    influx_bucket: str = Field(default="", description="Bucket in the InfluxDB server.")
+    log_level: str = Field(
+        default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG, INFO, WARNING or ERROR."
+    )
+
+    @property
+    def url(self) -> str:
+        """The ledger's SQLAlchemy URL."""
+        return self.database_url or f"sqlite:///{self.state_dir / 'ledger.sqlite3'}"
