@@ -58,7 +58,7 @@ class CentralApi:
         )
         self._monotonic_s = monotonic_s
         self._answers: OrderedDict[str, _Kept] = OrderedDict()
-        self._asking: dict[str, asyncio.Task[BaseModel]] = {}
+        self._asking: dict[str, asyncio.Task[Any]] = {}
 
     async def close(self) -> None:
         await self._http.aclose()
@@ -162,7 +162,8 @@ class CentralApi:
             self._asking[key] = task
             task.add_done_callback(lambda done: self._asked(key, done))
         # Shielded: a page that closes must not take the answer from the others.
-        return await asyncio.shield(task)  # type: ignore[return-value]
+        shared: Answer = await asyncio.shield(task)
+        return shared
 
     async def _ask(
         self, key: str, shape: type[Answer], path: str, what: str, params: dict[str, str | int]
@@ -226,14 +227,14 @@ def _refusal(what: str, response: httpx.Response) -> CentralRefusedError | Centr
         why = f"{problem.title}. {problem.detail}".strip()
     except ValidationError:
         why = f"the centre answered {status} without saying why."
+    if status in (429, 502, 503, 504):
+        return CentralAwayError(what, why, "The centre is busy or starting; HQ tries again by itself.")
     if status in (401, 403):
         do = "Make a token with `shelfloop central token create --scope hq` and name its file in token_file of hq.toml."
-    elif status == 404:  # noqa: SIM114 - each answer has its own reason
+    elif status == 404:
         do = "Go back to the list: it may have been removed or renamed."
     elif status == 409:
         do = "Somebody or something else was quicker: look at the newest state below."
-    elif status in (429, 502, 503, 504):
-        return CentralAwayError(what, why, "The centre is busy or starting; HQ tries again by itself.")
     else:
         do = "If it stays, look into the centre's log."
     return CentralRefusedError(what, why, do, status)

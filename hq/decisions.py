@@ -5,7 +5,8 @@ for a person, which is the safe side; an orderly end sends it at once.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from hq.errors import HqError
@@ -54,7 +55,7 @@ class Decisions:
     def start(
         self,
         what: str,
-        acts: dict[str, Callable[[], Awaitable[object]]],
+        acts: Mapping[str, Callable[[], Awaitable[object]]],
         when_done: Callable[[int, list[HqError]], None],
     ) -> PendingDecision:
         """acts: by what they decide on. when_done: gets how many the centre accepted, and what it refused; not called when taken back.
@@ -72,10 +73,8 @@ class Decisions:
         return decision
 
     async def _send(self, decision: PendingDecision, when_done: Callable[[int, list[HqError]], None]) -> None:
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(decision.hurry.wait(), self._undo_s)
-        except TimeoutError:
-            pass
         if decision.taken_back:
             log.info("decision taken back", what=decision.what)
             return

@@ -3,12 +3,12 @@
 import csv
 import io
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeVar
 
 from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse, Response, StreamingResponse
-from pydantic import BaseModel
 
-from contract.api.common import Page
+from contract.api.common import ApiModel, Page
 from contract.api.restock import TriggerView
 from contract.api.stores import QuarantineView, SkuView, StoreView
 from hq.desk import Desk
@@ -18,32 +18,33 @@ PAGE_ROWS = 500
 MAX_PAGES = 400
 """Where a cursor never ends, the export does."""
 
-Turn = Callable[[str], Awaitable[Page[BaseModel]]]
+
+Row = TypeVar("Row", bound=ApiModel)
 
 
 def register_exports(web: FastAPI, desk: Desk) -> None:
     @web.get("/export/shops.csv")
     async def shops() -> Response:
-        return await _csv("shops", StoreView, lambda _: desk.central.stores())  # type: ignore[arg-type, return-value]
+        return await _csv("shops", StoreView, lambda _: desk.central.stores())
 
     @web.get("/export/skus.csv")
     async def skus(store: str, search: str = "") -> Response:
         return await _csv(
             f"skus-{store}", SkuView, lambda after: desk.central.skus(store, search, "name", after, PAGE_ROWS)
-        )  # type: ignore[arg-type, return-value]
+        )
 
     @web.get("/export/orders.csv")
     async def orders(store: str = "") -> Response:
         return await _csv(
             "orders", TriggerView, lambda after: desk.central.triggers(store, "", after, PAGE_ROWS)
-        )  # type: ignore[arg-type, return-value]
+        )
 
     @web.get("/export/quarantine.csv")
     async def quarantine(store: str = "") -> Response:
-        return await _csv("quarantine", QuarantineView, lambda _: desk.central.quarantine(store))  # type: ignore[arg-type, return-value]
+        return await _csv("quarantine", QuarantineView, lambda _: desk.central.quarantine(store))
 
 
-async def _csv(name: str, shape: type[BaseModel], turn: Turn) -> Response:
+async def _csv(name: str, shape: type[Row], turn: Callable[[str], Awaitable[Page[Row]]]) -> Response:
     """The file, or a sentence that says why there is none: the first page is asked for before anything is sent."""
     try:
         first = await turn("")
@@ -57,7 +58,9 @@ async def _csv(name: str, shape: type[BaseModel], turn: Turn) -> Response:
     )
 
 
-async def _lines(page: Page[BaseModel], columns: list[str], turn: Turn) -> AsyncIterator[str]:
+async def _lines(
+    page: Page[Row], columns: list[str], turn: Callable[[str], Awaitable[Page[Row]]]
+) -> AsyncIterator[str]:
     yield csv_lines([columns])
     for _ in range(MAX_PAGES):
         yield csv_lines([[csv_value(getattr(row, column)) for column in columns] for row in page.rows])

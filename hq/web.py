@@ -1,6 +1,8 @@
 """HQ's web server: the pages on one event loop, the status on a thread beside it."""
 
+import logging
 import os
+import socket
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -33,6 +35,7 @@ GRACE_S = 2
 
 def serve(settings: HqSettings) -> None:
     """Blocks until SIGTERM or SIGINT. Raises OperatorError when a setting is wrong or a port is taken."""
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # it logs each open page twice
     desk = desk_from_settings(settings)
     web = web_app(desk, settings)
     server = uvicorn.Server(
@@ -46,17 +49,27 @@ def serve(settings: HqSettings) -> None:
             server_header=False,
         )
     )
+    listening = _listen(settings.host, settings.port)
     supervisor = Supervisor()
     status = StatusServer(settings.status_port, lambda: _status(desk))
     supervisor.start("status", status.serve)
-    log.info("pages open", url=f"http://{settings.host}:{settings.port}/", status_port=status.port)
-    server.run()
+    log.info(
+        "pages open", url=f"http://{settings.host}:{listening.getsockname()[1]}/", status_port=status.port
+    )
+    server.run(sockets=[listening])
     supervisor.stop.set()
     status.close()
-    if not server.started:
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A bound socket. Raises OperatorError where that is not possible."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=128)
+    except OSError as error:
         raise OperatorError(
-            f"port {settings.port} on {settings.host}: cannot listen there; choose a free port in hq.toml"
-        )
+            f"port {port} on host {host}: {error.strerror}; choose a free port and an address of this machine"
+        ) from None
 
 
 def desk_from_settings(settings: HqSettings) -> Desk:

@@ -85,7 +85,7 @@ def value_axis(grid: int = 0, **more: Any) -> Option:
     }
 
 
-def time_axis(grid: int = 0, *, labels: bool = True, **more: Any) -> Option:
+def time_axis(grid: int, *, labels: bool, **more: Any) -> Option:
     return {
         "type": "time",
         "gridIndex": grid,
@@ -93,5 +93,7 @@ def time_axis(grid: int = 0, *, labels: bool = True, **more: Any) -> Option:
         "axisLine": {"lineStyle": {"color": palette.LINE}},
         "axisTick": {"show": labels, "lineStyle": {"color": palette.LINE}},
         "splitLine": {"show": False},
+        # Else a chart with few bars makes its axis wider than its neighbours', and the charts stop being one.
+        "containShape": False,
         **more,
     }

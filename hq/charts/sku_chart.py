@@ -126,7 +126,7 @@ def _legend(*, daily: bool) -> Option:
         "itemGap": 14,
         "icon": "roundRect",
         "textStyle": {"fontSize": 12, "color": palette.QUIET},
-        "data": [*names, "On hand", "Delivered", "Ordered", "Out of stock", "No data", "Price"],
+        "data": [*names, "On hand", "Delivered", "Ordered"],
     }
 
 
@@ -134,11 +134,11 @@ def _time_axes(series: SkuSeries, scale: _Scale) -> list[Option]:
     starts = [point.at_ms for point in series.points] + [
         point.at_ms for point in series.forecast if scale.daily
     ]
-    limits = {}
+    limits: Option = {}
     if starts:
         limits = {"min": scale.begin(min(starts)), "max": scale.begin(max(starts)) + series.step_ms}
     axes = [time_axis(grid, labels=False, **limits) for grid in range(3)]
-    return [*axes, time_axis(3, **limits)]
+    return [*axes, time_axis(3, labels=True, **limits)]
 
 
 def _strip_axis() -> Option:
@@ -197,7 +197,7 @@ def _sold_series(series: SkuSeries, scale: _Scale) -> list[Option]:
     median = {
         "name": "Forecast",
         "type": "line",
-        "showSymbol": len(forecast) < 2,  # noqa: PLR2004 - a line needs two points
+        "showSymbol": len(forecast) < 2,
         "lineStyle": {"width": 2, "color": palette.FORECAST},
         "itemStyle": {"color": palette.FORECAST},
         "z": 4,

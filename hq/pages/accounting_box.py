@@ -19,7 +19,7 @@ class AccountingBox:
             with ui.element("div").classes("verdict"):
                 self._icon = ui.icon("balance")
                 self._verdict = ui.label().classes("verdict-text")
-                self._gaps = ui.label().classes("block-note")
+                self._gaps = ui.label().classes("panel-note")
             self._sums = DataTable(
                 _SUMS, empty="No closed till day yet: the comparison starts with the first day close."
             )

@@ -58,11 +58,11 @@ class _Campaigns:
 
 
 def _card(campaign: CampaignView) -> Callable[[CampaignView, str], None]:
-    with ui.element("section").classes("block"):
-        with ui.element("div").classes("block-head"):
-            name = ui.label().classes("block-title").props('role="heading" aria-level="2"')
+    with ui.element("section").classes("panel"):
+        with ui.element("div").classes("panel-head"):
+            name = ui.label().classes("panel-title").props('role="heading" aria-level="2"')
             state = ui.label().classes("state")
-        cause = ui.label().classes("block-note")
+        cause = ui.label().classes("panel-note")
         show_chart = chart(funnel_chart(campaign), HEIGHT_PX)
         with ui.element("dl").classes("facts"):
             facts = {}

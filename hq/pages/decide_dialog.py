@@ -1,6 +1,7 @@
 """Approve or reject: the consequence before the click, a way back after it."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from nicegui import ui
 
@@ -33,7 +34,7 @@ class DecideDialog:
         self._quantity: ui.number | None = None
         with ui.dialog() as self._dialog, ui.element("div").classes("dialog"):
             verb = "Approve" if act == "approve" else "Reject"
-            ui.label(f"{verb} {counted(len(orders), 'order')}?").classes("block-title")
+            ui.label(f"{verb} {counted(len(orders), 'order')}?").classes("panel-title")
             with ui.element("ul").classes("lines"):
                 for order in orders[:SHOWN]:
                     with ui.element("li"):
@@ -87,7 +88,7 @@ class DecideDialog:
         changed = quantity if quantity is not None and quantity != self._orders[0].quantity_units else None
         decision = Decision(who=who, reason=reason, quantity_units=changed)
         send = self._desk.central.approve if self._act == "approve" else self._desk.central.reject
-        acts = {order.trigger: lambda order=order: send(order.trigger, decision) for order in self._orders}
+        acts = {order.trigger: partial(send, order.trigger, decision) for order in self._orders}
         done, word = f"{counted(len(acts), 'order')}", "approved" if self._act == "approve" else "rejected"
         self._dialog.close()
         try:

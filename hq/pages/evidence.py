@@ -12,8 +12,8 @@ from hq.words import UNKNOWN, counted, number
 async def show_evidence(desk: Desk, trigger: str) -> None:
     """Opens a dialog; it goes when it is closed."""
     with ui.dialog() as dialog, ui.element("div").classes("dialog"):
-        ui.label("Why this order").classes("block-title")
-        ui.label(trigger).classes("block-note")
+        ui.label("Why this order").classes("panel-title")
+        ui.label(trigger).classes("panel-note")
         body = ui.element("div").classes("dialog-body")
         with body:
             for _ in range(4):
@@ -40,7 +40,7 @@ async def show_evidence(desk: Desk, trigger: str) -> None:
                 f"ordered {counted(evidence.quantity_units, 'unit')}."
             )
         if evidence.note:
-            ui.label(evidence.note).classes("block-note")
+            ui.label(evidence.note).classes("panel-note")
         with ui.element("dl").classes("facts"):
             for name, value in [
                 ("rule", evidence.rule),

@@ -190,7 +190,7 @@ def _gateway_row(gateway: GatewayView, names: dict[str, str], now_ms: int) -> Ro
             f"{len(gateway.devices_online)} of {len(gateway.devices_online) + off}",
             -off,
             tone="warn" if off else "",
-            sub=", ".join(gateway.devices_offline[:3]) + (" …" if off > 3 else ""),  # noqa: PLR2004 - three names fit
+            sub=", ".join(gateway.devices_offline[:3]) + (" …" if off > 3 else ""),
         ),
         "epochs": cell(number(gateway.epochs), gateway.epochs, sub=f"through {number(gateway.through_seq)}"),
         "gaps": cell(
@@ -240,9 +240,9 @@ def _aside_row(place: int, row: QuarantineView, names: dict[str, str], now_ms: i
 
 def _show_counters(gateway: GatewayView) -> None:
     with ui.dialog() as dialog, ui.element("div").classes("dialog"):
-        ui.label(f"Gateway {gateway.gateway}").classes("block-title")
+        ui.label(f"Gateway {gateway.gateway}").classes("panel-title")
         ui.label(f"counters of its last health record · {counted(gateway.epochs, 'epoch')}").classes(
-            "block-note"
+            "panel-note"
         )
         with ui.element("dl").classes("facts numbers"):
             for name, value in sorted(gateway.counters.items()):
@@ -252,8 +252,8 @@ def _show_counters(gateway: GatewayView) -> None:
                     ui.label(number(value))
         if not gateway.counters:
             ui.label("It has sent no health record yet.").classes("empty")
-        ui.label(f"Online: {', '.join(gateway.devices_online) or 'none'}").classes("block-note")
-        ui.label(f"Offline: {', '.join(gateway.devices_offline) or 'none'}").classes("block-note")
+        ui.label(f"Online: {', '.join(gateway.devices_online) or 'none'}").classes("panel-note")
+        ui.label(f"Offline: {', '.join(gateway.devices_offline) or 'none'}").classes("panel-note")
         ui.button("Close", on_click=dialog.close).props("flat no-caps").classes("dialog-close")
     dialog.on("hide", dialog.delete)
     dialog.open()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import quote
 
 from nicegui import events, ui
@@ -26,8 +27,10 @@ STALE_MS = 30 * 60_000
 
 
 @contextmanager
-def frame(desk: Desk, place: str, title: str, scope: Scope, *, wide: bool = False) -> Iterator[None]:
-    """The page around what is built inside `with`."""
+def frame(
+    desk: Desk, place: str, title: str, scope: Scope, *, wide: bool = False
+) -> Iterator[Callable[[str], None]]:
+    """The page around what is built inside `with`; gives what changes its title."""
     ui.page_title(f"{title} · Shelfloop")
     with ui.element("div").classes("shell"):
         with ui.element("nav").classes("places").props('aria-label="Places"'):
@@ -47,8 +50,13 @@ def frame(desk: Desk, place: str, title: str, scope: Scope, *, wide: bool = Fals
         with ui.element("div").classes("page"):
             _TopBar(desk, scope)
             with ui.element("main").classes("wide" if wide else ""):
-                ui.label(title).classes("title").props('role="heading" aria-level="1"')
-                yield
+                heading = ui.label(title).classes("title").props('role="heading" aria-level="1"')
+
+                def retitle(text: str) -> None:
+                    heading.set_text(text)
+                    ui.page_title(f"{text} · Shelfloop")
+
+                yield retitle
 
 
 class _TopBar:
@@ -105,16 +113,16 @@ class _TopBar:
         )
         self._age.classes(replace="clock-age tone-warn" if stale else "clock-age")
 
-    def _choose(self, event: events.ValueChangeEventArguments) -> None:
+    def _choose(self, event: events.ValueChangeEventArguments[Any]) -> None:
         if event.value != self._scope.text:
             chosen = Scope.from_text(event.value or "")
             ui.navigate.to(f"/shops/{quote(chosen.store)}" if chosen.store else chosen.link("/"))
 
-    async def _search(self, event: events.ValueChangeEventArguments) -> None:
+    async def _search(self, event: events.ValueChangeEventArguments[Any]) -> None:
         typed = (event.value or "").strip()
         self._found.clear()
         self._found.set_visibility(len(typed) > 1)
-        if len(typed) < 2:  # noqa: PLR2004 - one letter finds everything
+        if len(typed) < 2:
             return
         stores = [store for store in self._stores if typed.lower() in f"{store.name} {store.store}".lower()][
             :8
@@ -152,13 +160,13 @@ def _hit(icon: str, name: str, detail: str, href: str) -> None:
 
 def section(title: str, note: str = "", anchor: str = "") -> ui.element:
     """A titled block; use it with `with`."""
-    block = ui.element("section").classes("block")
+    block = ui.element("section").classes("panel")
     if anchor:
         block.props(f'id="{anchor}"')
-    with block, ui.element("div").classes("block-head"):
-        ui.label(title).classes("block-title").props('role="heading" aria-level="2"')
+    with block, ui.element("div").classes("panel-head"):
+        ui.label(title).classes("panel-title").props('role="heading" aria-level="2"')
         if note:
-            ui.label(note).classes("block-note")
+            ui.label(note).classes("panel-note")
     return block
 
 

@@ -85,7 +85,7 @@ class KillSwitchPanel:
 
     def _open(self, title: str, resumed: KillSwitch | None) -> None:
         with ui.dialog() as dialog, ui.element("div").classes("dialog"):
-            ui.label(title).classes("block-title")
+            ui.label(title).classes("panel-title")
             if resumed is None:
                 ui.label(
                     "New proposals then wait for a person. Orders already sent go on. You can start it again here at any time."

@@ -65,7 +65,7 @@ class _Models:
                 .props("outline dense no-caps color=dark")
                 .classes("stop")
             )
-            self._progress = ui.label().classes("block-note")
+            self._progress = ui.label().classes("panel-note")
             self._table = DataTable(_SHOPS, empty="No gateway yet.", filtered="Filter shops", page_rows=50)
 
         def update(seen: Seen) -> None:
@@ -145,7 +145,7 @@ def _bundle_rows(seen: Seen) -> list[Row]:
             "shops": cell(
                 ", ".join(names.get(gateway.store, gateway.store) for gateway in group[:8])
                 + (" …" if len(group) > 8 else "")
-            ),  # noqa: PLR2004
+            ),
         }
         for bundle, group in sorted(by_bundle.items())
     ]

@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import Any
 
 from nicegui import events, ui
 
@@ -65,7 +66,7 @@ class _Overview:
     def _build(self, seen: Seen) -> "_Show":
         return _Show(self, seen)
 
-    async def change_period(self, event: events.ValueChangeEventArguments) -> None:
+    async def change_period(self, event: events.ValueChangeEventArguments[Any]) -> None:
         self._days = event.value
         await self._live.look()
 
@@ -148,7 +149,7 @@ class _Show:
                         ui.label(need.detail).classes("need-detail")
             if len(needs) > NEEDS_SHOWN:
                 ui.label(f"and {len(needs) - NEEDS_SHOWN} more, in the places at the left").classes(
-                    "block-note"
+                    "panel-note"
                 )
 
 

@@ -64,19 +64,20 @@ class _Restock:
 
     async def _load(self) -> Seen:
         central, states = self._desk.central, GROUPS[self._group][1]
-        stores, switches, audit, health, *pages = await asyncio.gather(
-            central.stores(),
-            central.kill_switches(),
-            central.audit(self._scope.store),
-            central.health(),
-            *(central.triggers(store=self._scope.store, state=state, limit=ROWS_A_STATE) for state in states),
+        (stores, switches, audit, health), pages = await asyncio.gather(
+            asyncio.gather(
+                central.stores(), central.kill_switches(), central.audit(self._scope.store), central.health()
+            ),
+            asyncio.gather(
+                *(central.triggers(self._scope.store, state, limit=ROWS_A_STATE) for state in states)
+            ),
         )
         mine = {store.store for store in self._scope.stores(stores.rows)}
         orders = [order for page in pages for order in page.rows if order.store in mine]
         more = any(page.next is not None for page in pages)
         return Seen(orders, more, stores.rows, switches.rows, audit.rows, health.now_ms)
 
-    def _build(self, seen: Seen) -> Callable[[Seen], None]:
+    def _build(self, _: Seen) -> Callable[[Seen], None]:
         acting = self._group == "waiting"
         with section(GROUPS[self._group][0], _NOTES[self._group]):
             ui.link("Download as CSV", f"/export/orders.csv?store={quote(self._scope.store)}").classes("csv")
@@ -96,7 +97,7 @@ class _Restock:
                 Action("evidence", "Why?"),
             )
             self._table = DataTable(
-                _COLUMNS,
+                [column for column in _COLUMNS if column.name != ("state" if acting else "risk")],
                 empty=_EMPTY[self._group],
                 filtered="Filter by SKU, shop, supplier or reason",
                 page_rows=25,
@@ -109,7 +110,7 @@ class _Restock:
             if self._find:
                 self._table.type_filter(self._find)
             more = ui.label(f"The {ROWS_A_STATE} newest of each state are shown; the CSV has all.").classes(
-                "block-note"
+                "panel-note"
             )
         self._panel = KillSwitchPanel(self._desk, self._toast, self._live.look)
         with section("What people did", "the newest lines of the audit"):

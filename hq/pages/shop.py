@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from nicegui import events, ui
@@ -12,7 +13,7 @@ from contract.api.stores import DayPoint, Overview, SkuView, StoreView
 from hq.charts.sales_chart import HEIGHT_PX, sales_chart
 from hq.desk import Desk
 from hq.pages.chart import chart
-from hq.pages.frame import figures, frame, section
+from hq.pages.frame import frame, section
 from hq.pages.live import Live
 from hq.pages.table import Column, DataTable, Row, cell
 from hq.scope import Scope
@@ -59,13 +60,16 @@ def register(desk: Desk) -> None:
     @ui.page("/shops/{store}")
     def shop_page(store: str, sort: str = "name", search: str = "") -> None:
         scope = Scope("store", store)
-        with frame(desk, "shops", store, scope):
-            _Shop(desk, store, sort if sort.lstrip("-") in SORTS else "name", search)
+        with frame(desk, "shops", store, scope) as retitle:
+            _Shop(desk, retitle, store, sort if sort.lstrip("-") in SORTS else "name", search)
 
 
 class _Shop:
-    def __init__(self, desk: Desk, store: str, sort: str, search: str) -> None:
-        self._desk, self._store, self._sort, self._search = desk, store, sort, search
+    def __init__(
+        self, desk: Desk, retitle: Callable[[str], None], store: str, sort: str, search: str
+    ) -> None:
+        self._desk, self._retitle = desk, retitle
+        self._store, self._sort, self._search = store, sort, search
         self._cursors = [""]
         self._live = Live(self._load, self._build, desk.refresh_s, skeleton_rows=9)
 
@@ -81,12 +85,9 @@ class _Shop:
 
     def _build(self, seen: Seen) -> Callable[[Seen], None]:
         store = seen.store
-        ui.page_title(f"{store.name} · Shelfloop")
+        self._retitle(store.name)
         with ui.element("div").classes("split even"):
-            with section(
-                store.name,
-                f"{store.region + ' · ' if store.region else ''}times are {zone_name(store.timezone)}",
-            ):
+            with section(store.region or "Today", f"times are {zone_name(store.timezone)}"):
                 show_figures = figures(
                     [
                         ("sold", "Sold today"),
@@ -118,7 +119,7 @@ class _Shop:
             )
             with ui.element("div").classes("pager"):
                 back = ui.button("Previous", on_click=self._back).props("flat dense no-caps")
-                where = ui.label().classes("block-note")
+                where = ui.label().classes("panel-note")
                 forth = ui.button("Next", on_click=self._forth).props("flat dense no-caps")
 
         def update(now: Seen) -> None:
@@ -133,10 +134,8 @@ class _Shop:
             )
             back.set_enabled(len(self._cursors) > 1)
             forth.set_enabled(now.skus.next is not None)
-            csv._props["href"] = (
-                f"/export/skus.csv?{urlencode({'store': self._store, 'search': self._search})}"  # noqa: SLF001 - ui.link has no setter
-            )
-            csv.update()
+            address = urlencode({"store": self._store, "search": self._search})
+            csv.props(f'href="/export/skus.csv?{address}"')
 
         return update
 
@@ -144,7 +143,7 @@ class _Shop:
     def _chart(seen: Seen) -> dict[str, object]:
         return sales_chart(seen.days, {seen.store.store: seen.store.currency}, seen.store.today)
 
-    async def _filter(self, event: events.ValueChangeEventArguments) -> None:
+    async def _filter(self, event: events.ValueChangeEventArguments[Any]) -> None:
         self._search, self._cursors = (event.value or "").strip(), [""]
         await self._live.look()
 

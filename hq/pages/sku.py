@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 from nicegui import events, ui
@@ -17,7 +18,18 @@ from hq.pages.frame import figures, frame, section
 from hq.pages.live import Live
 from hq.pages.table import Action, Column, DataTable, Row, cell
 from hq.scope import Scope
-from hq.words import counted, instant, money, number, percent, span, trigger_state, zone_from_name, zone_name
+from hq.words import (
+    UNKNOWN,
+    counted,
+    instant,
+    money,
+    number,
+    percent,
+    span,
+    trigger_state,
+    zone_from_name,
+    zone_name,
+)
 
 DAY_MS = 86_400_000
 LOOKS = {"13w": "13 weeks by day", "4w": "4 weeks by day", "1w": "1 week by hour", "2d": "2 days by 15 min"}
@@ -35,13 +47,14 @@ class Seen:
 def register(desk: Desk) -> None:
     @ui.page("/shops/{store}/skus/{sku}")
     def sku_page(store: str, sku: str, look: str = "4w") -> None:
-        with frame(desk, "shops", sku, Scope("store", store)):
-            _Sku(desk, store, sku, look if look in LOOKS else "4w")
+        with frame(desk, "shops", sku, Scope("store", store)) as retitle:
+            _Sku(desk, retitle, store, sku, look if look in LOOKS else "4w")
 
 
 class _Sku:
-    def __init__(self, desk: Desk, store: str, sku: str, look: str) -> None:
-        self._desk, self._store, self._sku, self._look = desk, store, sku, look
+    def __init__(self, desk: Desk, retitle: Callable[[str], None], store: str, sku: str, look: str) -> None:
+        self._desk, self._retitle = desk, retitle
+        self._store, self._sku, self._look = store, sku, look
         self._live = Live(self._load, self._build, desk.refresh_s, skeleton_rows=10)
 
     async def _load(self) -> Seen:
@@ -57,14 +70,12 @@ class _Sku:
         return Seen(store, sku, series, [order for order in orders.rows if order.sku == self._sku])
 
     def _build(self, seen: Seen) -> Callable[[Seen], None]:
-        ui.page_title(f"{seen.sku.name} · Shelfloop")
+        self._retitle(seen.sku.name)
         with ui.element("div").classes("crumbs"):
             ui.link(seen.store.name, f"/shops/{quote(self._store)}")
-            ui.label("/")
-            ui.label(seen.sku.name).classes("crumb-here")
             ui.label(
                 f"SKU {seen.sku.sku} · {seen.sku.category} · times are {zone_name(seen.store.timezone)}"
-            ).classes("block-note")
+            ).classes("panel-note")
         with section("Now"):
             show_figures = figures(
                 [
@@ -100,7 +111,7 @@ class _Sku:
 
         return update
 
-    async def _change(self, event: events.ValueChangeEventArguments) -> None:
+    async def _change(self, event: events.ValueChangeEventArguments[Any]) -> None:
         self._look = event.value
         await self._live.look()
 
@@ -132,7 +143,7 @@ def _figures(seen: Seen) -> dict[str, tuple[str, str]]:
         "price": (money(sku.price_cents, currency), ""),
         "shrink": (number(sku.shrink_units), "units, book minus shelf"),
         "hit": (
-            percent(*held) if held else "–",
+            percent(*held) if held else UNKNOWN,
             f"of {counted(held[1], 'day')} in the 80 % band" if held else "no past day with a forecast here",
         ),
     }

@@ -51,13 +51,14 @@ def cell(
 
 UNKNOWN_SORTS_LAST = float(-(2**60))
 
+_ACTS = {"name": "acts", "label": "", "field": "acts", "align": "right"}
 _SORT_JS = "(a, b) => (a.s === b.s ? 0 : a.s < b.s ? -1 : 1)"
 _BODY = """
 <q-tr :props="props">
   <q-td v-if="%(select)s" auto-width class="select">
     <q-checkbox v-if="props.row.acts" v-model="props.selected" dense aria-label="Select" />
   </q-td>
-  <q-td v-for="col in props.cols" :key="col.name" :props="props" :data-label="col.label">
+  <q-td v-for="col in props.cols.filter((c) => c.name !== 'acts')" :key="col.name" :props="props" :data-label="col.label">
     <template v-if="props.row[col.name]">
       <q-icon v-if="props.row[col.name].i" :name="props.row[col.name].i" :class="'tone-' + props.row[col.name].c" size="16px" class="cell-icon" />
       <span v-if="props.row[col.name].g" v-html="props.row[col.name].g"></span>
@@ -108,7 +109,7 @@ class DataTable:
             paging |= {"rowsPerPage": 0, "rowsNumber": 1}
         self._table = ui.table(
             rows=[],
-            columns=[_column(column) for column in columns],
+            columns=[_column(column) for column in columns] + ([_ACTS] if actions else []),
             row_key="id",
             pagination=paging,
             selection="multiple" if selection else None,
@@ -127,8 +128,6 @@ class DataTable:
                 "actions": shown_actions.replace('"', "'"),
             },
         )
-        if actions:
-            self._table.columns.append({"name": "acts", "label": "", "field": "acts", "align": "right"})
         self._empty = ui.label(empty).classes("empty")
         if on_act is not None:
             self._table.on("act", lambda event: on_act(event.args["id"], event.args["act"]))
@@ -164,7 +163,7 @@ class DataTable:
             self._table.selected = [row for row in self._table.selected if row["id"] not in gone]
             self._selected(self._table.selected)
 
-    def _type(self, event: events.ValueChangeEventArguments) -> None:
+    def _type(self, event: events.ValueChangeEventArguments[Any]) -> None:
         self._typed = event.value or ""
         self._show()
 
