@@ -187,8 +187,10 @@ class World:
                 ]
             if fitting:
                 fitting[0].coupon = coupon
+                self.wallets.take_out(coupon)
             elif coupon.gtin is not None and coupon.gtin in self._item_of_gtin:
                 item = self._item_of_gtin[coupon.gtin]
+                self.wallets.take_out(coupon)
                 cart.lines.append(CartLine(item, 1, self._price_cents[item.sku], 0, 0, coupon=coupon))
 
     def _plan_pick(self, line: CartLine, left: int, at_ms: int, step: int) -> None:
@@ -242,8 +244,11 @@ class World:
         for lines in checkout.printed:
             self._events.append(ReceiptRung(now, till, cart.member, lines))
         for coupon, cents in checkout.redeemed:
-            self.wallets.spend(coupon)
             self.tally.redemptions[coupon.code] = cents
+        redeemed = {coupon.code for coupon, _ in checkout.redeemed}
+        for line in cart.lines:
+            if line.coupon is not None and line.coupon.code not in redeemed:
+                self.wallets.put_back(line.coupon)
         for sold in checkout.sold:
             if rng.random() < (RETURN_SHARE if sold.code is None else COUPON_RETURN_SHARE):
                 at_ms = now + DAY_MS + rng.randint(-2 * HOUR_MS, 4 * HOUR_MS)

@@ -31,8 +31,13 @@ class Wallets:
         ]
         return sorted(held, key=lambda coupon: (coupon.valid_until_ms, coupon.code))[:MAX_COUPONS_A_VISIT]
 
-    def spend(self, coupon: WalletCoupon) -> None:
+    def take_out(self, coupon: WalletCoupon) -> None:
+        """For one cart: the member's other visit at the same time cannot use it as well."""
         self._held[coupon.member].remove(coupon)
+
+    def put_back(self, coupon: WalletCoupon) -> None:
+        """The cart had no use for it."""
+        self._held[coupon.member].append(coupon)
 
     def _redeems(self, coupon: WalletCoupon) -> bool:
         digest = hashlib.sha256(f"{self._salt}/{coupon.code}".encode()).digest()
