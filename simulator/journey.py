@@ -47,10 +47,11 @@ SELECTION_DAYS = 91
 """The last quarter of the training part says what sells best, and what it costs."""
 CELLS = 60
 MAX_QUANTITY = 48
+MAX_PRICE_CENTS = 1_000_000
 MIN_CELL_UNIT_G = 40.0
 """Below that, a cell's noise and drift are too much of a unit."""
 GS1_DEMONSTRATION_PREFIX = "952"
-BATCH_ROWS = 32_768
+BATCH_ROWS = 8_192
 NOT_GOODS = frozenset({"FUEL", "MISCELLANEOUS", "COUPON"})
 NOT_ON_CELLS = frozenset(
     {"SALAD BAR", "RESTAURANT", "CHEF SHOPPE", "FLORAL", "DELI", "SEAFOOD", "MEAT", "PASTRY"}
@@ -217,14 +218,15 @@ def _batches(source: Path, columns: Sequence[str]) -> Iterator[Any]:  # pyarrow 
 
 
 def _baskets_by_store(source: Path) -> dict[int, int]:
-    """Baskets a store over the whole year. A basket cut by two batches counts twice: every run alike."""
-    counts: dict[int, int] = {}
+    """Baskets a store over the whole year."""
+    baskets, stores = [], []
     for batch in _batches(source, ["store_id", "basket_id"]):
-        stores, baskets = batch["store_id"].to_numpy(), batch["basket_id"].to_numpy()
-        _, first = np.unique(baskets, return_index=True)
-        for store, count in zip(*np.unique(stores[first], return_counts=True), strict=True):
-            counts[int(store)] = counts.get(int(store), 0) + int(count)
-    return counts
+        found, first = np.unique(batch["basket_id"].to_numpy(), return_index=True)
+        baskets.append(found)
+        stores.append(batch["store_id"].to_numpy()[first])
+    _, first = np.unique(np.concatenate(baskets), return_index=True)  # batches may cut a basket
+    counted, counts = np.unique(np.concatenate(stores)[first], return_counts=True)
+    return dict(zip(counted.tolist(), counts.tolist(), strict=True))
 
 
 class _ShopMaker:
@@ -254,13 +256,14 @@ class _ShopMaker:
         baskets = np.zeros((self._shops, count), np.int64)
         units = np.zeros((self._shops, count))
         end = _day_number(TRAINING_END)
-        priced: list[tuple[Ints, Ints]] = []
+        priced: list[Ints] = []
         for lines in self._lines():
             recent = (lines.day >= end - SELECTION_DAYS) & (lines.day < end)
             np.add.at(baskets, (lines.shop[recent], lines.product[recent]), 1)
             np.add.at(units, (lines.shop[recent], lines.product[recent]), lines.quantity[recent])
             useful = recent | ((lines.day >= self._first) & (lines.day < self._first + self._days))
-            priced.append((lines.product[useful], lines.regular_cents[useful] // lines.quantity[useful]))
+            unit_cents = np.minimum(lines.regular_cents[useful] // lines.quantity[useful], MAX_PRICE_CENTS)
+            priced.append(lines.product[useful] * (MAX_PRICE_CENTS + 1) + unit_cents)
         self._units_in_selection = units / SELECTION_DAYS
         self._price_cents = _common_price(count, priced)
         on_cells = np.array([self._fits_a_cell(place) for place in range(count)])
@@ -428,15 +431,18 @@ def _cents(column: Any) -> Ints:
     return cents
 
 
-def _common_price(count: int, priced: list[tuple[Ints, Ints]]) -> Ints:
-    """The median unit price of each product, whole cents, at least 1; products never sold stay at 1."""
-    product = np.concatenate([part[0] for part in priced])
-    cents = np.concatenate([part[1] for part in priced])
-    order = np.lexsort((cents, product))
-    product, cents = product[order], cents[order]
+def _common_price(count: int, priced: list[Ints]) -> Ints:
+    """The median unit price of each product, whole cents, at least 1; products never sold stay at 1.
+
+    priced: product place * (MAX_PRICE_CENTS + 1) + cents: one number a line sorts in place, without copies.
+    """
+    keys = np.concatenate(priced)
+    priced.clear()
+    keys.sort()
+    product = keys // (MAX_PRICE_CENTS + 1)
     found, start, counts = np.unique(product, return_index=True, return_counts=True)
     price = np.ones(count, np.int64)
-    price[found] = np.maximum(1, cents[start + (counts - 1) // 2])
+    price[found] = np.maximum(1, keys[start + (counts - 1) // 2] % (MAX_PRICE_CENTS + 1))
     return price
 
 

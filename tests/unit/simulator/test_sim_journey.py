@@ -131,3 +131,16 @@ def test_a_business_day_begins_at_five_utc():
     assert local_day(midnight) == "2017-09-04"
     assert local_day(midnight - 1) == "2017-09-03"
     assert midnight % 86_400_000 == 5 * 3_600_000
+
+
+def test_the_shops_do_not_depend_on_how_the_file_is_cut(journey_source, shop_paths, tmp_path, monkeypatch):
+    monkeypatch.setattr(journey, "data_folder", lambda: journey_source)
+    monkeypatch.setattr(journey, "BATCH_ROWS", 97)
+    other = journey.prepare_shops(tmp_path, shops=2, first_day=date(2017, 9, 4), days=4)
+    for table in ("items", "baskets", "lines", "history", "meta"):
+        sql = (
+            f"SELECT * FROM {table} ORDER BY 1, 2, 3, 4"
+            if table in ("lines", "items")
+            else f"SELECT * FROM {table} ORDER BY 1, 2"
+        )
+        assert _rows(other[0], sql) == _rows(shop_paths[0], sql)
