@@ -74,6 +74,19 @@ def instant(at_ms: int | None, zone: tzinfo) -> str:
     return f"{moment:%a} {moment.day} {moment:%b}, {moment:%H:%M}"
 
 
+def clock_time(at_ms: int | None, zone: tzinfo) -> str:
+    """`14:05` in the shop's zone."""
+    return UNKNOWN if at_ms is None else f"{local(at_ms, zone):%H:%M}"
+
+
+def instant_day(at_ms: int | None, zone: tzinfo) -> str:
+    """`Sat 3 May` of an instant, by the wall calendar there."""
+    if at_ms is None:
+        return UNKNOWN
+    moment = local(at_ms, zone)
+    return f"{moment:%a} {moment.day} {moment:%b}"
+
+
 def instant_with_year(at_ms: int | None, zone: tzinfo) -> str:
     if at_ms is None:
         return UNKNOWN

@@ -39,7 +39,6 @@ def funnel_chart(campaign: CampaignView) -> Option:
                 "name": "Coupons",
                 "type": "bar",
                 "barWidth": 14,
-                "barMinHeight": 2,
                 "showBackground": True,
                 "backgroundStyle": {"color": "#F4F5F7"},
                 "label": {"show": True, "position": "right", "color": palette.INK, "fontSize": 12},

@@ -33,10 +33,10 @@ from hq.words import (
 HEIGHT_PX = 560
 DAY_MS = 86_400_000
 
-_LEFT, _RIGHT = 48, 20
+_LEFT, _RIGHT = 68, 20
 _SOLD = {"left": _LEFT, "right": _RIGHT, "top": 62, "height": 164}
 _HAND = {"left": _LEFT, "right": _RIGHT, "top": 258, "height": 112}
-_STRIP = {"left": _LEFT, "right": _RIGHT, "top": 392, "height": 30}
+_STRIP = {"left": _LEFT, "right": _RIGHT, "top": 384, "height": 32}
 _PRICE = {"left": _LEFT, "right": _RIGHT, "top": 448, "height": 40}
 
 _Q = {level: place for place, level in enumerate(QUANTILE_LEVELS)}
@@ -91,7 +91,6 @@ def sku_chart(series: SkuSeries) -> Option:
         "title": [
             heading(f"Sold and forecast, units {per}" if scale.daily else f"Sold, units {per}", 38),
             heading("On hand, deliveries and orders, units", 236),
-            heading("Shelf", 376),
             heading(f"Price, {series.currency}", 430),
         ],
         "legend": _legend(daily=scale.daily),
@@ -145,7 +144,7 @@ def _strip_axis() -> Option:
     return {
         "type": "category",
         "gridIndex": 2,
-        "data": ["no data", "empty"],
+        "data": ["no data", "shelf empty"],
         "axisLine": {"show": False},
         "axisTick": {"show": False},
         "axisLabel": {"color": palette.QUIET, "fontSize": 10, "interval": 0},

@@ -97,7 +97,11 @@ class _Restock:
                 Action("evidence", "Why?"),
             )
             self._table = DataTable(
-                [column for column in _COLUMNS if column.name != ("state" if acting else "risk")],
+                [
+                    column
+                    for column in _COLUMNS
+                    if column.name not in (("state", "changed") if acting else ("risk",))
+                ],
                 empty=_EMPTY[self._group],
                 filtered="Filter by SKU, shop, supplier or reason",
                 page_rows=25,

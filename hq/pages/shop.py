@@ -13,11 +13,22 @@ from contract.api.stores import DayPoint, Overview, SkuView, StoreView
 from hq.charts.sales_chart import HEIGHT_PX, sales_chart
 from hq.desk import Desk
 from hq.pages.chart import chart
-from hq.pages.frame import frame, section
+from hq.pages.frame import figures, frame, section
 from hq.pages.live import Live
 from hq.pages.table import Column, DataTable, Row, cell
 from hq.scope import Scope
-from hq.words import UNKNOWN, counted, day, instant, money, number, span, zone_from_name, zone_name
+from hq.words import (
+    UNKNOWN,
+    clock_time,
+    counted,
+    day,
+    instant_day,
+    money,
+    number,
+    span,
+    zone_from_name,
+    zone_name,
+)
 
 DAYS_MS = 28 * 86_400_000
 PAGE_ROWS = 50
@@ -45,7 +56,6 @@ COLUMNS = [
     Column("stock_out_today", "Out today", numeric=True),
     Column("shrink", "Shrink", numeric=True),
     Column("price", "Price", numeric=True),
-    Column("order", "Open order", sortable=False),
 ]
 
 
@@ -169,13 +179,17 @@ def _days_of(overview: Overview, store: str) -> list[DayPoint]:
 
 
 def _figures(store: StoreView) -> dict[str, tuple[str, str]]:
+    zone = zone_from_name(store.timezone)
     return {
         "sold": (money(store.cents, store.currency), day(store.today) if store.today else "no data yet"),
         "units": (number(store.units), "from receipts"),
         "receipts": (number(store.receipts), ""),
         "out": (number(store.skus_out_of_stock), f"of {counted(store.skus, 'SKU')} now"),
         "orders": (number(store.open_triggers), f"{number(store.waiting_triggers)} wait for a person"),
-        "newest": (instant(store.newest_ms, zone_from_name(store.timezone)), zone_name(store.timezone)),
+        "newest": (
+            clock_time(store.newest_ms, zone),
+            f"{instant_day(store.newest_ms, zone)}, {zone_name(store.timezone)}",
+        ),
     }
 
 
@@ -194,7 +208,13 @@ def _row(sku: SkuView, currency: str) -> Row:
             tone="bad" if out else "",
             sub="" if sku.on_shelf_units is None else f"{number(sku.on_shelf_units)} on the shelf",
         ),
-        "on_order": cell(number(sku.on_order_units)),
+        "on_order": cell(
+            number(sku.on_order_units),
+            href=f"/restock?scope=store:{quote(sku.store)}&find={quote(sku.name)}"
+            if sku.open_trigger
+            else "",
+            sub="open order" if sku.open_trigger else "",
+        ),
         "sold_today": cell(number(sku.sold_today_units)),
         "sold_7_days": cell(number(sku.sold_7_days_units)),
         "forecast_7_days": cell(number(sku.forecast_7_days_units, 1)),
@@ -205,10 +225,6 @@ def _row(sku: SkuView, currency: str) -> Row:
         ),
         "shrink": cell(number(sku.shrink_units), tone="warn" if sku.shrink_units else ""),
         "price": cell(money(sku.price_cents, currency)),
-        "order": cell(
-            sku.open_trigger or "",
-            href=f"/restock?scope=store:{quote(sku.store)}&find={quote(sku.sku)}" if sku.open_trigger else "",
-        ),
     }
 
 

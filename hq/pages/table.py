@@ -60,10 +60,10 @@ _BODY = """
   </q-td>
   <q-td v-for="col in props.cols.filter((c) => c.name !== 'acts')" :key="col.name" :props="props" :data-label="col.label">
     <template v-if="props.row[col.name]">
-      <q-icon v-if="props.row[col.name].i" :name="props.row[col.name].i" :class="'tone-' + props.row[col.name].c" size="16px" class="cell-icon" />
+      <span class="cell"><q-icon v-if="props.row[col.name].i" :name="props.row[col.name].i" :class="'tone-' + props.row[col.name].c" size="16px" class="cell-icon" />
       <span v-if="props.row[col.name].g" v-html="props.row[col.name].g"></span>
       <a v-if="props.row[col.name].h" :href="props.row[col.name].h">{{ props.row[col.name].t }}</a>
-      <span v-else :class="props.row[col.name].i ? '' : 'tone-' + props.row[col.name].c">{{ props.row[col.name].t }}</span>
+      <span v-else :class="props.row[col.name].i ? '' : 'tone-' + props.row[col.name].c">{{ props.row[col.name].t }}</span></span>
       <div v-if="props.row[col.name].u" class="cell-sub">{{ props.row[col.name].u }}</div>
     </template>
   </q-td>
@@ -116,8 +116,8 @@ class DataTable:
             on_select=(lambda event: self._selected(event.selection)) if selection else None,
         )
         self._table.classes("list").props("flat dense wrap-cells")
-        if not page_rows or on_sort is not None:
-            self._table.props("hide-bottom")
+        self._page_rows = page_rows if on_sort is None else 0
+        self._table.props("hide-bottom")
         shown_actions = json.dumps([{"n": act.name, "l": act.label, "c": act.tone} for act in actions])
         self._table.add_slot(
             "body",
@@ -156,6 +156,8 @@ class DataTable:
         rows = [row for row in self._rows if typed in _text(row)] if typed else self._rows
         if rows != self._table.rows:
             self._table.rows = rows
+        one_page = not self._page_rows or len(rows) <= self._page_rows
+        self._table.props("hide-bottom") if one_page else self._table.props(remove="hide-bottom")
         self._empty.set_visibility(not rows)
         self._table.set_visibility(bool(rows))
         gone = {row["id"] for row in self._table.selected} - {row["id"] for row in rows if row.get("acts")}
