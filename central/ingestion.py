@@ -61,6 +61,8 @@ def take_batch(work: Work, batch: Batch, read: BatchRows) -> Answer:
     rejected = read.rejected
     if verdict.take_from is not None:
         rejected = _Intake(work, batch, verdict).take(read)
+    if work.supply_changed:
+        desired_state.refresh_supply(work)
     return Answer(
         verdict.acked_through, rejected, desired_state.newer_than(work, batch.have), verdict.verdict
     )
