@@ -174,7 +174,7 @@ class _Demo:
     def _show(self, now_ms: int, conductor: Conductor, reaper: Reaper, admin: CentreAdmin) -> None:
         if time.monotonic() >= self._next_overview_s:
             self._next_overview_s = time.monotonic() + OVERVIEW_EVERY_S
-            self._look_at_overview(admin)
+            self._look_at_overview(admin, conductor.start_ms, now_ms)
         tally = conductor.tally
         self._progress.show(
             Figures(
@@ -183,9 +183,9 @@ class _Demo:
             )
         )  # fmt: skip
 
-    def _look_at_overview(self, admin: CentreAdmin) -> None:
+    def _look_at_overview(self, admin: CentreAdmin, from_ms: int, to_ms: int) -> None:
         try:
-            overview = admin.get("/v1/overview")
+            overview = admin.get("/v1/overview", from_ms=from_ms, to_ms=to_ms)
         except (CentreAdminError, httpx.HTTPError):
             return  # it may be starting again; the last figures stay
         self._orders = sum(overview["triggers_by_state"].values())

@@ -79,7 +79,8 @@ class Conductor:
         self._refresh_members, self._on_progress = refresh_members, on_progress
         self.tally, self.latencies = Tally(), Latencies()
         first = next(iter(files.values()))
-        self.now_ms, self.end_ms = first.start_ms, first.end_ms + AFTER_THE_END_MS
+        self.start_ms = self.now_ms = first.start_ms
+        self.end_ms = first.end_ms + AFTER_THE_END_MS
         self._next_event_ms: int | None = first.start_ms
         self._new_prices: dict[str, dict[str, int]] = {shop: {} for shop in shops}
         self._appointments = sorted(self._planned(), key=lambda appointment: appointment.at_ms)
