@@ -91,6 +91,22 @@ def _status_of_started(command: list[str], cwd: Path, port: int) -> dict[str, ob
     return found
 
 
+def _needs_extra(command: str, folder: Path, room: str, settings: list[str]) -> None:
+    """A room whose packages are absent says which extra brings them."""
+    config = folder / f"{room}.toml"
+    config.write_text("\n".join(settings))
+    refused = subprocess.run(
+        [command, room, "run", "--config", str(config)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        timeout=60,
+    )
+    assert refused.returncode == 78, refused.stderr
+    assert f"pip install 'shelfloop[{room}]'" in refused.stderr
+
+
 def test_a_gateway_installs_without_the_centre_and_starts(
     wheel: Path, tmp_path: Path, local_broker: LocalBroker
 ) -> None:
@@ -109,11 +125,7 @@ def test_a_gateway_installs_without_the_centre_and_starts(
     _run(command, "edge", "check", "--config", str(config), cwd=tmp_path)
     status = _status_of_started([command, "edge", "run", "--config", str(config)], tmp_path, port)
     assert "backlog" in status
-    refused = subprocess.run(
-        [command, "hq", "--help"], capture_output=True, text=True, check=False, cwd=tmp_path
-    )
-    assert refused.returncode == 78
-    assert "pip install 'shelfloop[hq]'" in refused.stderr
+    _needs_extra(command, tmp_path, "hq", ['central_url = "http://127.0.0.1:1"', f'token_file = "{key}"'])
 
 
 def test_the_centre_installs_without_the_gateway_and_starts(wheel: Path, tmp_path: Path) -> None:
@@ -127,11 +139,9 @@ def test_the_centre_installs_without_the_gateway_and_starts(wheel: Path, tmp_pat
     _run(command, "central", "check", "--config", str(config), cwd=tmp_path)
     status = _status_of_started([command, "central", "run", "--config", str(config)], tmp_path, port)
     assert "backlog" in status
-    refused = subprocess.run(
-        [command, "bridge", "--help"], capture_output=True, text=True, check=False, cwd=tmp_path
-    )
-    assert refused.returncode == 78
-    assert "pip install 'shelfloop[bridge]'" in refused.stderr
+    ports = 'ports = [{path = "/dev/ttyACM*"}]'
+    devices = 'devices = {"uid-1" = "shelf-1"}'
+    _needs_extra(command, tmp_path, "bridge", ['bridge = "b-1"', f'state_dir = "{tmp_path}"', ports, devices])
 
 
 def test_the_wheel_carries_the_bundle_and_no_tests(wheel: Path, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def test_every_word_of_the_design_is_defined() -> None:
 
 
 def test_words_stand_in_alphabetical_order() -> None:
-    assert WORDS == sorted(WORDS, key=lambda word: word.lower().replace("-", " "))
+    assert sorted(WORDS, key=lambda word: word.lower().replace("-", " ")) == WORDS
 
 
 def test_every_entry_is_a_definition() -> None:
