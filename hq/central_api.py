@@ -110,12 +110,22 @@ class CentralApi:
         return await self._get(Page[CampaignView], "/v1/campaigns", "the campaigns")
 
     async def triggers(
-        self, store: str = "", state: str = "", after: str = "", limit: int = MAX_ROWS
+        self,
+        store: str = "",
+        states: tuple[str, ...] = (),
+        sku: str = "",
+        after: str = "",
+        limit: int = MAX_ROWS,
     ) -> Page[TriggerView]:
-        what = "the restock orders"
-        return await self._get(
-            Page[TriggerView], "/v1/triggers", what, store=store, state=state, after=after, limit=limit
-        )
+        """Newest first; of all states where `states` is empty."""
+        asked: dict[str, str | int] = {
+            "store": store,
+            "state": ",".join(states),
+            "sku": sku,
+            "after": after,
+            "limit": limit,
+        }
+        return await self._get(Page[TriggerView], "/v1/triggers", "the restock orders", **asked)
 
     async def evidence(self, trigger: str) -> Evidence:
         return await self._get(

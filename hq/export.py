@@ -36,7 +36,7 @@ def register_exports(web: FastAPI, desk: Desk) -> None:
     @web.get("/export/orders.csv")
     async def orders(store: str = "") -> Response:
         return await _csv(
-            "orders", TriggerView, lambda after: desk.central.triggers(store, "", after, PAGE_ROWS)
+            "orders", TriggerView, lambda after: desk.central.triggers(store, after=after, limit=PAGE_ROWS)
         )
 
     @web.get("/export/quarantine.csv")

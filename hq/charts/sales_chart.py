@@ -26,7 +26,7 @@ def sales_chart(days: list[DayPoint], currencies: dict[str, str], today: str | N
     option = base(aria="Sales by business day")
     option["tooltip"]["axisPointer"] = {"type": "shadow", "shadowStyle": {"color": "rgba(0,0,0,0.04)"}}
     option |= {
-        "grid": {"left": 0, "right": 8, "top": 30, "bottom": 4, "containLabel": True},
+        "grid": {"left": 6, "right": 8, "top": 30, "bottom": 4, "containLabel": True},
         "title": {
             "text": f"Sold a day, {currency}" if currency else "Sold a day, units",
             "left": 0,

@@ -83,7 +83,11 @@ class _Scale:
 
 
 def sku_chart(series: SkuSeries) -> Option:
-    """The chart of one SKU in one shop. Forecasts are per day and are drawn only over daily sales."""
+    """The chart of one SKU in one shop. Forecasts are per day and are drawn only over daily sales.
+
+    Time before the gateway was first heard is left out: a hatched month would say that something is broken.
+    """
+    series = series.model_copy(update={"points": _since_first_heard(series.points)})
     scale = _Scale(zone_from_name(series.timezone), series.step_ms, daily=series.step_ms >= DAY_MS)
     per = "a day" if scale.daily else f"per {span(series.step_ms)}"
     option = base(aria=f"Sales, forecast, stock and price of {series.name} over time")
@@ -112,6 +116,13 @@ def sku_chart(series: SkuSeries) -> Option:
         ],
     }
     return option
+
+
+def _since_first_heard(points: list[SeriesPoint]) -> list[SeriesPoint]:
+    first = next(
+        (place for place, point in enumerate(points) if point.covered or point.sold_units), len(points)
+    )
+    return points[first:]
 
 
 def _legend(*, daily: bool) -> Option:

@@ -56,7 +56,7 @@ class _Overview:
         until_ms = (now_ms // 3_600_000 + 1) * 3_600_000
         overview, waiting, alerts, accounting, gateways = await asyncio.gather(
             central.overview(until_ms - self._days * DAY_MS, until_ms),
-            central.triggers(store=self._scope.store, state="proposed"),
+            central.triggers(self._scope.store, ("proposed",)),
             central.alerts(store=self._scope.store),
             central.accounting(store=self._scope.store),
             central.gateways(),

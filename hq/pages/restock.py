@@ -27,12 +27,12 @@ GROUPS = {
     "done": ("Arrived", ("received", "closed")),
     "not": ("Not ordered", ("snoozed", "rejected", "cancelled", "expired", "superseded")),
 }
-ROWS_A_STATE = 200
+ROWS_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """total: how many orders the group has, None where the centre does not count."""
+    """more: the group has more orders than are shown."""
 
     orders: list[TriggerView]
     more: bool
@@ -64,18 +64,16 @@ class _Restock:
 
     async def _load(self) -> Seen:
         central, states = self._desk.central, GROUPS[self._group][1]
-        (stores, switches, audit, health), pages = await asyncio.gather(
-            asyncio.gather(
-                central.stores(), central.kill_switches(), central.audit(self._scope.store), central.health()
-            ),
-            asyncio.gather(
-                *(central.triggers(self._scope.store, state, limit=ROWS_A_STATE) for state in states)
-            ),
+        stores, switches, audit, health, orders = await asyncio.gather(
+            central.stores(),
+            central.kill_switches(),
+            central.audit(self._scope.store),
+            central.health(),
+            central.triggers(self._scope.store, states, limit=ROWS_SHOWN),
         )
         mine = {store.store for store in self._scope.stores(stores.rows)}
-        orders = [order for page in pages for order in page.rows if order.store in mine]
-        more = any(page.next is not None for page in pages)
-        return Seen(orders, more, stores.rows, switches.rows, audit.rows, health.now_ms)
+        shown = [order for order in orders.rows if order.store in mine]
+        return Seen(shown, orders.next is not None, stores.rows, switches.rows, audit.rows, health.now_ms)
 
     def _build(self, _: Seen) -> Callable[[Seen], None]:
         acting = self._group == "waiting"
@@ -113,9 +111,7 @@ class _Restock:
             )
             if self._find:
                 self._table.type_filter(self._find)
-            more = ui.label(f"The {ROWS_A_STATE} newest of each state are shown; the CSV has all.").classes(
-                "panel-note"
-            )
+            more = ui.label(f"The {ROWS_SHOWN} newest are shown; the CSV has all.").classes("panel-note")
         self._panel = KillSwitchPanel(self._desk, self._toast, self._live.look)
         with section("What people did", "the newest lines of the audit"):
             audit = DataTable(

@@ -65,9 +65,9 @@ class _Sku:
             central.store(self._store),
             central.sku(self._store, self._sku),
             central.series(self._store, self._sku, until_ms - days * DAY_MS, until_ms, step),
-            central.triggers(store=self._store),
+            central.triggers(self._store, sku=self._sku, limit=50),
         )
-        return Seen(store, sku, series, [order for order in orders.rows if order.sku == self._sku])
+        return Seen(store, sku, series, orders.rows)
 
     def _build(self, seen: Seen) -> Callable[[Seen], None]:
         self._retitle(seen.sku.name)

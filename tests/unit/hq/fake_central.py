@@ -332,8 +332,8 @@ def fake_app(fake: FakeCentral) -> FastAPI:
         return Page[CampaignView](rows=fake.campaigns())
 
     @app.get("/v1/triggers")
-    def triggers(store: str = "", state: str = "") -> Page[TriggerView]:
-        rows = [row for row in fake.triggers.values() if store in ("", row.store) and state in ("", row.state)]
+    def triggers(store: str = "", state: str = "", sku: str = "") -> Page[TriggerView]:
+        rows = [row for row in fake.triggers.values() if store in ("", row.store) and (not state or row.state in state.split(",")) and sku in ("", row.sku)]
         return Page[TriggerView](rows=[] if fake.empty else rows)
 
     @app.get("/v1/triggers/{trigger}/evidence")
