@@ -14,6 +14,7 @@ from simulator.world_events import (
     ReceiptRung,
     StockCounted,
 )
+from simulator.world_wallets import Wallets
 
 STEP_MS = 10 * 60_000
 
@@ -157,6 +158,22 @@ def test_a_coupon_is_redeemed_once_on_a_line_of_its_goods(shop):
     assert max(used.values()) == 1
     assert set(used) == set(world.tally.redemptions)
     assert set(world.tally.reversals) <= set(used)
+
+
+def test_two_visits_at_once_cannot_use_one_coupon_twice(shop):
+    wallets = Wallets(0.5)
+    coupons = [
+        WalletCoupon(member="m-1", code=f"C{number}", discount_cents=5, valid_until_ms=10)
+        for number in range(9)
+    ]
+    for coupon in coupons:
+        wallets.add(coupon)
+    first = wallets.usable("m-1", 0)[0]
+    wallets.take_out(first)
+    assert first not in wallets.usable("m-1", 0)
+    wallets.put_back(first)
+    assert first in wallets.usable("m-1", 0)
+    assert wallets.usable("m-1", 10) == []
 
 
 def test_an_expired_coupon_stays_in_the_pocket(shop):
