@@ -18,7 +18,7 @@ from pathlib import Path
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "howto"
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-BLOCK_LIMIT_S = 60
+BLOCK_LIMIT_S = 120
 BIN = Path(sys.executable).parent
 
 

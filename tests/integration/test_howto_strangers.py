@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from howto_runner import HowtoRun, howto
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("howto"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("howto"), pytest.mark.timeout(300)]
 CENTRE = "http://127.0.0.1:8700"
 WAIT_S = 30
 
