@@ -10,6 +10,7 @@ from simulator.orchestrator.layout import Layout, ShopPlace
 
 AUTO_APPROVE_BELOW_CENTS = 8_000
 """Orders of less go out by themselves; dearer ones wait for a person, and the report lists them."""
+CAMPAIGN_INTERVAL_MIN = 240
 WEBHOOK_RETRIES_S = (0.0, 0.2, 0.5, 1.0, 1.0, 2.0, 2.0, 5.0, 5.0, 10.0, 30.0)
 """A killed consumer is back in a second: the schedule of days is for the world outside a demo."""
 
@@ -71,6 +72,7 @@ def central_settings(layout: Layout) -> dict[str, object]:
         "allow_private_webhooks": True,
         "retry_schedule_s": list(WEBHOOK_RETRIES_S),
         "auto_approve_below_cents": AUTO_APPROVE_BELOW_CENTS,
+        "campaign_interval_min": CAMPAIGN_INTERVAL_MIN,
     }
 
 
