@@ -106,6 +106,7 @@ class Sensing:
             state.windows.add(sku, change.at_ms, unresolved_g=grams)
             state.tally.add("unresolved_total")
             state.tally.add("unresolved_g", grams)
+            state.tally.add("unresolved_units", change.units)
             item = state.documents.item_by_sku.get(sku)
             if item is not None and item.unit_weight_g is not None:
                 # What may be missing from the counts: the books must balance within it.

@@ -8,17 +8,24 @@ Two books: the count carried by changes (`units`), and the absolute one, (gross 
 one stable weight to the next, so a lost reading costs nothing and drift does not add up; the absolute book sets the
 count where it is unknown, and corrects it when both differ by whole units for half an hour.
 
-A positive change is a put-back when it is small and not more than was picked lately; otherwise it is a refill.
+A positive change is a put-back when it is one or two units, comes right after a pick, and is not more than was picked;
+otherwise it is a refill. Both look alike to a scale: who comes back after half an hour is counted as a refill, and the
+comparison of both books evens it out.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 from math import sqrt
 
-MIN_NOISE_G = 1.0
+MIN_NOISE_G = 2.0
+"""An HX711 that reports less has averaged well, but its zero still wanders by this much."""
 SIGMAS = 3.0
 UNIT_SPREAD = 0.03
 """Spread of unit weights within one SKU, as a share: AutoCheckout's stock has a median of 1.3 %, a p90 of 5.5 %."""
+UNIT_BIAS = 0.02
+"""What a catalogue's unit weight may be wrong by, as a share; it adds up with the units, unlike the spread."""
+PRIOR_UNITS, LEARNED_UNITS, MAX_LEARNED_SHARE = 20.0, 200.0, 0.1
+"""The catalogue counts as much as 20 units seen; about the last 200 count; nobody learns further than a tenth away."""
 MAX_TOLERANCE = 0.45
 """Of a unit weight: from half a unit on, the next count fits as well."""
 STEADY_G, DRIFT_G_PER_HOUR, MAX_DRIFT_G = 4.0, 3.0, 25.0
@@ -26,8 +33,8 @@ STEADY_G, DRIFT_G_PER_HOUR, MAX_DRIFT_G = 4.0, 3.0, 25.0
 tracking would eat slow removals."""
 HOLD_MS = 3 * 60_000
 """How long an unexplained stable weight may wait for its other half (a hand on the shelf) before it is declared."""
-PUT_BACK_WITHIN_MS = 30 * 60_000
-MAX_PUT_BACK_UNITS = 3
+PUT_BACK_WITHIN_MS = {1: 120_000, 2: 30_000}
+"""Units -> how soon after the last pick they still count as put back."""
 RECONCILE_AFTER_MS = 30 * 60_000
 SWAP_WITHIN_MS = 30 * 60_000
 SWAP_SETTLE_MS = 2 * 60_000
@@ -47,6 +54,8 @@ class ChangeKind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class WeightChange:
     """units: always positive for pick, put-back and refill; signed for counted. grams: signed.
+
+    Of an unresolved change, units is what its weight would come to, rounded: an extent, not a count.
 
     confidence: 0 to 1, how close the weight lies to whole units.
     """
@@ -89,6 +98,8 @@ class CellRow:
     zero_g: float = 0.0
     open_picks: int = 0
     pick_ms: int = 0
+    seen_units: float = 0.0
+    seen_g: float = 0.0
     astray_ms: int | None = None
     swap_until_ms: int | None = None
     settle_until_ms: int = 0
@@ -104,6 +115,15 @@ def tare_of(cell: CellRow, facing: CellFacing) -> float:
     return stated + cell.zero_g
 
 
+def unit_of(cell: CellRow, facing: CellFacing) -> float | None:
+    """Unit weight in grams: the catalogue's, drawn towards what the units seen here weighed."""
+    listed = facing.unit_weight_g
+    if listed is None:
+        return None
+    learned = (listed * PRIOR_UNITS + cell.seen_g) / (PRIOR_UNITS + cell.seen_units)
+    return min(max(learned, listed * (1 - MAX_LEARNED_SHARE)), listed * (1 + MAX_LEARNED_SHARE))
+
+
 def observe(
     cell: CellRow, facing: CellFacing | None, weight_g: float, sd_g: float, at_ms: int, *, stable: bool
 ) -> list[WeightChange]:
@@ -116,23 +136,27 @@ def observe(
         return []
     cell.fault = ""
     noise_g = max(sd_g, MIN_NOISE_G)
-    if facing is None or facing.unit_weight_g is None:
+    unit_g = unit_of(cell, facing) if facing else None
+    if facing is None or unit_g is None:
         _rebase(cell, weight_g, noise_g, at_ms)
         return []
     if cell.swap_until_ms is not None:
-        return _observe_swap(cell, facing, facing.unit_weight_g, weight_g, noise_g, at_ms)
+        return _observe_swap(cell, facing, unit_g, weight_g, noise_g, at_ms)
     if cell.base_g is None or cell.units is None:
-        return _count_absolutely(cell, facing, facing.unit_weight_g, weight_g, noise_g, at_ms)
-    return _observe_change(cell, facing, facing.unit_weight_g, weight_g, noise_g, at_ms)
+        return _count_absolutely(cell, facing, unit_g, weight_g, noise_g, at_ms)
+    return _observe_change(cell, facing, unit_g, weight_g, noise_g, at_ms)
 
 
 def begin_facing(cell: CellRow, facing: CellFacing | None, from_ms: int, now_ms: int) -> list[WeightChange]:
     """The cell carries something else from `from_ms` on. Moving the goods is neither a sale nor a refill."""
     had_goods = cell.sku is not None
+    if cell.pending_g is not None:
+        # The newest stable weight; perhaps the new goods are what the old unit weight could not explain.
+        cell.base_g, cell.base_ms = cell.pending_g, cell.pending_ms
     cell.sku = facing.sku if facing else None
     cell.from_ms = from_ms
     cell.units, cell.pending_g, cell.foreign_g, cell.open_picks = None, None, 0.0, 0
-    cell.astray_ms, cell.zero_g = None, 0.0
+    cell.astray_ms, cell.zero_g, cell.seen_units, cell.seen_g = None, 0.0, 0.0, 0.0
     cell.swap_until_ms = None
     if facing is None or facing.unit_weight_g is None:
         return []
@@ -153,15 +177,14 @@ def begin_facing(cell: CellRow, facing: CellFacing | None, from_ms: int, now_ms:
 
 def overdue(cell: CellRow, facing: CellFacing | None, now_ms: int) -> list[WeightChange]:
     """What waiting has settled by `now_ms`: an unexplained weight is declared, an unseen swap is over."""
-    if facing is None or facing.unit_weight_g is None or cell.base_g is None:
+    unit_g = unit_of(cell, facing) if facing else None
+    if facing is None or unit_g is None or cell.base_g is None:
         return []
     if cell.swap_until_ms is not None and now_ms >= cell.swap_until_ms:
         cell.swap_until_ms = None
-        return _count_absolutely(
-            cell, facing, facing.unit_weight_g, cell.base_g, cell.base_sd_g, cell.base_ms
-        )
+        return _count_absolutely(cell, facing, unit_g, cell.base_g, cell.base_sd_g, cell.base_ms)
     if cell.pending_g is not None and now_ms - cell.pending_ms >= HOLD_MS and not cell.unstable:
-        return [_declare_unresolved(cell, now_ms)]
+        return [_declare_unresolved(cell, unit_g, now_ms)]
     return []
 
 
@@ -190,7 +213,7 @@ def _observe_change(
         return changes + _reconciled(cell, facing, unit_g, at_ms)
     if cell.foreign_g and abs(delta_g + cell.foreign_g) <= max(noise + creep_g, STEADY_G):
         # What was put there and declared is gone again.
-        change = WeightChange(ChangeKind.UNRESOLVED, 0, delta_g, at_ms, 0.0)
+        change = _unresolved(delta_g, unit_g, at_ms)
         cell.foreign_g, cell.pending_g = 0.0, None
         _rebase(cell, weight_g, noise_g, at_ms)
         return [change]
@@ -216,7 +239,7 @@ def _observe_pending(
         cell.base_g += units * unit_g
         cell.pending_g = weight_g
     if at_ms - cell.pending_ms >= HOLD_MS:
-        changes.append(_declare_unresolved(cell, at_ms))
+        changes.append(_declare_unresolved(cell, unit_g, at_ms))
     return changes
 
 
@@ -240,7 +263,8 @@ def _units_in(delta_g: float, unit_g: float, noise_g: float, creep_g: float) -> 
     if units == 0:
         allowed = max(noise_g, STEADY_G) + creep_g
     else:
-        allowed = max(noise_g, STEADY_G, UNIT_SPREAD * unit_g * sqrt(abs(units))) + creep_g
+        uneven_g = unit_g * max(UNIT_SPREAD * sqrt(abs(units)), UNIT_BIAS * abs(units))
+        allowed = max(noise_g, STEADY_G, uneven_g) + creep_g
     return units if abs(delta_g - units * unit_g) <= min(allowed, MAX_TOLERANCE * unit_g) else None
 
 
@@ -250,18 +274,26 @@ def _moved(
     assert cell.units is not None
     cell.units = max(0, cell.units + units)
     confidence = confidence_of(residual_g, unit_g)
-    if at_ms - cell.pick_ms > PUT_BACK_WITHIN_MS:
+    _learn(cell, units, delta_g)
+    if at_ms - cell.pick_ms > max(PUT_BACK_WITHIN_MS.values()):
         cell.open_picks = 0
     if units < 0:
         cell.open_picks, cell.pick_ms = cell.open_picks - units, at_ms
         return WeightChange(ChangeKind.PICK, -units, delta_g, at_ms, confidence)
     if at_ms <= cell.settle_until_ms:
         return WeightChange(ChangeKind.COUNTED, units, delta_g, at_ms, confidence)
-    if units <= min(cell.open_picks, MAX_PUT_BACK_UNITS):
+    if units <= cell.open_picks and at_ms - cell.pick_ms <= PUT_BACK_WITHIN_MS.get(units, -1):
         cell.open_picks -= units
         return WeightChange(ChangeKind.PUT_BACK, units, delta_g, at_ms, confidence)
     cell.open_picks = 0
     return WeightChange(ChangeKind.REFILL, units, delta_g, at_ms, confidence)
+
+
+def _learn(cell: CellRow, units: int, delta_g: float) -> None:
+    cell.seen_units = round(cell.seen_units + abs(units), 1)
+    cell.seen_g = round(cell.seen_g + abs(delta_g), 1)
+    if cell.seen_units > LEARNED_UNITS:
+        cell.seen_units, cell.seen_g = cell.seen_units / 2, cell.seen_g / 2
 
 
 def _count_absolutely(
@@ -324,14 +356,18 @@ def _track_zero(cell: CellRow, facing: CellFacing, unit_g: float) -> None:
         cell.zero_g = round(off_g, 1)
 
 
-def _declare_unresolved(cell: CellRow, at_ms: int) -> WeightChange:
+def _declare_unresolved(cell: CellRow, unit_g: float, at_ms: int) -> WeightChange:
     assert cell.base_g is not None
     assert cell.pending_g is not None
     grams = cell.pending_g - cell.base_g
     cell.foreign_g += grams
     _rebase(cell, cell.pending_g, cell.base_sd_g, at_ms)
     cell.pending_g = None
-    return WeightChange(ChangeKind.UNRESOLVED, 0, grams, at_ms, 0.0)
+    return _unresolved(grams, unit_g, at_ms)
+
+
+def _unresolved(grams: float, unit_g: float, at_ms: int) -> WeightChange:
+    return WeightChange(ChangeKind.UNRESOLVED, round(abs(grams) / unit_g), grams, at_ms, 0.0)
 
 
 def _rebase(cell: CellRow, weight_g: float, noise_g: float, at_ms: int) -> None:
