@@ -70,7 +70,7 @@ def _bounded(receive: Receive, limit: int) -> Receive:
     return bounded
 
 
-def the_centre(request: Request) -> Centre:
+async def the_centre(request: Request) -> Centre:
     centre: Centre = request.app.state.centre
     return centre
 
@@ -81,9 +81,9 @@ def caller(request: Request) -> Principal:
 
 
 def scoped(*scopes: AuthScope) -> Any:
-    """A dependency that gives the caller when its scope is one of `scopes`, or admin."""
+    """A dependency that gives the caller when its scope is one of `scopes`, or admin. Async: a plain one costs a thread hop."""
 
-    def require(request: Request) -> Principal:
+    async def require(request: Request) -> Principal:
         principal = caller(request)
         principal.require(*scopes)
         return principal

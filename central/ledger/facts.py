@@ -8,52 +8,61 @@ from sqlalchemy.engine import Connection
 
 from central.core.rollups import Key, Sums
 from central.ledger import tables
+from central.ledger.bulk import BulkStatement
 
 Rows = Sequence[dict[str, Any]]
 
 _INSERTS = {
-    name: tables.metadata.tables[name].insert()
+    name: BulkStatement(tables.metadata.tables[name].insert())
     for name in (
         "receipts", "receipt_lines", "windows", "stock_facts", "proposals", "alerts", "gaps", "quarantine",
         "coupon_events",
     )
 }  # fmt: skip
 
-_PUT_DAY_CLOSE = sa.text(
-    """INSERT INTO day_closes (store_id, register_id, business_date, at_ms, receipts, lines, units, grams, cents)
-    VALUES (:store_id, :register_id, :business_date, :at_ms, :receipts, :lines, :units, :grams, :cents)
-    ON CONFLICT (store_id, register_id, business_date) DO UPDATE SET at_ms = excluded.at_ms,
-    receipts = excluded.receipts, lines = excluded.lines, units = excluded.units, grams = excluded.grams,
-    cents = excluded.cents WHERE excluded.at_ms >= day_closes.at_ms"""
+_PUT_DAY_CLOSE = BulkStatement(
+    sa.text(
+        """INSERT INTO day_closes (store_id, register_id, business_date, at_ms, receipts, lines, units, grams, cents)
+        VALUES (:store_id, :register_id, :business_date, :at_ms, :receipts, :lines, :units, :grams, :cents)
+        ON CONFLICT (store_id, register_id, business_date) DO UPDATE SET at_ms = excluded.at_ms,
+        receipts = excluded.receipts, lines = excluded.lines, units = excluded.units, grams = excluded.grams,
+        cents = excluded.cents WHERE excluded.at_ms >= day_closes.at_ms"""
+    )
 )
-_PUT_FORECAST = sa.text(
-    """INSERT INTO forecasts (store_id, sku, first_day, at_ms, mean, quantiles, bundle)
-    VALUES (:store_id, :sku, :first_day, :at_ms, :mean, :quantiles, :bundle)
-    ON CONFLICT (store_id, sku, first_day) DO UPDATE SET at_ms = excluded.at_ms, mean = excluded.mean,
-    quantiles = excluded.quantiles, bundle = excluded.bundle WHERE excluded.at_ms >= forecasts.at_ms"""
+_PUT_FORECAST = BulkStatement(
+    sa.text(
+        """INSERT INTO forecasts (store_id, sku, first_day, at_ms, mean, quantiles, bundle)
+        VALUES (:store_id, :sku, :first_day, :at_ms, :mean, :quantiles, :bundle)
+        ON CONFLICT (store_id, sku, first_day) DO UPDATE SET at_ms = excluded.at_ms, mean = excluded.mean,
+        quantiles = excluded.quantiles, bundle = excluded.bundle WHERE excluded.at_ms >= forecasts.at_ms"""
+    )
 )
-_PUT_STOCK = sa.text(
-    """INSERT INTO stock (store_id, sku, on_hand_units, on_shelf_units, at_ms, shrink_units)
-    VALUES (:store_id, :sku, :on_hand_units, :on_shelf_units, :at_ms, :shrink_units)
-    ON CONFLICT (store_id, sku) DO UPDATE SET on_hand_units = excluded.on_hand_units,
-    on_shelf_units = excluded.on_shelf_units, at_ms = excluded.at_ms, shrink_units = excluded.shrink_units"""
+_PUT_STOCK = BulkStatement(
+    sa.text(
+        """INSERT INTO stock (store_id, sku, on_hand_units, on_shelf_units, at_ms, shrink_units)
+        VALUES (:store_id, :sku, :on_hand_units, :on_shelf_units, :at_ms, :shrink_units)
+        ON CONFLICT (store_id, sku) DO UPDATE SET on_hand_units = excluded.on_hand_units,
+        on_shelf_units = excluded.on_shelf_units, at_ms = excluded.at_ms, shrink_units = excluded.shrink_units"""
+    )
 )
-_ADD_ROLLUP = sa.text(
-    """INSERT INTO rollups (store_id, step_ms, sku, at_ms, receipts, sold_units, sold_cents, picked_units,
-    delivered_units, shrink_units, unresolved_g, stock_out_ms, on_hand_units, level_ms)
-    VALUES (:store_id, :step_ms, :sku, :at_ms, :receipts, :sold_units, :sold_cents, :picked_units,
-    :delivered_units, :shrink_units, :unresolved_g, :stock_out_ms, :on_hand_units, :level_ms)
-    ON CONFLICT (store_id, step_ms, sku, at_ms) DO UPDATE SET
-    receipts = rollups.receipts + excluded.receipts, sold_units = rollups.sold_units + excluded.sold_units,
-    sold_cents = rollups.sold_cents + excluded.sold_cents,
-    picked_units = rollups.picked_units + excluded.picked_units,
-    delivered_units = rollups.delivered_units + excluded.delivered_units,
-    shrink_units = rollups.shrink_units + excluded.shrink_units,
-    unresolved_g = rollups.unresolved_g + excluded.unresolved_g,
-    stock_out_ms = rollups.stock_out_ms + excluded.stock_out_ms,
-    on_hand_units = CASE WHEN excluded.level_ms >= rollups.level_ms THEN excluded.on_hand_units
-                         ELSE rollups.on_hand_units END,
-    level_ms = CASE WHEN excluded.level_ms >= rollups.level_ms THEN excluded.level_ms ELSE rollups.level_ms END"""
+_ADD_ROLLUP = BulkStatement(
+    sa.text(
+        """INSERT INTO rollups (store_id, step_ms, sku, at_ms, receipts, sold_units, sold_cents, picked_units,
+        delivered_units, shrink_units, unresolved_g, stock_out_ms, on_hand_units, level_ms)
+        VALUES (:store_id, :step_ms, :sku, :at_ms, :receipts, :sold_units, :sold_cents, :picked_units,
+        :delivered_units, :shrink_units, :unresolved_g, :stock_out_ms, :on_hand_units, :level_ms)
+        ON CONFLICT (store_id, step_ms, sku, at_ms) DO UPDATE SET
+        receipts = rollups.receipts + excluded.receipts, sold_units = rollups.sold_units + excluded.sold_units,
+        sold_cents = rollups.sold_cents + excluded.sold_cents,
+        picked_units = rollups.picked_units + excluded.picked_units,
+        delivered_units = rollups.delivered_units + excluded.delivered_units,
+        shrink_units = rollups.shrink_units + excluded.shrink_units,
+        unresolved_g = rollups.unresolved_g + excluded.unresolved_g,
+        stock_out_ms = rollups.stock_out_ms + excluded.stock_out_ms,
+        on_hand_units = CASE WHEN excluded.level_ms >= rollups.level_ms THEN excluded.on_hand_units
+                             ELSE rollups.on_hand_units END,
+        level_ms = CASE WHEN excluded.level_ms >= rollups.level_ms THEN excluded.level_ms ELSE rollups.level_ms END"""
+    )
 )
 _PUT_POSITION = sa.text(
     """INSERT INTO positions (store_id, gateway, epoch, through_seq, ordinal, opened_ms, changed_ms)
@@ -84,31 +93,25 @@ _PUT_HEALTH = sa.text(
 
 
 def insert(connection: Connection, table: str, rows: Rows) -> None:
-    if rows:
-        connection.execute(_INSERTS[table], list(rows))
+    _INSERTS[table].run(connection, rows)
 
 
 def put_day_closes(connection: Connection, rows: Rows) -> None:
-    if rows:
-        connection.execute(_PUT_DAY_CLOSE, list(rows))
+    _PUT_DAY_CLOSE.run(connection, rows)
 
 
 def put_forecasts(connection: Connection, rows: Rows) -> None:
-    if rows:
-        connection.execute(_PUT_FORECAST, list(rows))
+    _PUT_FORECAST.run(connection, rows)
 
 
 def put_stock(connection: Connection, rows: Rows) -> None:
-    if rows:
-        connection.execute(_PUT_STOCK, list(rows))
+    _PUT_STOCK.run(connection, rows)
 
 
 def add_rollups(connection: Connection, store: str, rows: dict[Key, Sums]) -> None:
     """Adds increments to the stored sums; of two levels the later one stays."""
-    if not rows:
-        return
-    connection.execute(
-        _ADD_ROLLUP,
+    _ADD_ROLLUP.run(
+        connection,
         [
             {
                 "store_id": store, "step_ms": step_ms, "sku": sku, "at_ms": at_ms, "receipts": sums.receipts,

@@ -14,6 +14,8 @@ from contract.api.stores import ForecastPoint, OrderFlag, PriceStep, SeriesPoint
 
 STEPS = {"15m": QUARTER_MS, "1h": HOUR_MS, "1d": DAY_MS}
 MAX_POINTS = 3000
+LEVEL_REACH_MS = 60 * DAY_MS
+"""How far back a level still counts as the one before the span."""
 SORTS = {
     "sku": "i.sku", "name": "i.name", "category": "i.category", "on_hand_units": "coalesce(st.on_hand_units, 0)",
     "sold_today_units": "coalesce(today.sold_units, 0)", "sold_7_days_units": "coalesce(week.sold_units, 0)",
@@ -55,7 +57,7 @@ _POINTS = sa.text(
 )
 _LEVEL_BEFORE = sa.text(
     """SELECT on_hand_units FROM rollups WHERE store_id = :store AND step_ms = :step AND sku = :sku
-    AND at_ms < :from_ms AND level_ms >= 0 ORDER BY at_ms DESC LIMIT 1"""
+    AND at_ms < :from_ms AND at_ms >= :from_ms - :reach AND level_ms >= 0 ORDER BY at_ms DESC LIMIT 1"""
 )
 _FORECAST = sa.text(
     """SELECT first_day, mean, quantiles FROM forecasts WHERE store_id = :store AND sku = :sku AND first_day >= :from_day
@@ -130,6 +132,7 @@ def sku_series(
         "from_ms": from_ms,
         "to_ms": to_ms,
         "limit": MAX_POINTS,
+        "reach": LEVEL_REACH_MS,
     }
     return SkuSeries(
         store=store, sku=sku, name=name, currency=currency, timezone=zone.key, step_ms=step_ms,
