@@ -46,7 +46,11 @@ _NAMES = (
     ("Large eggs, dozen", "Dairy"), ("Shredded cheddar 8 oz", "Dairy"), ("Spaghetti 1 lb", "Dry goods"),
     ("Tomato sauce 15 oz", "Dry goods"), ("Toilet paper 12 rolls", "Household"), ("Baby carrots 1 lb", "Vegetables"),
 )  # fmt: skip
-_SHOPS = (("s367", "Shop 367, Elm Street", "North"), ("s406", "Shop 406, Harbour", "North"), ("s31862", "Shop 31862, Mill Road", "South"))
+_SHOPS = (
+    ("s367", "Shop 367, Elm Street", "North"),
+    ("s406", "Shop 406, Harbour", "North"),
+    ("s31862", "Shop 31862, Mill Road", "South"),
+)
 
 
 @dataclass
@@ -124,7 +128,14 @@ class FakeCentral:
             delivered = 48 if on_hand - sold < 6 and rng.random() < 0.6 else 0
             on_hand = on_hand - sold + delivered
             if delivered:
-                orders.append(OrderFlag(at_ms=max(begin, at_ms - 2 * step_ms), trigger=f"t-{at_ms}", quantity_units=48, state="closed"))
+                orders.append(
+                    OrderFlag(
+                        at_ms=max(begin, at_ms - 2 * step_ms),
+                        trigger=f"t-{at_ms}",
+                        quantity_units=48,
+                        state="closed",
+                    )
+                )
             points.append(
                 SeriesPoint(
                     at_ms=at_ms, sold_units=sold, sold_cents=sold * 349, on_hand_units=on_hand if covered else None, picked_units=sold,
@@ -132,7 +143,10 @@ class FakeCentral:
                 )
             )  # fmt: skip
         forecast = [_forecast(day) for day in range(-10, 14)] if step == "1d" else []
-        prices = [PriceStep(at_ms=begin - DAY_MS, price_cents=349), PriceStep(at_ms=begin + (last - begin) // 2, price_cents=299)]
+        prices = [
+            PriceStep(at_ms=begin - DAY_MS, price_cents=349),
+            PriceStep(at_ms=begin + (last - begin) // 2, price_cents=299),
+        ]
         name = next(row.name for row in self.skus(store) if row.sku == sku)
         return SkuSeries(
             store=store, sku=sku, name=name, currency="USD", timezone="America/New_York", step_ms=step_ms,
@@ -153,7 +167,16 @@ class FakeCentral:
     def accounting(self) -> Accounting:
         if self.empty:
             zero = Balance(tills=0, ledger=0)
-            return Accounting(balanced=True, receipts=zero, lines=zero, units=zero, cents=zero, declared_gaps=0, days=[], open_days=0)
+            return Accounting(
+                balanced=True,
+                receipts=zero,
+                lines=zero,
+                units=zero,
+                cents=zero,
+                declared_gaps=0,
+                days=[],
+                open_days=0,
+            )
         lost = 0 if self.balanced else 1
         days = [
             DayBalance(
@@ -166,7 +189,10 @@ class FakeCentral:
         ]  # fmt: skip
 
         def total(name: str) -> Balance:
-            return Balance(tills=sum(getattr(day, name).tills for day in days), ledger=sum(getattr(day, name).ledger for day in days))
+            return Balance(
+                tills=sum(getattr(day, name).tills for day in days),
+                ledger=sum(getattr(day, name).ledger for day in days),
+            )
 
         return Accounting(
             balanced=self.balanced, receipts=total("receipts"), lines=total("lines"), units=total("units"), cents=total("cents"),
@@ -191,7 +217,11 @@ class FakeCentral:
     def campaigns(self) -> list[CampaignView]:
         if self.empty:
             return []
-        common = {"starts_ms": self.now_ms - 20 * DAY_MS, "ends_ms": self.now_ms + 10 * DAY_MS, "budget_cents": 50_000}
+        common = {
+            "starts_ms": self.now_ms - 20 * DAY_MS,
+            "ends_ms": self.now_ms + 10 * DAY_MS,
+            "budget_cents": 50_000,
+        }
         return [
             CampaignView(
                 campaign="surplus", cause=CampaignCause.SURPLUS, name="Eat it while it is fresh", active=True, audience=412, holdout=41, issued=180,
@@ -209,17 +239,45 @@ class FakeCentral:
         if old is None or trigger in self.conflict or old.state is not TriggerState.PROPOSED:
             return None
         state = TriggerState.SENT if act == "approve" else TriggerState.REJECTED
-        new = old.model_copy(update={"state": state, "changed_ms": self.now_ms, "quantity_units": decision.quantity_units or old.quantity_units})
+        new = old.model_copy(
+            update={
+                "state": state,
+                "changed_ms": self.now_ms,
+                "quantity_units": decision.quantity_units or old.quantity_units,
+            }
+        )
         self.triggers[trigger] = new
-        self.audit.insert(0, AuditView(at_ms=self.now_ms, store=new.store, who=decision.who, action=act, subject=trigger, reason=decision.reason))
+        self.audit.insert(
+            0,
+            AuditView(
+                at_ms=self.now_ms,
+                store=new.store,
+                who=decision.who,
+                action=act,
+                subject=trigger,
+                reason=decision.reason,
+            ),
+        )
         return new
 
 
-_ENDED = {TriggerState.CLOSED, TriggerState.REJECTED, TriggerState.CANCELLED, TriggerState.EXPIRED, TriggerState.SUPERSEDED}
+_ENDED = {
+    TriggerState.CLOSED,
+    TriggerState.REJECTED,
+    TriggerState.CANCELLED,
+    TriggerState.EXPIRED,
+    TriggerState.SUPERSEDED,
+}
 
 
 def _triggers(now_ms: int) -> list[TriggerView]:
-    states = [TriggerState.PROPOSED] * 3 + [TriggerState.SENT, TriggerState.SHIPPED, TriggerState.CLOSED, TriggerState.CLOSED, TriggerState.REJECTED]
+    states = [TriggerState.PROPOSED] * 3 + [
+        TriggerState.SENT,
+        TriggerState.SHIPPED,
+        TriggerState.CLOSED,
+        TriggerState.CLOSED,
+        TriggerState.REJECTED,
+    ]
     made = []
     for store, store_name, _ in _SHOPS:
         for place, state in enumerate(states[: 8 if store == "s367" else 4], start=1):
@@ -249,11 +307,17 @@ def _forecast(day: int) -> ForecastPoint:
     mean = 9 + 4 * math.sin(day / 7 * 2 * math.pi)
     quantiles = [round(max(0.0, mean + z * mean**0.5), 2) for z in _Z]
     assert len(quantiles) == len(QUANTILE_LEVELS)
-    return ForecastPoint(day=_day(-day), at_ms=MIDNIGHT_MS + day * DAY_MS, mean=round(mean, 2), quantiles=quantiles)
+    return ForecastPoint(
+        day=_day(-day), at_ms=MIDNIGHT_MS + day * DAY_MS, mean=round(mean, 2), quantiles=quantiles
+    )
 
 
 def problem(status: int, title: str, detail: str = "") -> JSONResponse:
-    return JSONResponse({"type": "about:blank", "title": title, "status": status, "detail": detail}, status, media_type="application/problem+json")
+    return JSONResponse(
+        {"type": "about:blank", "title": title, "status": status, "detail": detail},
+        status,
+        media_type="application/problem+json",
+    )
 
 
 def fake_app(fake: FakeCentral) -> FastAPI:
@@ -284,19 +348,40 @@ def fake_app(fake: FakeCentral) -> FastAPI:
 
     @app.get("/v1/stores/{store}", response_model=None)
     def store(store: str):
-        return next((row for row in fake.stores() if row.store == store), None) or problem(404, "No such shop", f"{store} is unknown.")
+        return next((row for row in fake.stores() if row.store == store), None) or problem(
+            404, "No such shop", f"{store} is unknown."
+        )
 
     @app.get("/v1/stores/{store}/skus")
-    def skus(store: str, search: str = "", sort: str = "name", after: str = "", limit: int = 50) -> Page[SkuView]:
-        rows = [row for row in fake.skus(store) if search.lower() in f"{row.name} {row.sku} {row.category}".lower()]
-        attribute = {"on_hand": "on_hand_units", "sold_today": "sold_today_units", "sold_7_days": "sold_7_days_units"}.get(sort.lstrip("-"), "name")
-        rows.sort(key=lambda row: (getattr(row, attribute) is None, getattr(row, attribute) or 0), reverse=sort.startswith("-"))
+    def skus(
+        store: str, search: str = "", sort: str = "name", after: str = "", limit: int = 50
+    ) -> Page[SkuView]:
+        rows = [
+            row
+            for row in fake.skus(store)
+            if search.lower() in f"{row.name} {row.sku} {row.category}".lower()
+        ]
+        attribute = {
+            "on_hand": "on_hand_units",
+            "sold_today": "sold_today_units",
+            "sold_7_days": "sold_7_days_units",
+        }.get(sort.lstrip("-"), "name")
+        rows.sort(
+            key=lambda row: (getattr(row, attribute) is None, getattr(row, attribute) or 0),
+            reverse=sort.startswith("-"),
+        )
         begin = int(after or 0)
-        return Page[SkuView](rows=rows[begin : begin + limit], next=str(begin + limit) if begin + limit < len(rows) else None, total=len(rows))
+        return Page[SkuView](
+            rows=rows[begin : begin + limit],
+            next=str(begin + limit) if begin + limit < len(rows) else None,
+            total=len(rows),
+        )
 
     @app.get("/v1/stores/{store}/skus/{sku}", response_model=None)
     def sku(store: str, sku: str):
-        return next((row for row in fake.skus(store) if row.sku == sku), None) or problem(404, "No such SKU", f"{sku} is unknown.")
+        return next((row for row in fake.skus(store) if row.sku == sku), None) or problem(
+            404, "No such SKU", f"{sku} is unknown."
+        )
 
     @app.get("/v1/stores/{store}/skus/{sku}/series")
     def series(store: str, sku: str, from_ms: int, to_ms: int, step: str) -> SkuSeries:
@@ -309,16 +394,48 @@ def fake_app(fake: FakeCentral) -> FastAPI:
     @app.get("/v1/alerts")
     def alerts() -> Page[AlertView]:
         rows = [
-            AlertView(at_ms=fake.now_ms - 900_000, store="s367", code="cell-silent", subject="shelf-1/c07", severity="warning", text="No reading for 3 h; stock of one SKU is unknown.", cleared_ms=None),
-            AlertView(at_ms=fake.now_ms - 3_600_000, store="s31862", code="gateway-late", subject="gw-s31862", severity="critical", text="Nothing heard for 60 min.", cleared_ms=None),
-            AlertView(at_ms=fake.now_ms - 7_200_000, store="s367", code="till-offline", subject="till-2", severity="warning", text="Connection lost.", cleared_ms=fake.now_ms - 7_000_000),
+            AlertView(
+                at_ms=fake.now_ms - 900_000,
+                store="s367",
+                code="cell-silent",
+                subject="shelf-1/c07",
+                severity="warning",
+                text="No reading for 3 h; stock of one SKU is unknown.",
+                cleared_ms=None,
+            ),
+            AlertView(
+                at_ms=fake.now_ms - 3_600_000,
+                store="s31862",
+                code="gateway-late",
+                subject="gw-s31862",
+                severity="critical",
+                text="Nothing heard for 60 min.",
+                cleared_ms=None,
+            ),
+            AlertView(
+                at_ms=fake.now_ms - 7_200_000,
+                store="s367",
+                code="till-offline",
+                subject="till-2",
+                severity="warning",
+                text="Connection lost.",
+                cleared_ms=fake.now_ms - 7_000_000,
+            ),
         ]
         return Page[AlertView](rows=[] if fake.empty else rows)
 
     @app.get("/v1/quarantine")
     def quarantine() -> Page[QuarantineView]:
         rows = [
-            QuarantineView(at_ms=fake.now_ms - 500_000 * place, store="s367", where="gateway", source="till-1", stream="receipt", reason="GTIN 952123 has 6 digits; GTINs have 8, 12, 13 or 14", sample='{"lines":[{"gtin":"952123"}]} =cmd()')
+            QuarantineView(
+                at_ms=fake.now_ms - 500_000 * place,
+                store="s367",
+                where="gateway",
+                source="till-1",
+                stream="receipt",
+                reason="GTIN 952123 has 6 digits; GTINs have 8, 12, 13 or 14",
+                sample='{"lines":[{"gtin":"952123"}]} =cmd()',
+            )
             for place in range(1, 4)
         ]
         return Page[QuarantineView](rows=[] if fake.empty else rows)
@@ -333,17 +450,42 @@ def fake_app(fake: FakeCentral) -> FastAPI:
 
     @app.get("/v1/triggers")
     def triggers(store: str = "", state: str = "", sku: str = "") -> Page[TriggerView]:
-        rows = [row for row in fake.triggers.values() if store in ("", row.store) and (not state or row.state in state.split(",")) and sku in ("", row.sku)]
+        rows = [
+            row
+            for row in fake.triggers.values()
+            if store in ("", row.store)
+            and (not state or row.state in state.split(","))
+            and sku in ("", row.sku)
+        ]
         return Page[TriggerView](rows=[] if fake.empty else rows)
 
     @app.get("/v1/triggers/{trigger}/evidence")
     def evidence(trigger: str) -> Evidence:
-        inputs = {"on_hand_units": 9, "on_order_units": 12, "lead_time_days": 2, "cumulative_quantiles": [1.0, 2.5], "fresh": True, "expires_ms": None}
-        return Evidence(trigger=trigger, inputs=inputs, watermark_ms=fake.now_ms - 60_000, rule="order-up-to/1", bundle="demo-2025-04", quantity_units=24, recomputed_quantity_units=24, agrees=True, note="")
+        inputs = {
+            "on_hand_units": 9,
+            "on_order_units": 12,
+            "lead_time_days": 2,
+            "cumulative_quantiles": [1.0, 2.5],
+            "fresh": True,
+            "expires_ms": None,
+        }
+        return Evidence(
+            trigger=trigger,
+            inputs=inputs,
+            watermark_ms=fake.now_ms - 60_000,
+            rule="order-up-to/1",
+            bundle="demo-2025-04",
+            quantity_units=24,
+            recomputed_quantity_units=24,
+            agrees=True,
+            note="",
+        )
 
     @app.post("/v1/triggers/{trigger}/{act}", response_model=None)
     def decide(trigger: str, act: str, decision: Decision):
-        return fake.decide(trigger, act, decision) or problem(409, "Already decided", f"{trigger} does not wait any more.")
+        return fake.decide(trigger, act, decision) or problem(
+            409, "Already decided", f"{trigger} does not wait any more."
+        )
 
     @app.get("/v1/audit")
     def audit() -> Page[AuditView]:

@@ -1,0 +1,115 @@
+"""What the first page says a person should do."""
+
+from fake_central import FakeCentral
+
+from contract.api.restock import TriggerState
+from contract.api.stores import AlertView
+from hq.needs import needs_from
+from hq.scope import Scope, scope_choices
+
+
+def needs(fake, *, alerts=(), gateways=None, scope=None):
+    overview = fake.overview()
+    waiting = [t for t in fake.triggers.values() if t.state is TriggerState.PROPOSED]
+    stores = (scope or Scope()).stores(overview.stores)
+    return needs_from(
+        overview,
+        waiting,
+        list(alerts),
+        fake.accounting(),
+        fake.gateways() if gateways is None else gateways,
+        stores,
+    )
+
+
+def calm() -> FakeCentral:
+    fake = FakeCentral(triggers={})
+    fake.triggers.clear()
+    return fake
+
+
+def test_a_chain_without_shops_needs_nothing():
+    assert needs(FakeCentral(empty=True), gateways=[]) == []
+
+
+def test_unbalanced_books_come_first():
+    first = needs(FakeCentral(balanced=False))[0]
+    assert first.title == "The tills and the ledger do not balance"
+    assert first.tone == "bad"
+
+
+def test_balanced_books_need_nothing():
+    assert not any("balance" in need.title for need in needs(FakeCentral()))
+
+
+def test_few_orders_are_named_one_by_one_with_their_reason():
+    fake = FakeCentral()
+    for key in list(fake.triggers)[3:]:
+        del fake.triggers[key]
+    orders = [need for need in needs(fake) if need.title.endswith("?")]
+    assert len(orders) == 3
+    assert orders[0].title == "Shop 367, Elm Street: order 24 units of Bananas, loose?"
+    assert "80 % chance" in orders[0].detail
+
+
+def test_many_orders_are_one_line_a_shop():
+    orders = [need for need in needs(FakeCentral()) if "wait for you" in need.title]
+    assert [need.title for need in orders] == [
+        f"{name}: 3 orders wait for you"
+        for name in ("Shop 367, Elm Street", "Shop 406, Harbour", "Shop 31862, Mill Road")
+    ]
+
+
+def test_a_silent_gateway_and_an_empty_shelf_are_listed():
+    titles = [need.title for need in needs(calm())]
+    assert "Shop 31862, Mill Road: gateway gw-s31862 is silent" in titles
+    assert "Shop 31862, Mill Road: 5 of 120 SKUs out of stock" in titles
+
+
+def test_equal_alerts_of_a_shop_are_one_line_and_critical_stands_above_warning():
+    def alert(severity, code, minute):
+        return AlertView(
+            at_ms=minute * 60_000,
+            store="s367",
+            code=code,
+            subject="x",
+            severity=severity,
+            text="t",
+            cleared_ms=None,
+        )
+
+    found = [
+        need
+        for need in needs(
+            calm(),
+            alerts=[
+                alert("warning", "cell-silent", 1),
+                alert("warning", "cell-silent", 2),
+                alert("critical", "disk-full", 1),
+            ],
+        )
+        if need.icon == "notifications_active"
+    ]
+    assert [(need.title, need.tone) for need in found] == [
+        ("Shop 367, Elm Street: disk full", "bad"),
+        ("Shop 367, Elm Street: cell silent (2)", "warn"),
+    ]
+
+
+def test_the_scope_leaves_other_shops_out():
+    assert not any("31862" in need.title for need in needs(FakeCentral(), scope=Scope("region", "North")))
+
+
+def test_a_scope_survives_the_address_and_nonsense_means_the_chain():
+    assert Scope.from_text("store:s367").link("/restock") == "/restock?scope=store%3As367"
+    assert Scope.from_text("region:North") == Scope("region", "North")
+    for text in ("", "planet:earth", "store:", "x"):
+        assert Scope.from_text(text) == Scope()
+    assert list(scope_choices(FakeCentral().stores())) == [
+        "",
+        "region:North",
+        "region:South",
+        "store:s31862",
+        "store:s367",
+        "store:s406",
+    ]

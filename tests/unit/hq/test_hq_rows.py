@@ -1,0 +1,80 @@
+"""What stands in the lists and dialogs."""
+
+from fake_central import NOW_MS, FakeCentral
+
+from contract.api.restock import TriggerState
+from hq.pages.campaigns import lift_text
+from hq.pages.decide_dialog import consequence
+from hq.pages.fleet import _gateway_row
+from hq.pages.restock import GROUPS, order_row
+from hq.pages.shop import _row
+from hq.pages.shop_table import shop_rows
+from hq.pages.table import cell
+
+
+def test_every_state_of_an_order_stands_in_one_group():
+    states = [state for _, group in GROUPS.values() for state in group]
+    assert sorted(states) == sorted(TriggerState)
+
+
+def test_an_order_says_why_in_one_sentence_and_what_is_doubtful():
+    fake = FakeCentral()
+    row = order_row(fake.triggers["t-s367-1"], fake.stores()[0], NOW_MS, pending=False)
+    assert row["why"] == {
+        "t": "2 packs: 80 % chance to run out before Thursday's delivery; 9 left, 12 on order",
+        "s": row["why"]["s"],
+        "u": "value above the limit",
+    }
+    assert row["quantity"]["u"] == "2 × 12"
+    assert row["value"]["t"] == "54.00 USD"
+    assert row["state"]["i"], "a state is never colour alone"
+    assert row["acts"]
+
+
+def test_an_order_that_is_going_out_cannot_be_decided_again():
+    fake = FakeCentral()
+    row = order_row(fake.triggers["t-s367-1"], None, NOW_MS, pending=True)
+    assert "acts" not in row
+    assert row["pending"]
+
+
+def test_unknown_stock_is_a_dash_and_an_empty_shelf_is_red_with_an_icon():
+    skus = FakeCentral().skus("s367")
+    assert _row(skus[5], "USD")["on_hand"]["t"] == "–"
+    assert _row(skus[5], "USD")["cover"]["t"] == "–"
+    empty = _row(skus[3], "USD")["on_hand"]
+    assert (empty["t"], empty["c"], empty["i"]) == ("0", "bad", "error")
+
+
+def test_zero_counts_lead_nowhere_and_others_to_their_rows():
+    fake = FakeCentral()
+    rows = {row["id"]: row for row in shop_rows(fake.overview(), fake.stores())}
+    assert rows["s406"]["out"] == {"t": "0", "s": 0}
+    assert rows["s31862"]["waiting"]["h"] == "/restock?scope=store:s31862"
+
+
+def test_the_consequence_names_units_money_and_suppliers():
+    fake = FakeCentral()
+    stores = {store.store: store for store in fake.stores()}
+    orders = [fake.triggers["t-s367-1"], fake.triggers["t-s406-2"]]
+    text = consequence("approve", orders, stores)
+    assert text.startswith("72 units, worth 162.00 USD, go to dry-goods-inc, fresh-co.")
+    assert "will not be ordered" in consequence("reject", orders, stores)
+
+
+def test_lift_says_when_it_could_be_chance_and_when_members_are_too_few():
+    sure, few = FakeCentral().campaigns()
+    assert lift_text(sure, "USD") == "+0.63 USD a member (95 %: −0.12 USD to +1.38 USD): could be chance"
+    assert lift_text(sure.model_copy(update={"lift_low_cents": 5.0}), "USD").endswith("+1.38 USD)")
+    assert lift_text(few, "USD") == "too few members yet to tell"
+
+
+def test_a_silent_gateway_is_a_word_and_an_icon():
+    row = _gateway_row(FakeCentral().gateways()[2], {}, NOW_MS)
+    assert (row["online"]["t"], row["online"]["i"]) == ("silent", "cloud_off")
+    assert row["devices"]["u"] == "till-2, esl-1"
+
+
+def test_a_cell_sorts_by_its_number_and_not_by_its_text():
+    assert cell("1,000", 1000)["s"] == 1000
+    assert cell("Milk")["s"] == "milk"
