@@ -126,7 +126,9 @@ class MqttWire:
     def _publish(self, client: mqtt.Client, event: DeviceEvent) -> None:
         self.publishes += 1
         info = client.publish(stream_topic(self.device, event.stream), event.to_json(), qos=1)
-        self._unconfirmed.add(info.mid)
+        # Writing may have found the connection dead: the journal is rewound then, and nobody confirms this one.
+        if self._client is client:
+            self._unconfirmed.add(info.mid)
 
     def _connect(self) -> None:
         client = mqtt.Client(
@@ -147,7 +149,11 @@ class MqttWire:
         self._connect_at_ms = self._now_ms + RECONNECT_MS
         try:
             client.connect(
-                self._host, self._port, keepalive=KEEPALIVE_S, clean_start=True, properties=properties
+                self._host,
+                self._port,
+                keepalive=KEEPALIVE_S,
+                clean_start=True if five else mqtt.MQTT_CLEAN_START_FIRST_ONLY,
+                properties=properties,
             )
         except OSError:
             return  # the broker is down: the next try comes
