@@ -1,6 +1,7 @@
 """docs/howto/: the strangers' doors of our centre, followed as they are written."""
 
 import json
+import shutil
 import sqlite3
 import time
 import urllib.request
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from howto_runner import HowtoRun, howto
+from selenium import webdriver
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("howto"), pytest.mark.timeout(300)]
 CENTRE = "http://127.0.0.1:8700"
@@ -20,6 +22,26 @@ def _ask(folder: Path, path: str, token: str = "hq.token") -> Any:
     request = urllib.request.Request(f"{CENTRE}{path}", headers={"Authorization": f"Bearer {secret}"})
     with urllib.request.urlopen(request, timeout=10) as answer:
         return json.load(answer)
+
+
+def _page_shows(url: str, words: tuple[str, ...], profile: Path) -> str:
+    """The page's text once it shows all `words`, in a real browser that reaches this machine only."""
+    options = webdriver.ChromeOptions()
+    for switch in ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+                   "--disable-component-update", "--disable-sync", f"--user-data-dir={profile}"):  # fmt: skip
+        options.add_argument(switch)
+    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
+    try:
+        browser.get(url)
+        body = ""
+        deadline = time.monotonic() + WAIT_S
+        while not all(word in body for word in words):
+            assert time.monotonic() < deadline, f"{url} shows no {words} but\n{body}"
+            time.sleep(0.2)
+            body = browser.find_element("tag name", "body").text
+        return body
+    finally:
+        browser.quit()
 
 
 def _centre(run: HowtoRun) -> None:
@@ -63,6 +85,12 @@ def test_a_till_and_a_shelf_by_mosquitto_pub_show_at_hq(tmp_path: Path) -> None:
         assert (sku["sold_today_units"], sku["on_shelf_units"], sku["on_hand_units"]) == (2, 8, 23)
         quarantined = _ask(tmp_path, "/v1/quarantine")["rows"]
         assert any(row["source"] == "till-1" and row["reason"] for row in quarantined)
+        sku_page = "http://127.0.0.1:8702/shops/store-1/skus/4011"
+        _page_shows(
+            sku_page,
+            ("Bananas", "Market Street", "On hand\n23\n8 on the shelf", "Sold today\n2"),
+            tmp_path / "browser",
+        )
         doctor = run.run("shelfloop doctor --central central.toml --edge edge.toml --hq hq.toml || true")
         assert "fail " not in doctor, doctor
 
