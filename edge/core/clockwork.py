@@ -3,7 +3,7 @@
 from contract.records import HealthRecord, Severity, SkuWindow
 from edge.core.goods import Goods
 from edge.core.sensing import Sensing
-from edge.core.state import EdgeState
+from edge.core.state import PLANNED, EdgeState
 from edge.core.till import BAD_COUPON, MISMATCH, UNKNOWN_GTIN
 from edge.core.windows import LATENESS_MS
 
@@ -24,6 +24,11 @@ class Clockwork:
     def plan_again(self) -> None:
         """The documents changed: what is in effect is looked up anew at the next tick."""
         self._next_plan_ms = 0
+
+    def go_on(self) -> None:
+        """After a restore: what is in effect is known, what comes next is looked up."""
+        if self._state.marks.at(PLANNED):
+            self._find_next_plan(self._state.marks.at(PLANNED))
 
     def tick(self, now_ms: int) -> None:
         state = self._state
@@ -59,9 +64,12 @@ class Clockwork:
         return min(due for due in dues if due is not None)
 
     def _plan(self, now_ms: int) -> None:
-        documents = self._state.documents
         self._sensing.replan(now_ms)
         self._state.labels.plan(now_ms)
+        self._find_next_plan(now_ms)
+
+    def _find_next_plan(self, now_ms: int) -> None:
+        documents = self._state.documents
         changes = (documents.planogram.next_change_ms(now_ms), documents.next_price_ms(now_ms))
         self._next_plan_ms = min((change for change in changes if change is not None), default=NEVER_MS)
 

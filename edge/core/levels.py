@@ -28,9 +28,11 @@ class Levels:
         return (told.on_hand_units, told.on_shelf_units) != (level.on_hand_units, level.on_shelf_units)
 
     def may_tell_ms(self, sku: str, level: Level) -> int:
-        """From when the level may be told: at once when nothing is left, or when it was never told."""
+        """From when the level may be told: at once when nothing is left, or when it becomes known."""
         told = self.rows.get(sku)
         if told is None or 0 in (level.on_hand_units, level.on_shelf_units):
+            return 0
+        if told.on_hand_units is None and level.on_hand_units is not None:
             return 0
         return told.told_ms + MIN_INTERVAL_MS
 

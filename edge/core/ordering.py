@@ -4,6 +4,7 @@ from datetime import date, timedelta
 from math import isnan
 
 from contract.records import ForecastRecord, ProposalRecord
+from edge.core.day import DAY_MS
 from edge.core.demand import HISTORY_DAYS
 from edge.core.effects import RunForecast
 from edge.core.replenish import (
@@ -83,8 +84,11 @@ class Ordering:
             open_ms[day] = span[1] - span[0] if span else 0
         histories = state.demand.histories(skus, today, state.documents.history, open_ms)
         levels = self._category_levels(skus, histories)
+        midnight_ms = calendar.day_start_ms(today)
+        # Noon, give or take an hour of daylight saving: prices change at night.
+        noons_ms = [midnight_ms + ahead * DAY_MS + DAY_MS // 2 for ahead in range(-PRICE_DAYS, HORIZON_DAYS)]
         lines = tuple(
-            self._line(sku, history, levels, today, now_ms)
+            self._line(sku, history, levels, today, noons_ms, now_ms)
             for sku, history in zip(skus, histories, strict=True)
         )
         return ForecastJob(
@@ -92,7 +96,13 @@ class Ordering:
         )  # fmt: skip
 
     def _line(
-        self, sku: str, history: list[float], levels: dict[str, float], today: date, now_ms: int
+        self,
+        sku: str,
+        history: list[float],
+        levels: dict[str, float],
+        today: date,
+        noons_ms: list[int],
+        now_ms: int,
     ) -> ForecastLine:
         state = self._state
         on_hand = state.level(sku).on_hand_units
@@ -111,7 +121,7 @@ class Ordering:
         return ForecastLine(
             sku=sku,
             history=tuple(history),
-            price_ratio=self._price_ratio(sku, today),
+            price_ratio=self._price_ratio(sku, noons_ms),
             category_level=levels.get(state.documents.item_by_sku[sku].category, float("nan")),
             supply=state.documents.supply_by_sku.get(sku),
             on_hand_units=on_hand,
@@ -119,13 +129,8 @@ class Ordering:
             daily=plan.forecast_day != today.isoformat(),
         )
 
-    def _price_ratio(self, sku: str, today: date) -> tuple[float, ...]:
-        documents = self._state.documents
-        assert documents.calendar is not None
-        prices = [
-            documents.price_cents(sku, documents.calendar.day_start_ms(today + timedelta(days=ahead)) + 43_200_000)
-            for ahead in range(-PRICE_DAYS, HORIZON_DAYS)
-        ]  # fmt: skip
+    def _price_ratio(self, sku: str, noons_ms: list[int]) -> tuple[float, ...]:
+        prices = [self._state.documents.price_cents(sku, noon_ms) for noon_ms in noons_ms]
         return price_ratios(prices, PRICE_DAYS)
 
     def _category_levels(self, skus: list[str], histories: list[list[float]]) -> dict[str, float]:

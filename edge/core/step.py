@@ -62,6 +62,7 @@ class EdgeCore:
     def restore(self, rows: list[tuple[str, str, str]]) -> None:
         """Takes back the rows of all earlier `take` calls. Raises ValueError when one is none of ours."""
         self.state.restore(rows)
+        self._clockwork.go_on()
 
     def use_bundle(self, name: str) -> None:
         """The models' name, as health records tell it."""
@@ -182,7 +183,7 @@ class EdgeCore:
         state = self.state
         later: dict[str, int] = {}
         due_ms: int | None = None
-        for sku, at_ms in state.touched.items():
+        for sku, at_ms in sorted(state.touched.items()):
             level = state.level(sku)
             self._track_empty(sku, level, at_ms or now_ms, now_ms)
             self._track_low(sku, level, now_ms)
@@ -193,11 +194,11 @@ class EdgeCore:
                 later[sku] = at_ms
                 due_ms = may_ms if due_ms is None else min(due_ms, may_ms)
                 continue
-            self._tell(sku, level, at_ms or now_ms, now_ms)
+            self._tell(sku, level, now_ms)
         state.touched = later
         self._level_due_ms = due_ms
 
-    def _tell(self, sku: str, level: Level, at_ms: int, now_ms: int) -> None:
+    def _tell(self, sku: str, level: Level, now_ms: int) -> None:
         item = self.state.documents.item_by_sku.get(sku)
         if item is None or not item.managed:
             return
@@ -206,7 +207,7 @@ class EdgeCore:
         self.state.emit(
             StockFact(
                 seq=1,
-                at_ms=min(at_ms, now_ms),
+                at_ms=now_ms,
                 fact=StockFactKind.LEVEL,
                 sku=sku,
                 units=on_hand if on_hand is not None else 0,
