@@ -23,6 +23,9 @@ from contract.codec import batch_receipt_from_bytes, batch_to_bytes
 from contract.records import Record
 from runtime.clock import ClockOwner
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "central"))
+# So that tests here may import central_rows, which the unit tests own.
+
 START_MS = 1_504_526_400_000
 """2017-09-04 12:00 UTC: a Monday morning in New York."""
 STORE, GATEWAY = "store-1", "gw-1"

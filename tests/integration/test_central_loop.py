@@ -8,9 +8,6 @@ from typing import Any
 import httpx
 import pytest
 from central_rig import START_MS, STORE, CentreProcess, Gateway, Receiver, kill_leftover
-from standardwebhooks import Webhook
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "central"))
 from central_rows import (
     alert,
     day_close,
@@ -26,6 +23,7 @@ from central_rows import (
     sale,
     window,
 )  # fmt: skip
+from standardwebhooks import Webhook
 
 from contract.devices import LineKind
 from contract.records import SoldLine
