@@ -76,7 +76,7 @@ class _Demo:
     def __init__(self, options: argparse.Namespace, root: Path, progress: Progress) -> None:
         self._options, self._progress = options, progress
         self._began_s = time.monotonic()
-        self._layout: Layout = layout_for(root, options.stores, options.port)
+        self._layout: Layout = layout_for(root, options.stores, options.port, watched=not options.exit)
         self._next_overview_s = 0.0
         self._orders = self._offers = self._losses = 0
         self._lag_ms: int | None = None

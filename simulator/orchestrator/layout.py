@@ -68,8 +68,8 @@ class Layout:
         return self.logs / f"{name}.log"
 
 
-def layout_for(root: Path, shops: int, hq_port: int | None) -> Layout:
-    """Ports are free ones; HQ's is `hq_port`, without one the usual where it is free. Makes the folders."""
+def layout_for(root: Path, shops: int, hq_port: int | None, *, watched: bool = True) -> Layout:
+    """Ports are free ones; HQ's is `hq_port`, without one the usual where it is free and somebody watches. Makes the folders."""
     ports = iter(free_ports(PORTS_PER_SHOP * shops + 6))
     places = tuple(
         ShopPlace(
@@ -83,7 +83,8 @@ def layout_for(root: Path, shops: int, hq_port: int | None) -> Layout:
         )
         for number in range(1, shops + 1)
     )
-    usual = DEFAULT_HQ_PORT if port_is_free(DEFAULT_HQ_PORT) else next(ports)
+    spare = next(ports)
+    usual = DEFAULT_HQ_PORT if watched and port_is_free(DEFAULT_HQ_PORT) else spare
     layout = Layout(
         root=root,
         shops=places,
