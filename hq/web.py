@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import socket
 import tempfile
 from collections.abc import AsyncIterator
@@ -56,6 +57,9 @@ def serve(settings: HqSettings) -> None:
     log.info(
         "pages open", url=f"http://{settings.host}:{listening.getsockname()[1]}/", status_port=status.port
     )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # uvicorn raises the signal again once it has closed; an orderly end must not look like a death.
+        signal.signal(number, lambda *_: None)
     server.run(sockets=[listening])
     supervisor.stop.set()
     status.close()

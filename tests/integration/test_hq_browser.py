@@ -1,0 +1,373 @@
+"""HQ's pages in headless Chromium: every chart has something in it, people can act, failures are told."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from hq_browser import CHARTS_JS, DESK, PHONE, HqProcess, chromium, keep_screenshot, set_size, wait_for
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "hq"))
+
+from fake_central import TOKEN, FakeCentral
+from hq_rig import serving
+
+from contract.api.restock import TriggerState
+
+OURS, OK, FORECAST_80, ERROR = 0x0072B2, 0x009E73, None, 0xD55E00
+
+
+class Rig:
+    """The fake centre, HQ's process and the browser, as one reader sees them."""
+
+    def __init__(self, fake, hq, driver):
+        self.fake, self.hq, self.driver = fake, hq, driver
+
+    def open(self, path, size=DESK):
+        set_size(self.driver, size)
+        self.driver.get_log("browser")
+        self.driver.get(self.hq.url + path)
+
+    def text(self):
+        return self.driver.execute_script("return document.body.innerText")
+
+    def see(self, text, seconds=10):
+        wait_for(lambda: text in self.text(), seconds, f"{text!r} on the page")
+
+    def loaded(self):
+        wait_for(
+            lambda: self.driver.execute_script(
+                "return !document.querySelector('.skeleton') && !!document.querySelector('.live-content > *')"
+            ),
+            10,
+            "content",
+        )
+
+    def charts(self):
+        return self.driver.execute_script(CHARTS_JS)
+
+    def click(self, text, within="body"):
+        script = """const all = [...document.querySelectorAll(arguments[1] + ' button, ' + arguments[1] + ' a')];
+            const found = all.filter((el) => el.innerText.trim() === arguments[0] && el.offsetParent);
+            if (!found.length) return false; found[arguments[1] === '.dialog' ? found.length - 1 : 0].click(); return true;"""
+        wait_for(
+            lambda: self.driver.execute_script(script, text, within), 5, f"something called {text!r} to click"
+        )
+
+    def fill(self, label, text):
+        script = """const found = [...document.querySelectorAll('.dialog .q-field')].filter((el) => el.innerText.includes(arguments[0])).pop();
+            if (!found) return false; const input = found.querySelector('input'); input.focus();
+            input.value = arguments[1]; input.dispatchEvent(new Event('input', {bubbles: true})); return true;"""
+        wait_for(lambda: self.driver.execute_script(script, label, text), 5, f"a field called {label!r}")
+
+    def severe(self):
+        return [line["message"] for line in self.driver.get_log("browser") if line["level"] == "SEVERE"]
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    with chromium(tmp_path_factory.mktemp("profile")) as driver:
+        yield driver
+
+
+@pytest.fixture(scope="module")
+def centre():
+    fake = FakeCentral()
+    with serving(fake) as url:
+        yield fake, url
+
+
+@pytest.fixture(scope="module")
+def hq(centre, tmp_path_factory):
+    process = HqProcess(tmp_path_factory.mktemp("hq"), centre[1], TOKEN, undo_s=2.0)
+    yield process
+    assert process.stop() == 0
+    assert "Traceback" not in process.log()
+    assert not (process.folder / ".nicegui").exists()
+
+
+@pytest.fixture
+def rig(centre, hq, browser):
+    fresh = FakeCentral()
+    centre[0].__dict__.update(fresh.__dict__)
+    return Rig(centre[0], hq, browser)
+
+
+PAGES = {
+    "overview": ("/", "Needs you", 1),
+    "shops": ("/shops", "Shop 406, Harbour", 0),
+    "shop": ("/shops/s367", "Its gateway", 1),
+    "sku": ("/shops/s367/skus/900003", "Cola 12 x 12 fl oz", 1),
+    "sku-hours": ("/shops/s367/skus/900003?look=1w", "Cola 12 x 12 fl oz", 1),
+    "restock": ("/restock", "80 % chance to run out", 0),
+    "campaigns": ("/campaigns", "Eat it while it is fresh", 2),
+    "fleet": ("/fleet", "GTIN 952123 has 6 digits", 0),
+    "models": ("/models", "demo-2025-04", 0),
+}
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_shows_its_content_and_no_chart_is_empty(rig, name, size):
+    path, text, charts = PAGES[name]
+    rig.open(path, size)
+    rig.loaded()
+    rig.see(text)
+    wait_for(lambda: len(rig.charts()) == charts, 5, f"{charts} charts")
+    for chart in wait_for(
+        lambda: all(one["painted"] > 500 for one in rig.charts()) and (rig.charts() or ["none"]),
+        5,
+        "painted charts",
+    ):
+        if chart == "none":
+            continue
+        assert any(chart["series"].values()), f"a chart of {name} has no data"
+        assert OURS in chart["colours"] or OK in chart["colours"], f"no bar of {name} is drawn"
+    width = rig.driver.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
+    assert width[0] <= width[1], "nothing stands beside the page"
+    keep_screenshot(rig.driver, f"hq-{name}-{'phone' if size == PHONE else 'desk'}")
+    assert rig.severe() == []
+
+
+def test_the_sku_chart_has_every_series(rig):
+    rig.open("/shops/s367/skus/900003")
+    rig.loaded()
+    (chart,) = wait_for(lambda: [one for one in rig.charts() if one["painted"] > 500], 5, "the chart")
+    for name in (
+        "Sold",
+        "Forecast",
+        "80 % band",
+        "95 % band",
+        "On hand",
+        "Delivered",
+        "Ordered",
+        "Out of stock",
+        "No data",
+        "Price",
+    ):
+        assert chart["series"][name] > 0, name
+    assert OURS in chart["colours"]
+    assert OK in chart["colours"]
+
+
+def test_an_empty_chart_would_be_noticed(rig):
+    rig.fake.empty = True
+    rig.open("/")
+    rig.loaded()
+    (chart,) = wait_for(rig.charts, 5, "the chart")
+    assert not any(chart["series"].values())
+    assert OURS not in chart["colours"]
+
+
+def test_a_chain_without_anything_says_what_would_be_here(rig):
+    rig.fake.empty = True
+    rig.open("/")
+    rig.see("Nothing needs you now.")
+    rig.see("No shop yet.")
+    rig.see("Nothing to compare yet")
+    for path, text in (
+        ("/fleet", "No gateway has called yet."),
+        ("/campaigns", "No campaign yet."),
+        ("/restock", "Nothing waits for you."),
+    ):
+        rig.open(path)
+        rig.see(text)
+
+
+def test_the_first_answer_is_the_shape_of_the_page_within_a_moment(rig):
+    page = rig.hq.get("/fleet")
+    assert "skeleton-row" in page
+    assert rig.fake.requests == [] or "GET /v1/gateways" not in rig.fake.requests, (
+        "the shape does not wait for the centre"
+    )
+
+
+def test_nothing_comes_from_another_place(rig):
+    for path in ("/", "/shops/s367/skus/900003"):
+        rig.open(path)
+        rig.loaded()
+        urls = rig.driver.execute_script(
+            "return performance.getEntriesByType('resource').map((entry) => entry.name)"
+        )
+        assert urls
+        assert [url for url in urls if not url.startswith((rig.hq.url, "data:", "blob:"))] == []
+
+
+def test_figures_change_without_a_reload_and_the_zoom_stays(rig):
+    rig.open("/shops/s367/skus/900003")
+    rig.loaded()
+    find = "const chart = getElement(parseInt(document.querySelector('.nicegui-echart').id.slice(1))).chart;"
+    wait_for(rig.charts, 5, "the chart")
+    rig.driver.execute_script(
+        find
+        + "chart.dispatchAction({type: 'dataZoom', dataZoomIndex: 1, start: 40, end: 70}); window.stays = 1;"
+    )
+    rig.fake.now_ms += 86_400_000
+    rig.see("Sun 4 May 2025, 09:59")
+    newest = find + "return chart.getOption().series.find((s) => s.name === 'Sold').data.at(-1).head"
+    wait_for(lambda: rig.driver.execute_script(newest) == "Sun 4 May 2025", 5, "a new bar")
+    zoom = rig.driver.execute_script(
+        find + "return chart.getOption().dataZoom.map((z) => [Math.round(z.start), Math.round(z.end)])"
+    )
+    assert zoom[1] == [40, 70]
+    assert rig.driver.execute_script("return window.stays") == 1
+
+
+def test_an_order_is_approved_with_a_name_and_can_be_taken_back(rig):
+    rig.open("/restock?scope=store:s367")
+    rig.see("Bananas, loose")
+    rig.click("Approve", ".list")
+    rig.see("Approve 1 order?")
+    rig.see("The replenishment system gets it within seconds")
+    rig.click("Approve", ".dialog")
+    rig.see("Give your name")
+    rig.fill("Your name", "Ada Lovelace")
+    keep_screenshot(rig.driver, "hq-approve-desk")
+    rig.click("Approve", ".dialog")
+    rig.see("on its way in a moment")
+    rig.see("going out")
+    rig.click("Undo", ".toast")
+    rig.see("Taken back: nothing was sent.")
+    assert rig.fake.decisions == []
+
+    wait_for(lambda: "going out" not in rig.text(), 5, "the row to be free again")
+    rig.click("Approve", ".list")
+    rig.see("Approve 1 order?")
+    wait_for(
+        lambda: rig.driver.execute_script(
+            "return [...document.querySelectorAll('.dialog input')].some((el) => el.value === 'Ada Lovelace')"
+        ),
+        5,
+        "the name to be remembered",
+    )
+    rig.click("Approve", ".dialog")
+    wait_for(lambda: rig.fake.decisions, 10, "the decision to go out")
+    rig.see("1 order approved. The audit has a line for each.")
+    ((trigger, act, decision),) = rig.fake.decisions
+    assert (act, decision.who) == ("approve", "Ada Lovelace")
+    assert rig.fake.triggers[trigger].state is TriggerState.SENT
+    rig.see("Ada Lovelace")
+
+
+def test_a_rejection_wants_a_reason(rig):
+    rig.open("/restock?scope=store:s406")
+    rig.see("Bananas, loose")
+    rig.click("Reject", ".list")
+    rig.see("Reject 1 order?")
+    rig.fill("Your name", "Ada")
+    rig.click("Reject", ".dialog")
+    rig.see("Give a reason")
+    rig.fill("Reason", "the shop closes for a week")
+    rig.click("Reject", ".dialog")
+    wait_for(lambda: rig.fake.decisions, 10, "the decision to go out")
+    assert rig.fake.decisions[0][1] == "reject"
+    assert rig.fake.decisions[0][2].reason == "the shop closes for a week"
+
+
+def test_many_orders_are_approved_at_once_and_a_refusal_is_told(rig):
+    rig.fake.conflict = {"t-s406-2"}
+    rig.open("/restock?scope=store:s406")
+    rig.see("Bananas, loose")
+    rig.driver.execute_script("document.querySelector('.list thead .q-checkbox').click()")
+    rig.see("3 orders chosen, 144 units")
+    rig.click("Approve", ".bulk")
+    rig.see("Approve 3 orders?")
+    rig.fill("Your name", "Ada")
+    rig.click("Approve", ".dialog")
+    rig.see("2 orders approved; 1 not: Already decided.", 15)
+    assert len(rig.fake.decisions) == 3
+
+
+def test_automatic_orders_are_stopped_with_a_reason_and_started_again(rig):
+    rig.open("/restock")
+    rig.see("Running")
+    rig.click("Stop automatic orders…")
+    rig.see("New proposals then wait for a person.")
+    rig.fill("Your name", "Ada")
+    rig.click("Stop", ".dialog")
+    rig.see("Fill in all fields")
+    rig.fill("Reason", "stocktake")
+    rig.click("Stop", ".dialog")
+    rig.see("Stopped for the whole chain")
+    assert rig.fake.switches["chain", ""].on
+    rig.click("Undo", ".toast")
+    wait_for(lambda: not rig.fake.switches["chain", ""].on, 5, "the undo")
+
+
+def test_the_evidence_of_an_order_is_shown(rig):
+    rig.open("/restock?scope=store:s367")
+    rig.see("Bananas, loose")
+    rig.click("Why?", ".list")
+    rig.see("Computed again now: 24 units; ordered 24 units.")
+    rig.see("lead time days")
+    keep_screenshot(rig.driver, "hq-evidence-desk")
+
+
+def test_a_list_is_filtered_sorted_and_paged_by_the_centre(rig):
+    rig.open("/shops/s367")
+    rig.see("1 to 50 of 120")
+    rig.click("Next")
+    rig.see("51 to 100 of 120")
+    rig.driver.execute_script(
+        "[...document.querySelectorAll('.list th')].find((th) => th.innerText.includes('On hand')).click()"
+    )
+    rig.see("1 to 50 of 120")
+    wait_for(lambda: "Cola 12 x 12 fl oz\n" in rig.text(), 5, "the emptiest shelf first")
+    rig.driver.execute_script(
+        "const i = document.querySelector('.filter input'); i.value = 'coffee'; i.dispatchEvent(new Event('input', {bubbles: true}));"
+    )
+    rig.see("1 to 10 of 10")
+
+
+def test_the_search_finds_shops_and_skus(rig):
+    rig.open("/")
+    rig.loaded()
+    rig.driver.execute_script(
+        "const i = document.querySelector('.search input'); i.value = 'cheddar'; i.dispatchEvent(new Event('input', {bubbles: true}));"
+    )
+    rig.see("900007 · Shop 367, Elm Street")
+    rig.driver.execute_script("document.querySelector('.found .hit').click()")
+    rig.see("Forecast held")
+
+
+def test_a_centre_that_is_down_is_told_and_the_last_answer_stays(rig):
+    rig.open("/")
+    rig.loaded()
+    rig.see("Sales by day")
+    rig.fake.fail = 503
+    rig.see("No news of the")
+    rig.see("What is shown below is the last answer.")
+    assert "6,370.71 USD" in rig.text()
+    keep_screenshot(rig.driver, "hq-away-desk")
+    rig.fake.fail = 0
+    wait_for(lambda: "No news of" not in rig.text(), 10, "the banner to go")
+
+
+def test_an_unknown_shop_and_an_unknown_sku_say_what_to_do(rig):
+    rig.open("/shops/nowhere")
+    rig.see("No such shop")
+    rig.open("/shops/s367/skus/1")
+    rig.see("No such SKU")
+    rig.see("Go back to the list")
+
+
+def test_closed_pages_are_forgotten_and_memory_stays_small(rig):
+    rig.driver.get("about:blank")
+    before = rig.hq.status()["pages_open"]
+    for _ in range(3):
+        for path in ("/", "/shops/s367", "/shops/s367/skus/900003", "/restock", "/fleet"):
+            rig.open(path)
+            rig.loaded()
+    rig.driver.get("about:blank")
+    wait_for(lambda: rig.hq.status()["pages_open"] <= before, 60, "closed pages to be forgotten")
+    assert rig.hq.rss_mb() < 180
+
+
+def test_text_from_outside_is_text(rig):
+    name = "<img src=x onerror=\"document.title='owned'\">"
+    for key in [key for key in rig.fake.triggers if re.match("t-s367", key)]:
+        rig.fake.triggers[key] = rig.fake.triggers[key].model_copy(update={"name": name, "why": name})
+    for path in ("/", "/restock?scope=store:s367"):
+        rig.open(path)
+        rig.see("<img src=x")
+        assert rig.driver.title != "owned"
