@@ -83,6 +83,9 @@ class MqttLink:
         self._address, self._subscriptions, self._persistent = address, tuple(subscriptions), persistent
         self._on_connected, self._on_published = on_connected, on_published
         self._connection = 0
+        self._unacked: dict[int, bool] = {}
+        """QoS 1 messages of this connection that the broker still holds, in order of arrival; True: dealt with."""
+        self._ack_lock = threading.Lock()
         self._stopping = False
         self._five = address.protocol == MQTTProtocolVersion.MQTTv5
         protocol = MQTTProtocolVersion.MQTTv5 if self._five else MQTTProtocolVersion.MQTTv311
@@ -165,7 +168,9 @@ class MqttLink:
                 reason=str(reason),
             )
             return
-        self._connection += 1
+        with self._ack_lock:
+            self._connection += 1
+            self._unacked.clear()
         if self._subscriptions:
             client.subscribe([(topic, 1) for topic in self._subscriptions])
         self.connected.set()
@@ -189,14 +194,30 @@ class MqttLink:
 
     def _handle_message(self, client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
         connection, mid, qos = self._connection, message.mid, message.qos
+        if qos:
+            with self._ack_lock:
+                self._unacked[mid] = False
 
         def ack() -> None:
-            # An old connection's mid may name another message by now; the broker will send ours again.
-            if qos and connection == self._connection:
-                client.ack(mid, qos)
+            if qos:
+                self._ack_in_order(client, connection, mid)
 
         # Blocks at most while the owner commits: the Receive Maximum keeps QoS 1 within the inbox.
         self.inbox.put(MqttMessage(message.topic, bytes(message.payload), message.retain, ack))
+
+    def _ack_in_order(self, client: mqtt.Client, connection: int, mid: int) -> None:
+        """PUBACKs leave in the order of arrival (MQTT 5, MQTT-4.6.0-2): rumqttd ends a connection that does otherwise."""
+        with self._ack_lock:
+            if connection != self._connection or mid not in self._unacked:
+                # An old connection's mid may name another message by now; the broker will send ours again.
+                return
+            self._unacked[mid] = True
+            while self._unacked:
+                oldest = next(iter(self._unacked))
+                if not self._unacked[oldest]:
+                    return
+                del self._unacked[oldest]
+                client.ack(oldest, 1)
 
     def _handle_publish(
         self, _client: mqtt.Client, _userdata: object, mid: int, _reason: ReasonCode, _p: object

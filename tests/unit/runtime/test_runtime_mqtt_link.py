@@ -165,3 +165,23 @@ def test_at_most_the_inbox_is_unacknowledged(links: Callable[..., MqttLink]) -> 
         seen.append(int(message.payload))
         message.ack()
     assert seen == list(range(30))
+
+
+def test_acknowledgements_leave_in_the_order_of_arrival(
+    links: Callable[..., MqttLink], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = links("reader", "a")
+    writer = links("writer")
+    _wait_for_subscription(reader, writer, "a")
+    left: list[int] = []
+    monkeypatch.setattr(reader._client, "ack", lambda mid, _qos: left.append(mid))
+    for payload in (b"1", b"2", b"3"):
+        writer.publish("a", payload)
+    one, two, three = _next(reader), _next(reader), _next(reader)
+    three.ack()
+    two.ack()
+    assert left == []
+    one.ack()
+    one.ack()
+    assert left == sorted(left)
+    assert len(left) == 3
