@@ -152,12 +152,12 @@ class _Demo:
         shops = self._layout.shops
         return [
             StageGroup(
-                "devices_stored", [DevicesStage(link, reaper.on_pending) for link in crew.shops.values()]
+                "till_to_stored", [DevicesStage(link, reaper.on_pending) for link in crew.shops.values()]
             ),
-            StageGroup("bridges", processes(*(place.name("bridge") for place in shops), ticks=False)),
-            StageGroup("ledger", processes(*(place.name("edge") for place in shops))),
-            StageGroup("centre_decided", processes(CENTRAL_NAME)),
-            StageGroup("consumers", processes(REPLENISHER_NAME, MEMBER_APP_NAME)),
+            StageGroup("", processes(*(place.name("bridge") for place in shops), ticks=False)),
+            StageGroup("till_to_ledger", processes(*(place.name("edge") for place in shops))),
+            StageGroup("till_to_decision", processes(CENTRAL_NAME)),
+            StageGroup("till_to_consumer", processes(REPLENISHER_NAME, MEMBER_APP_NAME)),
         ]
 
     def _announce(self, crew: Crew) -> None:

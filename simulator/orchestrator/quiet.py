@@ -28,7 +28,7 @@ class StuckError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StageGroup:
-    """Stages that work side by side. label: for the latencies of a step."""
+    """Stages that work side by side. label: for the latencies of a step, "" for none."""
 
     label: str
     stages: Sequence[Stage]
@@ -50,7 +50,8 @@ class Quiet:
             busy = False
             for group in self._groups:
                 busy |= self._wait_for(group, until_ms, began_s)
-                seen_quiet_s.setdefault(group.label, time.monotonic() - began_s)
+                if group.label:
+                    seen_quiet_s.setdefault(group.label, time.monotonic() - began_s)
             if not busy:
                 return seen_quiet_s
 
