@@ -66,8 +66,19 @@ class Gateway:
 
 
 class Shop:
-    def __init__(self, path: Path, folder: Path, port: int) -> None:
-        argv = ["--shop", str(path), "--dir", str(folder), "--broker-port", str(port), "--seed", "7"]
+    def __init__(self, path: Path, folder: Path, port: int, protocol: int) -> None:
+        argv = [
+            "--shop",
+            str(path),
+            "--dir",
+            str(folder),
+            "--broker-port",
+            str(port),
+            "--seed",
+            "7",
+            "--broker-protocol",
+            str(protocol),
+        ]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "simulator.shop_process", *argv],
             stdin=subprocess.PIPE,
@@ -91,12 +102,13 @@ class Shop:
 
 
 class Bridge:
-    def __init__(self, folder: Path, port: int, ports: dict[str, str]) -> None:
+    def __init__(self, folder: Path, port: int, ports: dict[str, str], protocol: int) -> None:
         self._config = folder / "bridge.toml"
         lines = [
             'bridge = "bridge-1"',
             f'state_dir = "{folder}"',
             f"broker_port = {port}",
+            f"broker_protocol = {protocol}",
             "ports = [" + ", ".join(f'{{path = "{path}"}}' for path in ports.values()) + "]",
             "[devices]",
             *[f'{spec.uid} = "{spec.device}"' for spec in DEVICES if spec.uid],
@@ -114,9 +126,9 @@ class Bridge:
 
 
 @contextlib.contextmanager
-def _running(shop_path, tmp_path, broker):
-    shop = Shop(shop_path, tmp_path, broker.port)
-    bridge = Bridge(tmp_path, broker.port, shop.ready["ports"])
+def _running(shop_path, tmp_path, broker, protocol=5):
+    shop = Shop(shop_path, tmp_path, broker.port, protocol)
+    bridge = Bridge(tmp_path, broker.port, shop.ready["ports"], protocol)
     gateway = Gateway(broker.port)
     try:
         yield shop, bridge, gateway
@@ -184,8 +196,9 @@ def test_what_the_tills_counted_arrives_though_bridge_and_broker_are_killed(
         assert not (tmp_path / "ports" / "till-2").is_symlink()
 
 
-def test_a_label_base_draws_what_the_gateway_sends(shop_path, tmp_path, local_broker):
-    with _running(shop_path, tmp_path, local_broker) as (shop, _bridge, gateway):
+@pytest.mark.parametrize("protocol", [5, 4])
+def test_a_label_base_draws_what_the_gateway_sends(shop_path, tmp_path, local_broker, protocol):
+    with _running(shop_path, tmp_path, local_broker, protocol) as (shop, _bridge, gateway):
         shop.ask(cmd="advance", to_ms=shop.ready["now_ms"])
         shop.settle()
         for number in range(1, 61):
