@@ -59,6 +59,11 @@ def test_nobody_died_and_nobody_is_left(two_days: DemoRun) -> None:
     assert two_days.left_over == []
 
 
+def test_the_report_is_explained_key_by_key(two_days: DemoRun) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs/howto/demo.md").read_text()
+    assert [key for key in two_days.report if f"`{key}`" not in page] == []
+
+
 def test_ctrl_c_ends_everything(tmp_path: Path) -> None:
     keep = tmp_path / "demo"
     demo = subprocess.Popen(
