@@ -16,6 +16,7 @@ from edge.core.messages import ConditionReported, DeviceMessage, DocumentArrived
 from edge.core.replenish import ForecastDone, ForecastJob
 from edge.core.step import EdgeCore
 from edge.errors import DiskError
+from edge.heap import give_back_memory
 from edge.inference import answer
 from edge.store import Commit, EdgeStore
 from edge.uplink import Acked, FromUplink, Poisoned, UplinkStatus
@@ -112,6 +113,8 @@ class EdgeLoop:
         # The tick counts as done only when all that it brought about is saved and handed on.
         self.ticked_ms = now_ms
         self.uncommitted = 0
+        if documents:
+            give_back_memory()
         if documents and self._uplink is not None:
             self._uplink.documents_applied += documents
         self._look_at_uplink()

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from contract.topics import ALL_DEVICE_STREAMS
 from edge.core.step import EdgeCore
+from edge.heap import use_one_heap
 from edge.inference import models_from_settings
 from edge.loop import EdgeLoop
 from edge.settings import EdgeSettings
@@ -98,6 +99,7 @@ def check_gateway(settings: EdgeSettings) -> list[str]:
 def run_gateway(settings: EdgeSettings) -> int:
     """Runs until a signal ends it. Raises OperatorError when a setting is bad; nothing has started then."""
     start_logging(settings.log_level)
+    use_one_heap()
     clock = clock_from_setting(settings.clock_file)
     transport = transport_from(settings)
     address = broker_address(settings)

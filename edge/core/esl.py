@@ -74,13 +74,13 @@ class Labels:
             if item is None or cents is None:
                 continue
             self._desired[facing.tag] = PriceCommand(
-                command_id=f"p-{content_hash(item.sku, item.name, cents, store.currency)}",
+                command_id=f"p-{content_hash(facing.sku, item.name, cents, store.currency)}",
                 tag=facing.tag,
-                sku=item.sku,
+                sku=facing.sku,
                 name=item.name,
                 price_cents=cents,
                 currency=store.currency,
-                content_hash=content_hash(item.sku, item.name, cents, store.currency),
+                content_hash=content_hash(facing.sku, item.name, cents, store.currency),
             )
         for tag, command in self._desired.items():
             row = self.rows.get(tag)

@@ -40,8 +40,7 @@ class Ordering:
             return
         due: list[str] = []
         for sku in state.plans.due(now_ms):
-            item = state.documents.item_by_sku.get(sku)
-            if item is not None and item.managed:
+            if state.documents.is_managed(sku):
                 due.append(sku)
             else:
                 state.plans.forget(sku)

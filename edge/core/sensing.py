@@ -1,7 +1,5 @@
 """What the shelves say: readings, faults, tarings and facings, as stock, windows and facts."""
 
-from math import ceil
-
 from contract.devices import Calibration, Fault, Place, Weight
 from contract.records import StockFact, StockFactKind
 from edge.core.event_time import event_ms
@@ -107,10 +105,6 @@ class Sensing:
             state.tally.add("unresolved_total")
             state.tally.add("unresolved_g", grams)
             state.tally.add("unresolved_units", change.units)
-            item = state.documents.item_by_sku.get(sku)
-            if item is not None and item.unit_weight_g is not None:
-                # What may be missing from the counts: the books must balance within it.
-                state.tally.add("unresolved_units", ceil(grams / item.unit_weight_g))
         else:
             state.tally.add("counted_total")
             state.tally.add("counted_units", abs(change.units))

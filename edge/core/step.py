@@ -199,8 +199,7 @@ class EdgeCore:
         self._level_due_ms = due_ms
 
     def _tell(self, sku: str, level: Level, now_ms: int) -> None:
-        item = self.state.documents.item_by_sku.get(sku)
-        if item is None or not item.managed:
+        if not self.state.documents.is_managed(sku):
             return
         self.state.levels.told(sku, level, now_ms)
         on_hand = level.on_hand_units

@@ -54,8 +54,11 @@ class Stock:
         return row.book_units if row else None
 
     def sold(self, sku: str, units: int, at_ms: int) -> None:
-        """units: negative for goods that came back."""
-        row = self._row(sku)
+        """units: negative for goods that came back. Goods of which nothing is known stay unknown and cost no row."""
+        row = self.rows.get(sku)
+        if row is None:
+            return
+        self.rows.touch(sku)
         if row.book_units is not None:
             row.book_units -= units
         row.moved_ms = max(row.moved_ms, at_ms)
@@ -63,8 +66,8 @@ class Stock:
     def returned(self, sku: str, units: int, at_ms: int) -> None:
         """Goods handed back at the till lie in the back room until someone shelves them."""
         self.sold(sku, -units, at_ms)
-        row = self._row(sku)
-        if row.back_room_units is not None:
+        row = self.rows.get(sku)
+        if row is not None and row.back_room_units is not None:
             row.back_room_units += units
 
     def delivered(self, sku: str, units: int) -> None:
@@ -72,7 +75,10 @@ class Stock:
 
     def adjusted(self, sku: str, delta_units: int, place: Place) -> None:
         """A write-off from the shelf shows on the scale by itself; only the book needs telling."""
-        row = self._row(sku)
+        row = self.rows.get(sku)
+        if row is None:
+            return
+        self.rows.touch(sku)
         if row.book_units is not None:
             row.book_units += delta_units
         if place is not Place.SHELF and row.back_room_units is not None:

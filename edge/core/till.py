@@ -85,9 +85,12 @@ class Till:
             state.stock.returned(sku, line.quantity_units, at_ms)
         else:
             state.stock.sold(sku, line.sold_units, at_ms)
-            state.demand.sold(sku, day, line.sold_units)
         if line.kind is LineKind.SALE:
             self._check_price(sku, line, at_ms, now_ms)
+        if not state.documents.is_managed(sku):
+            return
+        if line.kind is not LineKind.RETURN:
+            state.demand.sold(sku, day, line.sold_units)
         state.touch(sku, at_ms)
         state.plans.dirty(sku, now_ms)
 
