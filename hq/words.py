@@ -57,8 +57,13 @@ def zone_from_name(name: str) -> tzinfo:
 
 def zone_name(name: str) -> str:
     """`New York time`, from `America/New_York`."""
-    if zone_from_name(name) is UTC:
+    zone = zone_from_name(name)
+    if zone is UTC:
         return "UTC"
+    if name.startswith("Etc/"):
+        # POSIX turned the sign round: Etc/GMT+5 is five hours behind Greenwich.
+        offset = datetime.fromtimestamp(0, zone).strftime("%z")
+        return f"UTC{offset[:1].replace('-', '−')}{int(offset[1:3])}" if int(offset[1:]) else "UTC"
     return f"{name.rsplit('/', 1)[-1].replace('_', ' ')} time"
 
 

@@ -4,7 +4,7 @@ from contract.api.offers import CampaignView
 from hq import palette
 from hq.charts import Option
 from hq.charts.axis import base, datum
-from hq.words import number, percent
+from hq.words import counted, number, percent
 
 HEIGHT_PX = 190
 
@@ -62,5 +62,7 @@ def _share(name: str, count: int, campaign: CampaignView) -> str:
     if name == "Audience":
         return f"{number(count)} members, {number(campaign.holdout)} of them held out to measure"
     if name == "Issued":
-        return f"{number(count)}, {percent(count, campaign.audience)} of the audience"
+        # A member may get several: a share of the audience would mislead.
+        each = f", {count / campaign.audience:.1f} a member of the audience" if campaign.audience else ""
+        return f"{counted(count, 'coupon')}{each}"
     return f"{number(count)}, {percent(count, campaign.issued)} of the issued"

@@ -23,7 +23,8 @@ PLACES = (
 )
 SHOPS_SEARCHED = 6
 """A search asks this many shops for SKUs at most: a chain has hundreds."""
-STALE_MS = 30 * 60_000
+STALE_MS = 90 * 60_000
+"""Gateways report around events and close windows after a watermark: less is the ordinary pace."""
 
 
 @contextmanager
@@ -105,11 +106,14 @@ class _TopBar:
             self._age.set_text("no data yet")
             return
         newest = max(known, key=lambda store: store.newest_ms or 0)
-        late_ms = now_ms - (newest.newest_ms or now_ms)
+        # A closed shop sells nothing: only when its gateway knows nothing newer either is the data old.
+        complete_ms = max(max(store.newest_ms or 0, store.watermark_ms or 0) for store in known)
+        late_ms = now_ms - complete_ms
         self._newest.set_text(instant_with_year(newest.newest_ms, zone_from_name(newest.timezone)))
         stale = late_ms > STALE_MS
         self._age.set_text(
-            f"newest data, {zone_name(newest.timezone)}" + (f" · {span(late_ms)} old" if stale else "")
+            f"newest data, {zone_name(newest.timezone)}"
+            + (f" · nothing heard for {span(late_ms)}" if stale else "")
         )
         self._age.classes(replace="clock-age tone-warn" if stale else "clock-age")
 

@@ -113,7 +113,7 @@ class _Restock:
                 self._table.type_filter(self._find)
             more = ui.label(f"The {ROWS_SHOWN} newest are shown; the CSV has all.").classes("panel-note")
         self._panel = KillSwitchPanel(self._desk, self._toast, self._live.look)
-        with section("What people did", "the newest lines of the audit"):
+        with section("Audit", "who did what, newest first"):
             audit = DataTable(
                 _AUDIT, empty="Nobody has decided anything yet.", page_rows=10, sort=("at", True)
             )

@@ -68,10 +68,10 @@ class Seen:
 
 def register(desk: Desk) -> None:
     @ui.page("/shops/{store}")
-    def shop_page(store: str, sort: str = "name", search: str = "") -> None:
+    def shop_page(store: str, sort: str = "-sold_7_days", search: str = "") -> None:
         scope = Scope("store", store)
         with frame(desk, "shops", store, scope) as retitle:
-            _Shop(desk, retitle, store, sort if sort.lstrip("-") in SORTS else "name", search)
+            _Shop(desk, retitle, store, sort if sort.lstrip("-") in SORTS else "-sold_7_days", search)
 
 
 class _Shop:

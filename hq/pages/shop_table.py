@@ -8,8 +8,8 @@ from hq.charts.sparkline import sparkline_svg
 from hq.pages.table import Column, Row, cell
 from hq.words import UNKNOWN, money, number, span
 
-LATE_MS = 30 * 60_000
-"""Newest data older than this is worth a look: gateways report around events and each few minutes."""
+LATE_MS = 90 * 60_000
+"""A gateway whose newest data and watermark are both older than this is worth a look."""
 
 COLUMNS = [
     Column("name", "Shop"),
@@ -33,6 +33,7 @@ def shop_rows(overview: Overview, stores: list[StoreView]) -> list[Row]:
 
 def _row(store: StoreView, week: list[tuple[str, int]], now_ms: int) -> Row:
     late_ms = None if store.newest_ms is None else now_ms - store.newest_ms
+    complete_ms = max(store.newest_ms or 0, store.watermark_ms or 0)
     place = quote(store.store)
     return {
         "id": store.store,
@@ -47,7 +48,7 @@ def _row(store: StoreView, week: list[tuple[str, int]], now_ms: int) -> Row:
         "newest": cell(
             UNKNOWN if late_ms is None else f"{span(late_ms)} ago",
             -1 if late_ms is None else late_ms,
-            tone="warn" if late_ms is None or late_ms > LATE_MS else "",
+            tone="warn" if now_ms - complete_ms > LATE_MS else "",
         ),
     }
 

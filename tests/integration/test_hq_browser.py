@@ -304,7 +304,7 @@ def test_the_evidence_of_an_order_is_shown(rig):
 
 
 def test_a_list_is_filtered_sorted_and_paged_by_the_centre(rig):
-    rig.open("/shops/s367")
+    rig.open("/shops/s367?sort=name")
     rig.see("1 to 50 of 120")
     rig.click("Next")
     rig.see("51 to 100 of 120")

@@ -48,6 +48,8 @@ def test_a_time_is_the_shops_wall_clock_on_both_sides_of_a_clock_change():
 def test_an_unknown_zone_reads_as_utc_and_says_so():
     assert words.zone_name("Mars/Olympus") == "UTC"
     assert words.zone_name("America/New_York") == "New York time"
+    assert words.zone_name("Etc/GMT+5") == "UTC−5"
+    assert words.zone_name("Etc/UTC") == "UTC"
     assert words.instant(0, words.zone_from_name("../etc/passwd")) == "Thu 1 Jan, 00:00"
 
 
