@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from conftest import free_port
+from local_broker import free_port
 
 from central.settings import CentralSettings
 from central.setup import add_gateway, create_token

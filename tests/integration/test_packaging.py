@@ -10,7 +10,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from conftest import LocalBroker, free_port
+from local_broker import LocalBroker, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 NOT_IN_A_GATEWAY = {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import paho.mqtt.client as mqtt
 import pytest
-from conftest import LocalBroker
+from local_broker import LocalBroker
 from paho.mqtt.enums import CallbackAPIVersion
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import LocalBroker, free_port
+from local_broker import LocalBroker, free_port
 
 from cli.checks import centre, files, machine, ports
 from cli.checks.broker import check_broker

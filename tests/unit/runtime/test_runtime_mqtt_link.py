@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from conftest import LocalBroker
+from local_broker import LocalBroker
 
 from runtime.mqtt_link import BrokerAddress, MqttLink, MqttMessage, Will
 
