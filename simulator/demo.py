@@ -9,16 +9,17 @@ import sys
 import tempfile
 import time
 import webbrowser
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 
 from runtime.errors import EXIT_BAD_CONFIG, EXIT_FAULT, EXIT_OK
+from simulator.demo_options import demo_parser
 from simulator.orchestrator.bookkeeper import Bookkeeper
 from simulator.orchestrator.broker import mosquitto_path
 from simulator.orchestrator.centre_admin import CentreAdmin, CentreAdminError
-from simulator.orchestrator.chaos import MIN_KILLS, Kill, Reaper, plan_kills
+from simulator.orchestrator.chaos import Kill, Reaper, plan_kills
 from simulator.orchestrator.conductor import Conductor
 from simulator.orchestrator.courier import Courier
 from simulator.orchestrator.crew import Crew, clock_for
@@ -36,8 +37,6 @@ from simulator.orchestrator.stages import DevicesStage, ProcessStage
 from simulator.orchestrator.supervisor import ChildError, ProcessSupervisor
 from simulator.report import report_from_books
 
-DEFAULT_DAYS, DEFAULT_STORES, DEFAULT_SPEED = 28, 3, 600.0
-MAX_DAYS, MAX_STORES = 100, 5
 WATCH_FROM_HOUR_MS = 7 * 3_600_000
 OVERVIEW_EVERY_S = 5.0
 EXIT_INTERRUPTED = 130
@@ -45,7 +44,7 @@ EXIT_INTERRUPTED = 130
 
 def main(argv: list[str] | None = None) -> int:
     """0: done and balanced. 1: a fault, or books that do not balance. 78: an argument that cannot work. 130: interrupted."""
-    options = _parser().parse_args(argv)
+    options = demo_parser().parse_args(argv)
     if options.chaos is not None and options.speed is not None:
         print(
             "demo: --chaos needs --speed max: its kills follow the run's progress, step by step",
@@ -118,17 +117,15 @@ class _Demo:
         else:
             conductor.run_stepped(first.start_ms + WATCH_FROM_HOUR_MS)
             conductor.run_scaled(conductor.end_ms, options.speed)
-        books = Bookkeeper(layout, crew.shops, crew.status, admin, courier, reaper.kills).books(
-            conductor.end_ms
-        )
+        bookkeeper = Bookkeeper(layout, crew.shops, crew.status, admin, courier, reaper.kills)
+        books = bookkeeper.books(conductor.end_ms)
         report = report_from_books(books) | {
             "kills": reaper.total,
             "kills_by_process": reaper.kills,
             "unordered_deaths": supervisor.deaths,
             "peak_rss_mb": {name: round(kb / 1024, 1) for name, kb in sorted(supervisor.peak_rss_kb.items())},
             "latency_ms": conductor.latencies.summary_ms(),
-            "stock_outs": conductor.tally.stock_outs,
-            "lost_sales_units": conductor.tally.lost_sales_units,
+            "happened": bookkeeper.happened(),
             "days": options.days,
             "stores": options.stores,
             "broker": crew.broker_kind,
@@ -229,91 +226,6 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 
 def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
-
-
-def _speed(text: str) -> float | None:
-    if text == "max":
-        return None
-    try:
-        speed = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor `max`") from None
-    if not 1 <= speed <= 100_000:
-        raise argparse.ArgumentTypeError(f"{text} is not between 1 and 100000")
-    return speed
-
-
-def _whole(least: int, most: int) -> Callable[[str], int]:
-    def whole(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
-        if not least <= value <= most:
-            raise argparse.ArgumentTypeError(f"{value} is not between {least} and {most}")
-        return value
-
-    return whole
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="shelfloop demo",
-        description="Runs whole shops on this machine: tills, shelves and labels on real wires, gateways, the centre, a"
-        " replenishment system, a members' app and HQ's page. Replays real receipts (Complete Journey).",
-    )
-    parser.add_argument(
-        "--days",
-        type=_whole(1, MAX_DAYS),
-        default=DEFAULT_DAYS,
-        help=f"days to replay, 1 to {MAX_DAYS} (default {DEFAULT_DAYS})",
-    )
-    parser.add_argument(
-        "--stores",
-        type=_whole(1, MAX_STORES),
-        default=DEFAULT_STORES,
-        help=f"shops, 1 to {MAX_STORES} (default {DEFAULT_STORES})",
-    )
-    parser.add_argument(
-        "--speed", type=_speed, default=DEFAULT_SPEED, metavar="X|max",
-        help=f"shop seconds a second, or max: as fast as every process follows (default {DEFAULT_SPEED:.0f}: a day in about two minutes)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--exit", action="store_true", help="end after the last day instead of keeping HQ's page up"
-    )
-    parser.add_argument("--report", type=Path, metavar="FILE", help="write the accounting there as JSON")
-    parser.add_argument(
-        "--chaos",
-        type=int,
-        metavar="SEED",
-        help="kill processes at seeded points of the run; needs --speed max",
-    )
-    parser.add_argument(
-        "--kills",
-        type=_whole(1, 500),
-        default=MIN_KILLS,
-        help=f"how many kills with --chaos (default {MIN_KILLS})",
-    )
-    parser.add_argument(
-        "--keep",
-        type=Path,
-        metavar="DIR",
-        help="keep all files (settings, logs, databases) in this new folder",
-    )
-    parser.add_argument(
-        "--port", type=_whole(1024, 65_535), help="loopback port of HQ's page (default 8090, or a free one)"
-    )
-    parser.add_argument(
-        "--broker",
-        choices=("auto", "iotcore"),
-        default="auto",
-        help="auto: Mosquitto where it is installed, else iotcore, which pip brings (default auto)",
-    )
-    parser.add_argument(
-        "--seed", type=int, default=1, help="of what is left to chance in the shops (default 1)"
-    )
-    parser.add_argument("--no-browser", action="store_true", help="do not open HQ's page in a browser")
-    return parser
 
 
 if __name__ == "__main__":

@@ -72,6 +72,24 @@ class Bookkeeper:
             refused=tuple(f"{path}: {why}" for path, why in replenisher["refused_reports"]),
         )
 
+    def happened(self) -> dict[str, int]:
+        """What befell the shops besides plain sales."""
+        shops = [link.ask({"cmd": "report"}) for link in self._shops.values()]
+        names = (
+            "stock_outs",
+            "lost_sales_units",
+            "stolen_units",
+            "damaged_units",
+            "returned_units",
+            "voided_units",
+        )
+        despatched = self._courier.despatched
+        return {
+            **{name: sum(int(shop[name]) for shop in shops) for name in names},
+            "hand_orders": int(self._ask(REPLENISHER_NAME, "/report")["hand_orders"]),
+            "short_shipments": sum(row["quantity_units"] < row["expected_units"] for row in despatched),
+        }
+
     def _ask(self, name: str, path: str = "/status") -> dict[str, Any]:
         answer = self._status[name].get(path)
         if answer is None:
