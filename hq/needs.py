@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 from contract.api.restock import TriggerView
 from contract.api.stores import Accounting, AlertView, GatewayView, Overview, StoreView
+from hq.alert_link import alert_link
 from hq.words import ago, counted, money, number
 
 MAX_TRIGGERS_NAMED = 5
@@ -96,7 +97,7 @@ def _alerts(alerts: list[AlertView], names: dict[str, StoreView], now_ms: int) -
                 "notifications_active",
                 title,
                 f"{newest.text} · {ago(newest.at_ms, now_ms)}",
-                f"/fleet?scope=store:{store}#alerts",
+                alert_link(newest) if len(group) == 1 else f"/fleet?scope=store:{store}#alerts",
             )
         )
     return needs

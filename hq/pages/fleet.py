@@ -8,6 +8,7 @@ from urllib.parse import quote
 from nicegui import ui
 
 from contract.api.stores import AlertView, GatewayView, QuarantineView, StoreView
+from hq.alert_link import SKU_CODES, alert_link
 from hq.desk import Desk
 from hq.pages.frame import figures, frame, section
 from hq.pages.live import Live
@@ -216,7 +217,11 @@ def _alert_row(place: int, alert: AlertView, names: dict[str, str], now_ms: int)
             alert.severity, f"{cleared:d}{alert.severity}", icon=icon, tone="quiet" if cleared else tone
         ),
         "code": cell(alert.code.replace("-", " ")),
-        "subject": cell(alert.subject, sub=names.get(alert.store, alert.store)),
+        "subject": cell(
+            alert.subject,
+            href=alert_link(alert) if alert.code in SKU_CODES else "",
+            sub=names.get(alert.store, alert.store),
+        ),
         "text": cell(alert.text),
         "at": cell(ago(alert.at_ms, now_ms), alert.at_ms),
         "cleared": cell(

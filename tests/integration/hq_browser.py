@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from conftest import free_port
+from local_broker import free_port
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 

@@ -96,6 +96,17 @@ def test_equal_alerts_of_a_shop_are_one_line_and_critical_stands_above_warning()
     ]
 
 
+def test_an_alert_about_a_sku_leads_to_it_and_others_to_the_fleet():
+    def alert(code, subject):
+        return AlertView(
+            at_ms=0, store="s367", code=code, subject=subject, severity="warning", text="t", cleared_ms=None
+        )
+
+    found = needs(calm(), alerts=[alert("low-stock", "900/1"), alert("silent-device", "shelf-1")])
+    links = [need.href for need in found if need.icon == "notifications_active"]
+    assert links == ["/shops/s367/skus/900%2F1", "/fleet?scope=store:s367#alerts"]
+
+
 def test_the_scope_leaves_other_shops_out():
     assert not any("31862" in need.title for need in needs(FakeCentral(), scope=Scope("region", "North")))
 
