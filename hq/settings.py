@@ -10,7 +10,7 @@ from runtime.settings import Settings
 class HqSettings(Settings):
     room: ClassVar[str] = "hq"
 
-    central_url: str = Field(description="Where the centre listens, such as `http://127.0.0.1:8400`.")
+    central_url: str = Field(description="Where the centre listens, such as `http://127.0.0.1:8700`.")
     token_file: str = Field(
         description="File whose one line is HQ's token: `shelfloop central token create --scope hq`."
     )
@@ -18,7 +18,7 @@ class HqSettings(Settings):
         "127.0.0.1",
         description="Address that the pages listen on. Loopback unless a proxy or firewall stands before them.",
     )
-    port: int = Field(8401, ge=0, le=65_535, description="Port of the pages.")
+    port: int = Field(8701, ge=0, le=65_535, description="Port of the pages.")
     status_port: int = Field(
         0, ge=0, le=65_535, description="Loopback port of /status and /healthz; 0 picks a free one."
     )
