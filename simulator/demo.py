@@ -117,7 +117,9 @@ class _Demo:
         else:
             conductor.run_stepped(first.start_ms + WATCH_FROM_HOUR_MS)
             conductor.run_scaled(conductor.end_ms, options.speed)
-        bookkeeper = Bookkeeper(layout, crew.shops, crew.status, admin, courier, reaper.kills)
+        bookkeeper = Bookkeeper(
+            layout, crew.shops, crew.status, admin, courier, reaper.kills, watched=options.speed is not None
+        )
         books = bookkeeper.books(conductor.end_ms)
         report = report_from_books(books) | {
             "kills": reaper.total,

@@ -38,7 +38,10 @@ class ClosedDay:
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """units_taken: by hands. picks_counted: by gateways. unresolved: units' worth of weight that they declared unexplained."""
+    """units_taken: by hands. picks_counted: by gateways. unresolved: units' worth of weight that they declared unexplained.
+
+    watched: the clock ran at a scale, so a unit taken and put back may both fall between two readings that arrive in time.
+    """
 
     units_taken: int
     put_back_units: int
@@ -47,6 +50,13 @@ class Cells:
     put_backs_counted: int
     refills_counted: int
     unresolved: int
+    watched: bool = False
+
+    @property
+    def unseen_pairs(self) -> int:
+        """Units taken and put back that no gateway saw either way; 0 unless as many are missing on both sides."""
+        missing = self.units_taken - self.picks_counted
+        return missing if self.watched and missing == self.put_back_units - self.put_backs_counted > 0 else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +191,10 @@ def _losses(books: Books) -> Iterator[str]:
 
 
 def _cells(cells: Cells) -> Iterator[str]:
+    pairs = cells.unseen_pairs
     for what, truth, counted in (
-        ("taken from", cells.units_taken, cells.picks_counted),
-        ("put back on", cells.put_back_units, cells.put_backs_counted),
+        ("taken from", cells.units_taken - pairs, cells.picks_counted),
+        ("put back on", cells.put_back_units - pairs, cells.put_backs_counted),
         ("refilled on", cells.refilled_units, cells.refills_counted),
     ):
         if abs(truth - counted) > cells.unresolved:
@@ -252,6 +263,7 @@ def report_from_books(books: Books) -> dict[str, object]:
             "refilled_units": cells.refilled_units,
             "refills_counted": cells.refills_counted,
             "unresolved": cells.unresolved,
+            "unseen_pairs": cells.unseen_pairs,
         },
         "triggers": {
             "created": triggers.created,

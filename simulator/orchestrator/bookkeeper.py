@@ -1,6 +1,7 @@
 """Reads both sides of every account when the run is over: the shops and systems outside, and ours."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from simulator.orchestrator.centre_admin import CentreAdmin
@@ -29,7 +30,7 @@ TRIGGER_TYPE = "shelfloop.restock.trigger.v1"
 
 
 class Bookkeeper:
-    """kills: of each process, by name."""
+    """kills: of each process, by name. watched: the clock ran at a scale."""
 
     def __init__(
         self,
@@ -39,9 +40,12 @@ class Bookkeeper:
         admin: CentreAdmin,
         courier: Courier,
         kills: Mapping[str, int],
+        *,
+        watched: bool,
     ) -> None:
         self._layout, self._shops, self._status = layout, shops, status
         self._admin, self._courier, self._kills = admin, courier, kills
+        self._watched = watched
 
     def books(self, now_ms: int) -> Books:
         shops = {shop: link.ask({"cmd": "report"}) for shop, link in self._shops.items()}
@@ -59,7 +63,7 @@ class Bookkeeper:
             days=_days(shops, accounting),
             open_days=accounting["open_days"],
             declared_gaps=accounting["declared_gaps"],
-            cells=_cells(shops, edges),
+            cells=replace(_cells(shops, edges), watched=self._watched),
             frames=tuple(self._frames(shops)),
             events=tuple(self._events(shops, edges)),
             triggers=self._triggers(replenisher),

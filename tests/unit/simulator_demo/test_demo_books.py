@@ -116,3 +116,14 @@ def test_frames_and_weights_lost_to_a_kill_are_counted_and_forgiven() -> None:
 
 def test_a_quarantined_event_has_arrived() -> None:
     assert unbalanced(replace(GOOD, events=(replace(EVENTS, made=51, rejected=1),))) == []
+
+
+def test_a_unit_taken_and_put_back_unseen_is_forgiven_only_while_the_clock_runs_at_a_scale() -> None:
+    cells = replace(
+        CELLS, units_taken=44, put_back_units=6, picks_counted=40, put_backs_counted=2, unresolved=0
+    )
+    assert len(unbalanced(replace(GOOD, cells=cells))) == 2
+    watched = replace(cells, watched=True)
+    assert watched.unseen_pairs == 4
+    assert unbalanced(replace(GOOD, cells=watched)) == []
+    assert len(unbalanced(replace(GOOD, cells=replace(watched, put_backs_counted=3)))) == 2
