@@ -41,7 +41,7 @@ class OriginGuard:
 
 
 def host_name(host: str) -> str:
-    """`example.org` from `Example.org:8701`, `::1` from `[::1]:8701`."""
+    """`example.org` from `Example.org:8702`, `::1` from `[::1]:8702`."""
     try:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:

@@ -18,7 +18,7 @@ class HqSettings(Settings):
         "127.0.0.1",
         description="Address that the pages listen on. Loopback unless a proxy or firewall stands before them.",
     )
-    port: int = Field(8701, ge=0, le=65_535, description="Port of the pages.")
+    port: int = Field(8702, ge=0, le=65_535, description="Port of the pages.")
     status_port: int = Field(
         0, ge=0, le=65_535, description="Loopback port of /status and /healthz; 0 picks a free one."
     )

@@ -64,8 +64,8 @@ def test_every_setting_says_what_it_means():
 
 
 def test_the_host_is_read_from_its_header():
-    assert host_name("Example.org:8701") == "example.org"
-    assert host_name("[::1]:8701") == "::1"
+    assert host_name("Example.org:8702") == "example.org"
+    assert host_name("[::1]:8702") == "::1"
     assert host_name("") == ""
     assert host_name("[broken") == ""
 
@@ -75,7 +75,7 @@ def ask(web, *paths, headers=None):
 
     async def go():
         async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(web), base_url="http://127.0.0.1:8701"
+            transport=httpx.ASGITransport(web), base_url="http://127.0.0.1:8702"
         ) as client:
             return [await client.get(path, headers=headers or {}) for path in paths]
 
@@ -101,7 +101,7 @@ def test_a_foreign_name_that_points_here_gets_nothing():
 def test_another_web_page_gets_nothing():
     assert guarded(headers={"origin": "http://evil.example"}).status_code == 403
     assert guarded(headers={"origin": "null"}).status_code == 403
-    assert guarded(headers={"origin": "http://127.0.0.1:8701"}).status_code == 200
+    assert guarded(headers={"origin": "http://127.0.0.1:8702"}).status_code == 200
 
 
 @pytest.mark.parametrize(
