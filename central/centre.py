@@ -25,8 +25,8 @@ T = TypeVar("T")
 
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 _HEARD_FLUSH_S = 30.0
-SHARED_CLOCK_POLL_S, SYSTEM_CLOCK_POLL_S = 0.004, 0.25
-"""A simulation waits for our tick at each of its steps; the system's clock moves anyway."""
+SHARED_CLOCK_POLL_S, SYSTEM_CLOCK_POLL_S = 0.02, 0.25
+"""A simulation waits for our tick at each of its steps (and its asking for our status wakes us); the system's clock moves anyway."""
 _HEARD = sa.text(
     "UPDATE gateways SET last_heard_ms = :now WHERE gateway = :gateway AND coalesce(last_heard_ms, 0) < :now"
 )
@@ -53,6 +53,7 @@ class Centre:
             "bad_requests": 0,
         }
         self._counters_lock = threading.Lock()
+        self._waiting = (-1, 0)
         self._expired_ms = self._campaigns_ms = self._daily_ms = -1
         self._heard_flushed_s = time.monotonic()
 
@@ -63,6 +64,14 @@ class Centre:
     def count(self, name: str, amount: int = 1) -> None:
         with self._counters_lock:
             self.counters[name] = self.counters.get(name, 0) + amount
+
+    def waiting_events(self) -> int:
+        """Events without a position or not delivered yet. Asked often, so it looks only after something changed."""
+        changes = self.writer.commits_total
+        if changes != self._waiting[0]:
+            with self.ledger.read.connect() as connection:
+                self._waiting = (changes, outgoing.pending(connection))
+        return self._waiting[1]
 
     def store_job(self, store: str, job: Callable[[Work], T]) -> Callable[[Transaction], T]:
         """A job of the writer on one store: events and the supply document are written with what caused them."""

@@ -1,5 +1,6 @@
 """Issues coupons when a campaign's round comes, and settles their uses when receipts tell of them."""
 
+import json
 import secrets
 from collections.abc import Iterable, Sequence
 
@@ -63,8 +64,8 @@ def refresh_keys(work: Work, campaigns: Sequence[Campaign]) -> None:
         for campaign in campaigns
         if not campaign.put.stores or work.store.store in campaign.put.stores
     ]  # fmt: skip
-    if keys or "coupons" in work.store.documents:
-        desired_state.put_document(work, "coupons", {"keys": keys})
+    if keys or "coupons" in work.store.versions:
+        desired_state.put_document(work, "coupons", json.dumps({"keys": keys}, separators=(",", ":")))
 
 
 def run_campaigns(work: Work, campaigns: Sequence[Campaign]) -> int:
@@ -111,14 +112,12 @@ def item_states(work: Work, day_ms: int) -> list[ItemState]:
     sold = coupon_rows.sold_on(work.connection, store.store, day_ms)
     states = []
     for sku, item in store.items.items():
-        if not item.managed:
-            continue
         stock, forecast = store.stock.get(sku), store.forecasts.get(sku)
         place = days_between(forecast.first_day, today) if forecast else -1
         is_covered = forecast is not None and 0 <= place < len(forecast.mean)
         states.append(
             ItemState(
-                sku, item.gtins[0], item.name, item.category, store.price_cents(sku, now_ms),
+                sku, item.gtin, item.name, item.category, store.price_cents(sku, now_ms),
                 stock.on_hand_units if stock else None, promised.get(sku, 0), sold.get(sku, 0),
                 forecast.mean[place] if forecast and is_covered else None,
                 forecast.high[place] if forecast and is_covered else None,

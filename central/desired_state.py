@@ -1,7 +1,9 @@
-"""Desired-state documents: which version a store has, what is newer than a gateway's, and what changes them."""
+"""Desired-state documents: which version a store has, what is newer than a gateway's, and what changes them.
+
+A document's text is its content with `"kind":…,"version":…` appended: large ones are compared and sent without being parsed.
+"""
 
 import json
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -9,56 +11,40 @@ from sqlalchemy.engine import Connection
 from central.context import Work
 from central.core.days import day_after, day_of, day_start_ms, days_between
 from central.core.rollups import DAY_MS, STORE_TOTAL
-from central.memory import Document as KeptDocument
-from contract.documents import (
-    CouponsDocument,
-    Document,
-    DocumentKind,
-    HistoryDocument,
-    ItemsDocument,
-    PlanogramDocument,
-    PricesDocument,
-    StoreDocument,
-    SupplyDocument,
-)  # fmt: skip
+from contract.documents import DocumentKind
 
-KINDS = tuple(kind.value for kind in DocumentKind)
-CLASSES: dict[str, type[Document]] = {
-    "store": StoreDocument, "items": ItemsDocument, "planogram": PlanogramDocument, "prices": PricesDocument,
-    "supply": SupplyDocument, "history": HistoryDocument, "coupons": CouponsDocument,
-}  # fmt: skip
 MAX_HISTORY_DAYS = 400
 
 _PUT = sa.text(
     """INSERT INTO documents (store_id, kind, version, body) VALUES (:store, :kind, :version, :body)
     ON CONFLICT (store_id, kind) DO UPDATE SET version = excluded.version, body = excluded.body"""
 )
+_BODY = sa.text("SELECT body FROM documents WHERE store_id = :store AND kind = :kind")
 _SOLD = sa.text(
     """SELECT sku, at_ms, sold_units FROM rollups WHERE store_id = :store AND step_ms = :step AND at_ms >= :from_ms
     AND at_ms < :to_ms"""
 )
 
 
-def put_document(work: Work, kind: str, body: dict[str, Any]) -> int:
-    """Makes `body` (without version) the newest document of its kind. Equal content keeps its version. Returns it."""
-    known = work.store.documents.get(kind)
-    body = {**body, "kind": kind}
-    if known is not None and {**json.loads(known.body), "version": 0} == {**body, "version": 0}:
-        return known.version
-    return _write(work, kind, body, 1 if known is None else known.version + 1)
+def put_document(work: Work, kind: str, content: str) -> int:
+    """Makes `content`, a JSON object with at least one field, the newest document. Equal content keeps its version."""
+    known = work.store.versions.get(kind)
+    if known is not None and _body(work, kind) == _text(kind, content, known):
+        return known
+    return _write(work, kind, content, 1 if known is None else known + 1)
 
 
-def refresh_supply(work: Work) -> None:
-    """Writes what is on order now into the supply document, when it changed."""
+def refresh_supply(work: Work) -> int:
+    """Writes what is on order now into the supply document. Returns its version, 0 when there is none."""
     work.supply_changed = False
     store = work.store
-    if not store.supply:
-        return
+    if not store.supply and "supply" not in store.versions:
+        return 0
     lines = [
-        {**line.model_dump(mode="json"), "on_order_units": min(store.on_order(line.sku), 100_000)}
+        line.model_copy(update={"on_order_units": min(store.on_order(line.sku), 100_000)}).to_json().decode()
         for line in store.supply.values()
     ]
-    put_document(work, "supply", {"lines": lines})
+    return put_document(work, "supply", f'{{"lines":[{",".join(lines)}]}}')
 
 
 def newer_than(work: Work, have: dict[str, int]) -> tuple[bytes, ...]:
@@ -67,35 +53,45 @@ def newer_than(work: Work, have: dict[str, int]) -> tuple[bytes, ...]:
     A gateway that is ahead of the centre (whose ledger was lost) gets ours with a version above its own.
     """
     found = []
-    for kind, document in work.store.documents.items():
+    for kind, version in list(work.store.versions.items()):
         theirs = have.get(kind, 0)
-        if theirs == document.version:
+        if theirs == version:
             continue
-        if theirs > document.version:
-            _write(work, kind, json.loads(document.body), theirs + 1)
-        if kind == DocumentKind.HISTORY and theirs == 0:
-            found.append(_history_until_now(work))
-        else:
-            found.append(work.store.documents[kind].body)
+        if theirs > version:
+            _write(work, kind, _content(kind, _body(work, kind), version), theirs + 1)
+        body = _body(work, kind)
+        is_new_gateway = kind == DocumentKind.HISTORY and theirs == 0
+        found.append((_history_until_now(work, body) if is_new_gateway else body).encode())
     return tuple(found)
 
 
-def _write(work: Work, kind: str, body: dict[str, Any], version: int) -> int:
-    text = json.dumps({**body, "version": version}, separators=(",", ":"))
+def _body(work: Work, kind: str) -> str:
+    return str(work.connection.execute(_BODY, {"store": work.store.store, "kind": kind}).scalar())
+
+
+def _text(kind: str, content: str, version: int) -> str:
+    return f'{content[:-1]},"kind":"{kind}","version":{version}}}'
+
+
+def _content(kind: str, body: str, version: int) -> str:
+    return body.removesuffix(f',"kind":"{kind}","version":{version}}}') + "}"
+
+
+def _write(work: Work, kind: str, content: str, version: int) -> int:
+    text = _text(kind, content, version)
     work.connection.execute(_PUT, {"store": work.store.store, "kind": kind, "version": version, "body": text})
-    work.store.documents[kind] = KeptDocument(version, text.encode())
+    work.store.versions[kind] = version
     return version
 
 
-def _history_until_now(work: Work) -> bytes:
+def _history_until_now(work: Work, body: str) -> str:
     """The imported history with the ledger's own sales appended: what a gateway that lost its database needs."""
     store = work.store
-    kept = store.documents[DocumentKind.HISTORY]
-    document = json.loads(kept.body)
+    document = json.loads(body)
     first, today = document["first_live_day"], day_of(work.now_ms, store.zone)
     days = min(days_between(first, today), MAX_HISTORY_DAYS)
     if days <= 0:
-        return kept.body
+        return body
     begin = day_after(today, -days)
     sold = _sold_by_day(
         work.connection, store.store, day_start_ms(begin, store.zone), day_start_ms(today, store.zone)
@@ -104,7 +100,7 @@ def _history_until_now(work: Work) -> bytes:
     # A day without any receipt was not heard, which is not the same as sold nothing.
     heard = [(STORE_TOTAL, start) in sold for start in starts]
     if not any(heard):
-        return kept.body
+        return body
     rows = {row["sku"]: row["units"] for row in document["rows"]}
     for sku in {sku for sku, _ in sold if sku in store.items}:
         rows.setdefault(sku, [])
@@ -121,7 +117,7 @@ def _history_until_now(work: Work) -> bytes:
         }
         for sku, units in rows.items()
     ]
-    return json.dumps({**document, "first_live_day": today, "rows": appended}, separators=(",", ":")).encode()
+    return json.dumps({**document, "first_live_day": today, "rows": appended}, separators=(",", ":"))
 
 
 def _sold_by_day(connection: Connection, store: str, from_ms: int, to_ms: int) -> dict[tuple[str, int], int]:

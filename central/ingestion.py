@@ -79,7 +79,7 @@ class _Intake:
         self._ordinal = known.ordinal if known else newest + 1
         self._live = is_live(self._ordinal, newest)
         self._tables: dict[str, list[Row]] = {}
-        self._sums = RollupSums(store.zone)
+        self._sums = RollupSums(store.zone, store.items)
         self._rejected: list[RejectedRecord] = []
         self._levels: set[str] = set()
         self._proposals: list[ProposalRecord] = []

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from central.core.lifecycle import ON_ORDER, OPEN
 from contract.api.restock import TriggerState
-from contract.documents import DocumentKind, Item, SupplyDocument, SupplyLine
+from contract.documents import SupplyDocument, SupplyLine
 
 TILL_DAYS = 160
 """Business days of single tills for which the highest receipt number is kept in memory."""
@@ -67,10 +67,13 @@ class Position:
     ordinal: int
 
 
-@dataclass(slots=True)
-class Document:
-    version: int
-    body: bytes
+@dataclass(frozen=True, slots=True)
+class ManagedItem:
+    """What decisions need of an item; the others of the list stay in the ledger."""
+
+    gtin: str
+    name: str
+    category: str
 
 
 @dataclass(slots=True)
@@ -81,13 +84,13 @@ class StoreMemory:
     zone: ZoneInfo = _UTC_ZONE
     currency: str = ""
     h3_cell: str | None = None
-    items: dict[str, Item] = field(default_factory=dict)
+    items: dict[str, ManagedItem] = field(default_factory=dict)
     supply: dict[str, SupplyLine] = field(default_factory=dict)
     prices: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
     stock: dict[str, StockLevel] = field(default_factory=dict)
     triggers: dict[str, Trigger] = field(default_factory=dict)
     orders: dict[tuple[str, str], OutsideOrder] = field(default_factory=dict)
-    documents: dict[str, Document] = field(default_factory=dict)
+    versions: dict[str, int] = field(default_factory=dict)
     positions: dict[tuple[str, str], Position] = field(default_factory=dict)
     receipts: dict[tuple[str, str], int] = field(default_factory=dict)
     receipts_since: str = ""
@@ -171,11 +174,13 @@ def load_store(connection: Connection, store: str) -> StoreMemory:
             row.h3_cell,
         )
         memory.zone = ZoneInfo(row.timezone)
-    for row in connection.execute(_DOCUMENTS, of):
-        memory.documents[row.kind] = Document(row.version, row.body.encode())
-    _load_desired(memory)
-    for row in connection.execute(_PRICES, of):
-        memory.prices.setdefault(row.sku, []).append((row.from_ms, row.price_cents))
+    for row in connection.execute(_VERSIONS, of):
+        memory.versions[row.kind] = row.version
+    load_items(connection, memory)
+    supply = connection.execute(_SUPPLY, of).scalar()
+    if supply is not None:
+        memory.supply = {line.sku: line for line in SupplyDocument.from_json(supply).lines}
+    load_prices(connection, memory)
     for row in connection.execute(_STOCK, of):
         memory.stock[row.sku] = StockLevel(row.on_hand_units, row.on_shelf_units, row.at_ms, row.shrink_units)
     open_states = tuple(state.value for state in OPEN)
@@ -210,19 +215,27 @@ def forecast_from_rows(first_day: str, mean: list[float], quantiles: list[list[f
     return Forecast(first_day, mean, [day[5] for day in quantiles])
 
 
-def _load_desired(memory: StoreMemory) -> None:
-    items = memory.documents.get(DocumentKind.ITEMS)
-    if items is not None:
-        memory.items = {row["sku"]: Item.model_validate(row) for row in json.loads(items.body)["items"]}
-    supply = memory.documents.get(DocumentKind.SUPPLY)
-    if supply is not None:
-        memory.supply = {line.sku: line for line in SupplyDocument.from_json(supply.body).lines}
+def load_items(connection: Connection, memory: StoreMemory) -> None:
+    memory.items = {
+        row.sku: ManagedItem(row.gtin, row.name, row.category)
+        for row in connection.execute(_ITEMS, {"store": memory.store})
+    }
+
+
+def load_prices(connection: Connection, memory: StoreMemory) -> None:
+    """Of managed items, oldest first."""
+    memory.prices = {}
+    for row in connection.execute(_PRICES, {"store": memory.store}):
+        memory.prices.setdefault(row.sku, []).append((row.from_ms, row.price_cents))
 
 
 _STORE = sa.text("SELECT name, timezone, currency, h3_cell FROM stores WHERE store_id = :store")
-_DOCUMENTS = sa.text("SELECT kind, version, body FROM documents WHERE store_id = :store")
+_VERSIONS = sa.text("SELECT kind, version FROM documents WHERE store_id = :store")
+_SUPPLY = sa.text("SELECT body FROM documents WHERE store_id = :store AND kind = 'supply'")
+_ITEMS = sa.text("SELECT sku, gtin, name, category FROM items WHERE store_id = :store AND managed = 1")
 _PRICES = sa.text(
-    "SELECT sku, from_ms, price_cents FROM prices WHERE store_id = :store ORDER BY sku, from_ms"
+    """SELECT p.sku, p.from_ms, p.price_cents FROM items i JOIN prices p ON p.store_id = i.store_id AND p.sku = i.sku
+    WHERE i.store_id = :store AND i.managed = 1 ORDER BY p.sku, p.from_ms"""
 )
 _STOCK = sa.text(
     "SELECT sku, on_hand_units, on_shelf_units, at_ms, shrink_units FROM stock WHERE store_id = :store"

@@ -9,11 +9,11 @@ from central.api.app import make_app
 from central.auth import Authority
 from central.centre import Centre
 from central.dispatch import Dispatcher
-from central.ledger import outgoing
 from central.ledger.engine import Ledger
 from central.settings import CentralSettings
 from runtime.clock import clock_from_setting
 from runtime.errors import EXIT_OK, OperatorError
+from runtime.heap import use_one_heap
 from runtime.logs import Log, start_logging
 from runtime.status import StatusServer
 from runtime.supervise import Supervisor
@@ -25,6 +25,7 @@ STOP_WAIT_S = 10
 
 def run_centre(settings: CentralSettings) -> int:
     """Runs until SIGTERM or SIGINT. Raises OperatorError when a port, the ledger or the clock file is not usable."""
+    use_one_heap()
     start_logging(settings.log_level)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     clock = clock_from_setting(settings.clock_file)
@@ -70,10 +71,8 @@ def status_of(centre: Centre) -> dict[str, object]:
     """For GET /status. backlog: events not yet placed or delivered, and requests that wait for the ledger."""
     if centre.clock.now_ms() != centre.writer.ticked_ms:
         centre.writer.poke()
-    with centre.ledger.read.connect() as connection:
-        waiting = outgoing.pending(connection)
     return {
-        "backlog": waiting + centre.writer.queued,
+        "backlog": centre.waiting_events() + centre.writer.queued,
         "now_ms": centre.writer.ticked_ms,
         "counters": {
             **centre.counters,

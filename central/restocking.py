@@ -7,7 +7,7 @@ from central.context import Work
 from central.core.lifecycle import EXITS, ON_ORDER, WAITING, Late, Moved, can_move, judge_report, move
 from central.core.restock import RULE, Hold, OpenTrigger, Policy, Raise, Wanted, decide_restock
 from central.errors import ConflictError, NotFoundError, SenderError
-from central.ledger import facts
+from central.ledger import facts, store_rows
 from central.ledger import restock_rows as rows
 from central.ledger.outgoing import OutgoingEvent
 from central.memory import OutsideOrder as OrderMemory
@@ -107,7 +107,7 @@ def _apply(
         rows.insert_trigger(
             work.connection,
             {
-                **row, "trigger_id": trigger_id, "sku": proposal.sku, "gtin": item.gtins[0], "kind": KIND,
+                **row, "trigger_id": trigger_id, "sku": proposal.sku, "gtin": item.gtin, "kind": KIND,
                 "supplier": line.supplier, "lead_time_days": line.lead_time_days, "created_ms": now_ms,
                 "supersedes": decision.supersedes, "shipped_units": None, "received_units": None,
                 "erp_document": None, "despatch": None, "arrives_day": None,
@@ -265,7 +265,7 @@ def _late(work: Work, row: dict[str, object], post: StatusPost) -> None:
 def place_outside_order(work: Work, order: OutsideOrder) -> bool:
     """Whether it is new. The same number and SKU again may only add the despatch number that was missing."""
     store = work.store
-    if order.sku not in store.items:
+    if order.sku not in store.items and not store_rows.has_item(work.connection, store.store, order.sku):
         raise SenderError(f"store {store.store} has no SKU {order.sku!r}; put its items first")
     key = {"store": store.store, "order": order.order, "sku": order.sku}
     known = rows.outside_order(work.connection, store.store, order.order, order.sku)

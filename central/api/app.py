@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from central.api import batches, feed, offers, overview, problems, restock, stores
 from central.api.gate import Gate
+from central.api.json_body import add_schemas
 from central.auth import Authority
 from central.centre import Centre
 
@@ -31,5 +32,7 @@ def make_app(centre: Centre, authority: Authority) -> FastAPI:
     problems.install(app)
     for part in (batches, stores, restock, feed, offers, overview):
         app.include_router(part.router)
+    plain_openapi = app.openapi
+    app.openapi = lambda: add_schemas(plain_openapi())  # type: ignore[method-assign]
     app.add_middleware(Gate, authority=authority)
     return app

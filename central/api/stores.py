@@ -1,13 +1,15 @@
 """Stores, what they should be (desired state) and what is known of their SKUs."""
 
+import json
 from collections.abc import Callable
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 
 from central import couponing, desired_state
 from central.api.gate import FromHqOrSystem, FromSystem, TheCentre
+from central.api.json_body import described, json_body
 from central.api.paging import Limit, next_after, skip_from
 from central.centre import Centre
 from central.context import Work
@@ -16,6 +18,7 @@ from central.errors import NotFoundError, SenderError
 from central.ledger import coupon_rows, store_rows
 from central.ledger.sku_views import SHORT_SORTS, SORTS, SkuQuery, sku_page, sku_series, store_zone
 from central.ledger.store_views import store_views
+from central.memory import load_items, load_prices
 from contract.api import Accepted, Page
 from contract.api.stores import (
     HistoryPut,
@@ -29,6 +32,7 @@ from contract.api.stores import (
     SupplyPut,
 )  # fmt: skip
 from contract.ids import ID_PATTERN
+from runtime.heap import give_back_memory
 
 router = APIRouter(prefix="/v1/stores", tags=["stores"])
 
@@ -55,7 +59,7 @@ def put_store(store: StorePath, put: StorePut, principal: FromSystem, centre: Th
             "store": store, "name": put.name, "timezone": put.timezone, "currency": put.currency,
             "hours": [hours.model_dump() for hours in put.hours], "closed_days": put.closed_days,
         }  # fmt: skip
-        desired_state.put_document(work, "store", document)
+        desired_state.put_document(work, "store", json.dumps(document, separators=(",", ":")))
         couponing.refresh_keys(work, coupon_rows.all_campaigns(work.connection))
         work.audit(principal.name, "put-store", store)
 
@@ -79,67 +83,90 @@ def get_store(store: StorePath, _: FromHqOrSystem, centre: TheCentre) -> StoreVi
     return rows[0]
 
 
-@router.put("/{store}/items")
-def put_items(store: StorePath, put: ItemsPut, principal: FromSystem, centre: TheCentre) -> Accepted:
+@router.put("/{store}/items", openapi_extra=described(ItemsPut))
+def put_items(
+    store: StorePath,
+    put: Annotated[ItemsPut, Depends(json_body(ItemsPut))],
+    principal: FromSystem,
+    centre: TheCentre,
+) -> Accepted:
     """The whole item list. Refused as a whole when a SKU or a GTIN stands twice."""
     _once("sku", [item.sku for item in put.items])
     _once("gtin", [gtin for item in put.items for gtin in item.gtins])
 
     def job(work: Work) -> int:
         store_rows.put_items(work.connection, store, put.items)
-        work.store.items = {item.sku: item for item in put.items}
-        return desired_state.put_document(work, "items", put.model_dump(mode="json"))
+        load_items(work.connection, work.store)
+        load_prices(work.connection, work.store)
+        return desired_state.put_document(work, "items", put.model_dump_json())
 
     return _put(centre, store, principal.name, "put-items", len(put.items), job)
 
 
-@router.put("/{store}/planogram")
-def put_planogram(store: StorePath, put: PlanogramPut, principal: FromSystem, centre: TheCentre) -> Accepted:
+@router.put("/{store}/planogram", openapi_extra=described(PlanogramPut))
+def put_planogram(
+    store: StorePath,
+    put: Annotated[PlanogramPut, Depends(json_body(PlanogramPut))],
+    principal: FromSystem,
+    centre: TheCentre,
+) -> Accepted:
     """All facings with their effective times; a swap is one more entry for each cell."""
     _once("device, cell and from_ms", [f"{f.device}/{f.cell}@{f.from_ms}" for f in put.facings])
 
     def job(work: Work) -> int:
-        return desired_state.put_document(work, "planogram", put.model_dump(mode="json"))
+        return desired_state.put_document(work, "planogram", put.model_dump_json())
 
     return _put(centre, store, principal.name, "put-planogram", len(put.facings), job)
 
 
-@router.put("/{store}/prices")
-def put_prices(store: StorePath, put: PricesPut, principal: FromSystem, centre: TheCentre) -> Accepted:
+@router.put("/{store}/prices", openapi_extra=described(PricesPut))
+def put_prices(
+    store: StorePath,
+    put: Annotated[PricesPut, Depends(json_body(PricesPut))],
+    principal: FromSystem,
+    centre: TheCentre,
+) -> Accepted:
     """The whole price list, with effective times. Prices that were in force stay in the store's history."""
     _once("sku and from_ms", [f"{price.sku}@{price.from_ms}" for price in put.prices])
 
     def job(work: Work) -> int:
         store_rows.put_prices(work.connection, store, put.prices, work.now_ms)
-        work.store.prices = store_rows.price_steps(work.connection, store)
-        return desired_state.put_document(work, "prices", put.model_dump(mode="json"))
+        load_prices(work.connection, work.store)
+        return desired_state.put_document(work, "prices", put.model_dump_json())
 
     return _put(centre, store, principal.name, "put-prices", len(put.prices), job)
 
 
-@router.put("/{store}/supply")
-def put_supply(store: StorePath, put: SupplyPut, principal: FromSystem, centre: TheCentre) -> Accepted:
+@router.put("/{store}/supply", openapi_extra=described(SupplyPut))
+def put_supply(
+    store: StorePath,
+    put: Annotated[SupplyPut, Depends(json_body(SupplyPut))],
+    principal: FromSystem,
+    centre: TheCentre,
+) -> Accepted:
     """How each SKU reaches the store. What is on order is the centre's to say."""
     _once("sku", [line.sku for line in put.lines])
 
     def job(work: Work) -> int:
         work.store.supply = {line.sku: line for line in put.lines}
-        if put.lines:
-            desired_state.refresh_supply(work)
-        else:
-            desired_state.put_document(work, "supply", {"lines": []})
-        return work.store.documents["supply"].version
+        work.store.versions.setdefault("supply", 0)
+        return desired_state.refresh_supply(work)
 
     return _put(centre, store, principal.name, "put-supply", len(put.lines), job)
 
 
-@router.put("/{store}/history")
-def put_history(store: StorePath, put: HistoryPut, principal: FromSystem, centre: TheCentre) -> Accepted:
+@router.put("/{store}/history", openapi_extra=described(HistoryPut))
+def put_history(
+    store: StorePath,
+    put: Annotated[HistoryPut, Depends(json_body(HistoryPut))],
+    principal: FromSystem,
+    centre: TheCentre,
+) -> Accepted:
     """Daily sales from before the gateway: seeds forecasts, never counted as sales."""
     _once("sku", [row.sku for row in put.rows])
 
     def job(work: Work) -> int:
-        return desired_state.put_document(work, "history", put.model_dump(mode="json"))
+        return desired_state.put_document(work, "history", put.model_dump_json())
 
     return _put(centre, store, principal.name, "put-history", len(put.rows), job)
 
@@ -210,7 +237,9 @@ def _put(
         work.audit(who, action, store, f"version {version}")
         return version
 
-    return Accepted(accepted=accepted, version=centre.call_store(store, run))
+    version = centre.call_store(store, run)
+    give_back_memory()
+    return Accepted(accepted=accepted, version=version)
 
 
 def _data_now(centre: Centre, store: str) -> int:

@@ -1,10 +1,12 @@
 """Sums per SKU over 1 minute, 15 minutes, 1 hour and 1 business day: a projection of the facts, rebuildable.
 
 Sales come from receipts alone; picks and stock-outs from windows; deliveries and shrink from stock facts. The row with
-SKU "" sums the store over business days and counts its receipts.
+SKU "" sums the store over business days and counts its receipts. Items that are not managed have sums by the day
+only: a shop sells ten thousand items and looks at sixty by the quarter hour; finer sums of the others are one query of
+the receipts.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
@@ -43,6 +45,7 @@ class RollupSums:
     """Gathers increments of one store; `rows` are then added to what the ledger has."""
 
     zone: ZoneInfo
+    managed: Container[str]
     rows: dict[Key, Sums] = field(default_factory=dict)
 
     def add_receipt(self, receipt: ReceiptRecord) -> None:
@@ -86,8 +89,9 @@ class RollupSums:
             total.shrink_units += shrink
 
     def _buckets(self, sku: str, at_ms: int, day_ms: int) -> Iterable[Sums]:
-        for step_ms in (MINUTE_MS, QUARTER_MS, HOUR_MS):
-            yield self._row(step_ms, sku, at_ms - at_ms % step_ms)
+        if sku in self.managed:
+            for step_ms in (MINUTE_MS, QUARTER_MS, HOUR_MS):
+                yield self._row(step_ms, sku, at_ms - at_ms % step_ms)
         yield self._row(DAY_MS, sku, day_ms)
 
     def _row(self, step_ms: int, sku: str, at_ms: int) -> Sums:

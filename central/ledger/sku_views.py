@@ -1,6 +1,7 @@
 """What people read of one SKU in one shop: its figures, and its series on one time axis."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -54,6 +55,17 @@ _STORE = sa.text("SELECT timezone, currency FROM stores WHERE store_id = :store"
 _POINTS = sa.text(
     """SELECT * FROM rollups WHERE store_id = :store AND step_ms = :step AND sku = :sku AND at_ms >= :from_ms
     AND at_ms < :to_ms ORDER BY at_ms LIMIT :limit"""
+)
+_IS_MANAGED = sa.text("SELECT managed FROM items WHERE store_id = :store AND sku = :sku")
+_SOLD = sa.text(
+    """SELECT r.at_ms - r.at_ms % :step AS at_ms, sum(l.extended_cents) AS sold_cents,
+    sum(CASE l.kind WHEN 'sale' THEN l.quantity_units WHEN 'return' THEN -l.quantity_units
+        WHEN 'void' THEN -l.quantity_units ELSE 0 END) AS sold_units, 0 AS picked_units, 0 AS delivered_units,
+    0 AS stock_out_ms, NULL AS on_hand_units, -1 AS level_ms
+    FROM receipt_lines l JOIN receipts r ON r.store_id = l.store_id AND r.business_date = l.business_date
+    AND r.register_id = l.register_id AND r.sequence = l.sequence
+    WHERE l.store_id = :store AND l.business_date >= :first_day AND l.business_date <= :last_day AND l.sku = :sku
+    AND r.at_ms >= :from_ms AND r.at_ms < :to_ms GROUP BY 1"""
 )
 _LEVEL_BEFORE = sa.text(
     """SELECT on_hand_units FROM rollups WHERE store_id = :store AND step_ms = :step AND sku = :sku
@@ -163,7 +175,7 @@ def _points(connection: Connection, span: dict[str, Any], zone: ZoneInfo) -> lis
     if not starts:
         return []
     span = {**span, "from_ms": starts[0]}
-    rows = {row.at_ms: row for row in connection.execute(_POINTS, span)}
+    rows = {row.at_ms: row for row in _sums(connection, span, zone)}
     on_hand = connection.execute(_LEVEL_BEFORE, span).scalar()
     heard = connection.execute(_HEARD, span).one()
     until_ms = max((at for at in (heard.watermark_ms, heard.stock_ms) if at is not None), default=0)
@@ -183,6 +195,15 @@ def _points(connection: Connection, span: dict[str, Any], zone: ZoneInfo) -> lis
             )
         )  # fmt: skip
     return points
+
+
+def _sums(connection: Connection, span: dict[str, Any], zone: ZoneInfo) -> Iterable[Any]:
+    """The stored sums; of an item that is not managed those below a day are made from its receipts."""
+    if span["step"] == DAY_MS or connection.execute(_IS_MANAGED, span).scalar():
+        return connection.execute(_POINTS, span)
+    # A till may date a receipt of the small hours to the day before.
+    first, last = day_after(day_of(span["from_ms"], zone), -1), day_of(span["to_ms"], zone)
+    return connection.execute(_SOLD, {**span, "first_day": first, "last_day": last})
 
 
 def _forecast(connection: Connection, span: dict[str, Any], zone: ZoneInfo) -> list[ForecastPoint]:

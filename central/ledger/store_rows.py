@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from central.ledger.bulk import BulkStatement
 from contract.api.stores import StorePut
 from contract.documents import Item, Price
 
@@ -17,18 +18,20 @@ _PUT_STORE = sa.text(
     closed_days = excluded.closed_days"""
 )
 _CLEAR_ITEMS = sa.text("DELETE FROM items WHERE store_id = :store")
-_PUT_ITEM = sa.text(
-    """INSERT INTO items (store_id, sku, gtin, name, category, managed)
+_PUT_ITEM = BulkStatement(
+    sa.text(
+        """INSERT INTO items (store_id, sku, gtin, name, category, managed)
     VALUES (:store, :sku, :gtin, :name, :category, :managed)"""
+    )
 )
 _CLEAR_FUTURE = sa.text("DELETE FROM prices WHERE store_id = :store AND from_ms > :now")
-_PUT_PRICE = sa.text(
-    """INSERT INTO prices (store_id, sku, from_ms, price_cents) VALUES (:store, :sku, :from_ms, :cents)
+_PUT_PRICE = BulkStatement(
+    sa.text(
+        """INSERT INTO prices (store_id, sku, from_ms, price_cents) VALUES (:store, :sku, :from_ms, :cents)
     ON CONFLICT (store_id, sku, from_ms) DO UPDATE SET price_cents = excluded.price_cents"""
+    )
 )
-_PRICES = sa.text(
-    "SELECT sku, from_ms, price_cents FROM prices WHERE store_id = :store ORDER BY sku, from_ms"
-)
+_HAS_ITEM = sa.text("SELECT 1 FROM items WHERE store_id = :store AND sku = :sku")
 _NEWEST = sa.text(
     """SELECT (SELECT max(at_ms) FROM stock WHERE store_id = :store) AS stock_ms,
     (SELECT max(at_ms) FROM receipts WHERE store_id = :store AND business_date =
@@ -58,8 +61,7 @@ def put_items(connection: Connection, store: str, items: Sequence[Item]) -> None
         }
         for item in items
     ]  # fmt: skip
-    if rows:
-        connection.execute(_PUT_ITEM, rows)
+    _PUT_ITEM.run(connection, rows)
 
 
 def put_prices(connection: Connection, store: str, prices: Sequence[Price], now_ms: int) -> None:
@@ -69,16 +71,11 @@ def put_prices(connection: Connection, store: str, prices: Sequence[Price], now_
         {"store": store, "sku": price.sku, "from_ms": price.from_ms, "cents": price.price_cents}
         for price in prices
     ]
-    if rows:
-        connection.execute(_PUT_PRICE, rows)
+    _PUT_PRICE.run(connection, rows)
 
 
-def price_steps(connection: Connection, store: str) -> dict[str, list[tuple[int, int]]]:
-    """(from_ms, cents) of each SKU, oldest first."""
-    steps: dict[str, list[tuple[int, int]]] = {}
-    for row in connection.execute(_PRICES, {"store": store}):
-        steps.setdefault(row.sku, []).append((row.from_ms, row.price_cents))
-    return steps
+def has_item(connection: Connection, store: str, sku: str) -> bool:
+    return connection.execute(_HAS_ITEM, {"store": store, "sku": sku}).first() is not None
 
 
 def newest_ms(connection: Connection, store: str) -> int | None:

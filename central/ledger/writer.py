@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 MAX_QUEUED = 500
 MAX_GROUP = 64
+MIN_TICK_S = 0.002
+"""Real time between two ticks at least: a clock that runs fast moves at every look."""
 
 
 class Memory(Protocol):
@@ -114,7 +116,7 @@ class LedgerWriter:
             if group:
                 self._commit(group)
             now_ms = self._clock.now_ms()
-            if now_ms != self.ticked_ms and time.monotonic() - last_tick >= self._poll_s:
+            if now_ms != self.ticked_ms and time.monotonic() - last_tick >= MIN_TICK_S:
                 self._run_alone(_Waiting(self.tick), now_ms)
                 self.ticked_ms, last_tick = now_ms, time.monotonic()
 
@@ -175,6 +177,7 @@ class LedgerWriter:
             # The relay: positions are given after the commit, so that a cursor never passes a slower transaction.
             transaction.has_outgoing = False
             self.on_outgoing(transaction)
+            self.commits_total += 1
 
     def _fail(self, waiting: _Waiting, error: Exception) -> None:
         self.failed_jobs_total += 1

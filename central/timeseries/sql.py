@@ -20,6 +20,7 @@ _RECEIPTS = sa.text(
     ON l.store_id = r.store_id AND l.business_date = r.business_date AND l.register_id = r.register_id
     AND l.sequence = r.sequence WHERE r.store_id = :store ORDER BY r.business_date, r.register_id, r.sequence, l.line"""
 )
+_MANAGED = sa.text("SELECT sku FROM items WHERE store_id = :store AND managed = 1")
 _WINDOWS = sa.text("SELECT * FROM windows WHERE store_id = :store ORDER BY at_ms")
 _FACTS = sa.text("SELECT * FROM stock_facts WHERE store_id = :store ORDER BY at_ms, seq")
 
@@ -30,7 +31,8 @@ def drop_minutes_before(connection: Connection, store: str, before_ms: int) -> N
 
 def rebuild_store(connection: Connection, store: str, zone: ZoneInfo) -> int:
     """Makes the store's sums again from receipts, windows and stock facts. Returns how many rows there are now."""
-    sums = RollupSums(zone)
+    managed = {row.sku for row in connection.execute(_MANAGED, {"store": store})}
+    sums = RollupSums(zone, managed)
     for receipt in _receipts(connection, store):
         sums.add_receipt(receipt)
     for row in connection.execute(_WINDOWS, {"store": store}).mappings():

@@ -45,7 +45,7 @@ def test_days_count_and_print() -> None:
 
 
 def sums_of(*records: object) -> RollupSums:
-    sums = RollupSums(NEW_YORK)
+    sums = RollupSums(NEW_YORK, {"sku-1", "sku-2"})
     for record in records:
         name = {"ReceiptRecord": "add_receipt", "SkuWindow": "add_window", "StockFact": "add_stock_fact"}
         getattr(sums, name[type(record).__name__])(record)
@@ -85,3 +85,8 @@ def test_deliveries_and_shrink_are_told_apart() -> None:
     lost = level(1, 3, fact=StockFactKind.SHRINK, units=-2)
     row = sums_of(delivery("D-1", 12), lost).rows[DAY_MS, "sku-1", day_start_ms("2017-09-04", NEW_YORK)]
     assert (row.delivered_units, row.shrink_units) == (12, -2)
+
+
+def test_items_that_are_not_managed_have_sums_by_the_day_only() -> None:
+    rows = sums_of(receipt(1, [sale(9, 2)])).rows
+    assert {(step, sku) for step, sku, _ in rows} == {(DAY_MS, "sku-9"), (DAY_MS, "")}
