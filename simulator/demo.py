@@ -14,7 +14,9 @@ from pathlib import Path
 
 import httpx
 
+from runtime.clock import ClockOwner
 from runtime.errors import EXIT_BAD_CONFIG, EXIT_FAULT, EXIT_OK
+from simulator.catalogue import midnight_ms
 from simulator.demo_options import demo_parser
 from simulator.orchestrator.bookkeeper import Bookkeeper
 from simulator.orchestrator.broker import mosquitto_path
@@ -22,7 +24,7 @@ from simulator.orchestrator.centre_admin import CentreAdmin, CentreAdminError
 from simulator.orchestrator.chaos import Kill, Reaper, plan_kills
 from simulator.orchestrator.conductor import Conductor
 from simulator.orchestrator.courier import Courier
-from simulator.orchestrator.crew import Crew, clock_for
+from simulator.orchestrator.crew import FIRST_DAY, Crew
 from simulator.orchestrator.layout import (
     CENTRAL_NAME,
     MEMBER_APP_NAME,
@@ -93,11 +95,12 @@ class _Demo:
 
     def _run_with(self, supervisor: ProcessSupervisor, crew: Crew) -> int:
         options, layout = self._options, self._layout
-        crew.prepare_goods(options.days)
-        first = next(iter(crew.files.values()))
-        clock = clock_for(layout, first.start_ms)
+        goods = crew.begin_goods(options.days)
+        clock = ClockOwner(layout.clock_file, midnight_ms(FIRST_DAY))
         admin = crew.start_centre()
         crew.start_hq()
+        crew.finish_goods(goods)
+        first = next(iter(crew.files.values()))
         crew.tell_the_centre(admin)
         crew.start_outside(options.seed)
         crew.start_shops(options.seed)

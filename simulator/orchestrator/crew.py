@@ -4,10 +4,9 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
+from datetime import date
 from typing import Any
 
-from runtime.clock import ClockOwner
 from simulator.catalogue import DAY_MS, HOUR_MS, ShopFile
 from simulator.orchestrator.broker import Broker, broker_for
 from simulator.orchestrator.centre_admin import CentreAdmin
@@ -32,6 +31,8 @@ from simulator.orchestrator.status_client import StatusClient
 from simulator.orchestrator.supervisor import ChildError, ProcessSpec, ProcessSupervisor
 
 DOCUMENTS_TO_OPEN = frozenset({"store", "items", "planogram", "prices", "supply", "history"})
+FIRST_DAY = date(2017, 9, 4)
+"""A Monday, after the part of the year that trained the models."""
 SCOPES = ("admin", "hq", "system", "member-app")
 START_LIMIT_S = 90.0
 SHORT_SHIPMENT = {"nth": 3, "missing_units": 2}
@@ -50,20 +51,28 @@ class Crew:
         self.names_by_kind: dict[str, list[str]] = {}
         self.broker_kind = ""
 
-    def prepare_goods(self, days: int) -> None:
+    def begin_goods(self, days: int) -> ProcessSpec:
         """Makes the shops' files from the receipts, in a process of its own: it needs memory only once."""
         self._say("choosing baskets and best sellers from the receipts")
         goods = self.layout.root / "goods"
-        argv = (
+        shops = str(len(self.layout.shops))
+        spec = self._spec(
+            "journey",
             "simulator.journey",
             "--out",
             str(goods),
             "--shops",
-            str(len(self.layout.shops)),
+            shops,
             "--days",
             str(days),
+            "--first-day",
+            FIRST_DAY.isoformat(),
         )
-        self._supervisor.run(self._spec("journey", *argv))
+        self._supervisor.begin(spec)
+        return spec
+
+    def finish_goods(self, spec: ProcessSpec) -> None:
+        self._supervisor.finish(spec)
         self.files = {place.store: ShopFile(place.file) for place in self.layout.shops}
 
     def start_centre(self) -> CentreAdmin:
@@ -215,7 +224,3 @@ class Crew:
 
 def _knows_all(status: dict[str, Any] | None) -> bool:
     return status is not None and not status["backlog"] and set(status["documents"]) >= DOCUMENTS_TO_OPEN
-
-
-def clock_for(layout: Layout, start_ms: int) -> ClockOwner:
-    return ClockOwner(Path(layout.clock_file), start_ms)

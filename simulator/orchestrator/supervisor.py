@@ -87,9 +87,16 @@ class ProcessSupervisor:
 
     def run(self, spec: ProcessSpec) -> None:
         """Starts what does one thing and ends, and waits for it. Raises ChildError when it ends with another status than 0."""
-        child = self._call(lambda: self._start(spec, wanted=False))
-        assert isinstance(child, _Child)
-        while (status := child.process.poll()) is None:
+        self.begin(spec)
+        self.finish(spec)
+
+    def begin(self, spec: ProcessSpec) -> None:
+        """Starts what does one thing and ends; `finish` waits for it."""
+        self._call(lambda: self._start(spec, wanted=False))
+
+    def finish(self, spec: ProcessSpec) -> None:
+        process = self._children[spec.name].process
+        while (status := process.poll()) is None:
             time.sleep(POLL_S)
         self._call(lambda: self._finish_end([spec.name]))
         if status != 0:
