@@ -17,7 +17,7 @@ from edge.core.replenish import ForecastDone, ForecastJob
 from edge.core.step import EdgeCore
 from edge.errors import DiskError
 from edge.heap import give_back_memory
-from edge.inference import answer
+from edge.inference import Forecasting
 from edge.store import Commit, EdgeStore
 from edge.uplink import Acked, FromUplink, Poisoned, UplinkStatus
 from models.inference import Models
@@ -57,6 +57,7 @@ class EdgeLoop:
         is_stopping: Callable[[], bool],
     ) -> None:
         self._core, self._store, self._models, self._clock = core, store, models, clock
+        self._forecasting = Forecasting(models)
         self._inbox, self._uplink_inbox, self._uplink = inbox, uplink_inbox, uplink_status
         self._publish, self._linger_s, self._idle_wait_s = publish, linger_s, idle_wait_s
         self._is_stopping = is_stopping
@@ -201,7 +202,7 @@ class EdgeLoop:
 
     def _answered(self, job: ForecastJob) -> ForecastDone:
         try:
-            return answer(job, self._models)
+            return self._forecasting.answer(job)
         except ValueError as error:
             # Inputs that the models refuse: these SKUs go without, everything else goes on.
             log.warning("the models refuse a question", reason=str(error), skus=len(job.lines))

@@ -33,6 +33,12 @@ class Demand:
         self.rows: Rows[SkuDayRow] = Rows("sold", TypeAdapter(SkuDayRow))
         self.heard: Rows[int] = Rows("heard", TypeAdapter(int))
         """Business day -> receipts heard."""
+        self._revisions: dict[str, int] = {}
+
+    def past_revision(self, today: date) -> int:
+        """Changes whenever a day before `today` does: a receipt may come a day late."""
+        text = today.isoformat()
+        return sum(count for day, count in self._revisions.items() if day < text)
 
     def sold(self, sku: str, day: str, units: int) -> None:
         row = self._row(sku, day)
@@ -40,9 +46,11 @@ class Demand:
 
     def was_empty(self, sku: str, day: str, empty_ms: int) -> None:
         self._row(sku, day).empty_ms += empty_ms
+        self._revise(day)
 
     def heard_receipt(self, day: str) -> None:
         self.heard.put(day, self.heard.by_key.get(day, 0) + 1)
+        self._revise(day)
 
     def forget_before(self, day: date) -> None:
         """Drops days that no forecast uses."""
@@ -51,6 +59,7 @@ class Demand:
             self.rows.drop(key)
         for key in [key for key in self.heard.by_key if key < oldest]:
             self.heard.drop(key)
+            self._revisions.pop(key, None)
 
     def histories(
         self,
@@ -85,6 +94,9 @@ class Demand:
 
     def changed(self) -> list[Row]:
         return self.rows.changed() + self.heard.changed()
+
+    def _revise(self, day: str) -> None:
+        self._revisions[day] = self._revisions.get(day, 0) + 1
 
     def _live(self, sku: str, day: str, open_ms: int) -> float:
         row = self.rows.by_key.get(f"{day}|{sku}")

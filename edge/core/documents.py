@@ -50,6 +50,7 @@ class Documents:
         self.coupon_keys: dict[str, CouponKey] = {}
         self._sku_by_gtin: dict[str, str] = {}
         self._prices: dict[str, list[tuple[int, int]]] = {}
+        self._price_starts: list[int] = []
 
     def have(self) -> dict[str, int]:
         """Kind -> version, as batches say it."""
@@ -72,17 +73,15 @@ class Documents:
         prices = self._prices.get(sku)
         if not prices:
             return None
+        if len(prices) == 1:
+            return prices[0][1] if prices[0][0] <= at_ms else None
         place = bisect_right(prices, at_ms, key=lambda price: price[0])
         return prices[place - 1][1] if place else None
 
     def next_price_ms(self, after_ms: int) -> int | None:
         """When a price next changes."""
-        later = (
-            prices[place][0]
-            for prices in self._prices.values()
-            if (place := bisect_right(prices, after_ms, key=lambda price: price[0])) < len(prices)
-        )
-        return min(later, default=None)
+        place = bisect_right(self._price_starts, after_ms)
+        return self._price_starts[place] if place < len(self._price_starts) else None
 
     def is_managed(self, sku: str) -> bool:
         """Whether the SKU is forecast and reordered here."""
@@ -128,6 +127,7 @@ class Documents:
                 self._prices.setdefault(price.sku, []).append((price.from_ms, price.price_cents))
             for prices in self._prices.values():
                 prices.sort()
+            self._price_starts = sorted({price.from_ms for price in document.prices})
         elif isinstance(document, SupplyDocument):
             self.supply_by_sku = {line.sku: line for line in document.lines}
         elif isinstance(document, HistoryDocument):

@@ -1,31 +1,27 @@
 """Asks the models for SKUs that are due, and turns their answers into forecast and proposal records."""
 
-from datetime import date, timedelta
-from math import isnan
+from datetime import date
 
 from contract.records import ForecastRecord, ProposalRecord
-from edge.core.day import DAY_MS
-from edge.core.demand import HISTORY_DAYS
+from edge.core.day_inputs import HORIZON_DAYS, DayInputs
 from edge.core.effects import RunForecast
 from edge.core.replenish import (
     ForecastAnswer,
     ForecastDone,
     ForecastJob,
     ForecastLine,
+    SkuInputs,
     is_news,
-    price_ratios,
 )
 from edge.core.state import EdgeState
 
-HORIZON_DAYS = 14
-PRICE_DAYS = 28
-MIN_HISTORY_DAYS = 14
-"""With fewer known days a SKU leans on its category."""
+BOOK_USED = "the shelf's stock is unknown, the book's is used"
 
 
 class Ordering:
     def __init__(self, state: EdgeState) -> None:
         self._state = state
+        self._inputs = DayInputs(state.documents, state.demand)
         self._asked = False
 
     @property
@@ -71,76 +67,35 @@ class Ordering:
                 self._propose(line, answer, doubt, done.bundle, now_ms)
             self._state.touch(line.sku, now_ms)
 
+    def forget_inputs(self) -> None:
+        """The documents changed."""
+        self._inputs.forget()
+
     def _job(self, skus: list[str], now_ms: int) -> ForecastJob:
-        state = self._state
-        calendar = state.documents.calendar
+        calendar = self._state.documents.calendar
         assert calendar is not None
         today = calendar.business_day(now_ms)
-        days = [today - timedelta(days=back) for back in range(HISTORY_DAYS, 0, -1)]
-        open_ms = {}
-        for day in days:
-            span = calendar.open_span(day)
-            open_ms[day] = span[1] - span[0] if span else 0
-        histories = state.demand.histories(skus, today, state.documents.history, open_ms)
-        levels = self._category_levels(skus, histories)
-        midnight_ms = calendar.day_start_ms(today)
-        # Noon, give or take an hour of daylight saving: prices change at night.
-        noons_ms = [midnight_ms + ahead * DAY_MS + DAY_MS // 2 for ahead in range(-PRICE_DAYS, HORIZON_DAYS)]
-        lines = tuple(
-            self._line(sku, history, levels, today, noons_ms, now_ms)
-            for sku, history in zip(skus, histories, strict=True)
-        )
+        lines = tuple(self._line(inputs, today, now_ms) for inputs in self._inputs.of(skus, today, calendar))
         return ForecastJob(
             now_ms, today, calendar.share_left(now_ms), calendar.closed_days(today, HORIZON_DAYS), HORIZON_DAYS, lines
         )  # fmt: skip
 
-    def _line(
-        self,
-        sku: str,
-        history: list[float],
-        levels: dict[str, float],
-        today: date,
-        noons_ms: list[int],
-        now_ms: int,
-    ) -> ForecastLine:
-        state = self._state
+    def _line(self, inputs: SkuInputs, today: date, now_ms: int) -> ForecastLine:
+        state, sku = self._state, inputs.sku
         on_hand = state.level(sku).on_hand_units
         doubt = state.shelves.doubt(sku, now_ms)
         if on_hand is None:
             on_hand = state.stock.book_units(sku)
-            doubt = _joined(
-                doubt,
-                "the shelf's stock is unknown, the book's is used"
-                if on_hand is not None
-                else "stock is unknown",
-            )
+            doubt = _joined(doubt, "stock is unknown" if on_hand is None else BOOK_USED)
         elif on_hand < 0:
             doubt = _joined(doubt, f"the book says {on_hand} units: count them")
-        plan = state.plans.rows.by_key[sku]
         return ForecastLine(
-            sku=sku,
-            history=tuple(history),
-            price_ratio=self._price_ratio(sku, noons_ms),
-            category_level=levels.get(state.documents.item_by_sku[sku].category, float("nan")),
+            inputs=inputs,
             supply=state.documents.supply_by_sku.get(sku),
             on_hand_units=on_hand,
             doubt=doubt,
-            daily=plan.forecast_day != today.isoformat(),
+            daily=state.plans.rows.by_key[sku].forecast_day != today.isoformat(),
         )
-
-    def _price_ratio(self, sku: str, noons_ms: list[int]) -> tuple[float, ...]:
-        prices = [self._state.documents.price_cents(sku, noon_ms) for noon_ms in noons_ms]
-        return price_ratios(prices, PRICE_DAYS)
-
-    def _category_levels(self, skus: list[str], histories: list[list[float]]) -> dict[str, float]:
-        """Mean units a day of a category's SKUs, from those at hand that have enough history."""
-        sums: dict[str, list[float]] = {}
-        for sku, history in zip(skus, histories, strict=True):
-            known = [units for units in history[-28:] if not isnan(units)]
-            if len(known) >= MIN_HISTORY_DAYS:
-                category = self._state.documents.item_by_sku[sku].category
-                sums.setdefault(category, []).append(sum(known) / len(known))
-        return {category: sum(levels) / len(levels) for category, levels in sums.items()}
 
     def _forecast(self, sku: str, day: str, answer: ForecastAnswer, bundle: str, now_ms: int) -> None:
         self._state.tally.add("forecasts_total")

@@ -19,20 +19,31 @@ MAX_LINES = 256
 
 
 @dataclass(frozen=True, slots=True)
-class ForecastLine:
-    """One SKU's inputs. None is unknown or no limit. supply None: forecast only.
+class SkuInputs:
+    """What demand is forecast from. NaN is unknown.
 
-    history: units a day, NaN unknown, the last one the day before the job's first day.
+    history: units a day, the last one the day before the job's first day. price_ratio: of each day of the horizon.
     """
 
     sku: str
     history: tuple[float, ...]
     price_ratio: tuple[float, ...]
     category_level: float
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastLine:
+    """One SKU's question. None is unknown or no limit. supply None: forecast only. daily: the day's first one."""
+
+    inputs: SkuInputs
     supply: SupplyLine | None
     on_hand_units: int | None
     doubt: str
     daily: bool
+
+    @property
+    def sku(self) -> str:
+        return self.inputs.sku
 
     @property
     def window_days(self) -> int:

@@ -168,6 +168,7 @@ class EdgeCore:
             return
         state.tally.add("documents_total")
         self._clockwork.plan_again()
+        self.ordering.forget_inputs()
         if isinstance(document, SupplyDocument):
             for line in document.lines:
                 state.plans.dirty(line.sku, now_ms)

@@ -285,7 +285,7 @@ def _moved(
     if units <= cell.open_picks and at_ms - cell.pick_ms <= PUT_BACK_WITHIN_MS.get(units, -1):
         cell.open_picks -= units
         return WeightChange(ChangeKind.PUT_BACK, units, delta_g, at_ms, confidence)
-    cell.open_picks = 0
+    # A refill between pick and put-back leaves the picks open: another customer may still change their mind.
     return WeightChange(ChangeKind.REFILL, units, delta_g, at_ms, confidence)
 
 

@@ -10,14 +10,14 @@ from contract.ids import gtin_check_digit
 from edge.core.effects import Emit, PublishStored, RunForecast
 from edge.core.messages import DeviceMessage, DocumentArrived
 from edge.core.step import EdgeCore
-from edge.inference import answer
+from edge.inference import Forecasting
 from models.inference import baseline_models
 
 START_MS = 1_504_526_400_000
 """2017-09-04 12:00 UTC, 07:00 in the shop."""
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 UNIT_G = 250.0
-MODELS = baseline_models("no bundle in this test")
+FORECASTING = Forecasting(baseline_models("no bundle in this test"))
 _DOCUMENT = TypeAdapter(AnyDocument)
 
 
@@ -91,7 +91,7 @@ class Shop:
             if not jobs:
                 return
             for job in jobs:
-                self.core.step(answer(job, MODELS), self.now)
+                self.core.step(FORECASTING.answer(job), self.now)
 
     def restart(self):
         self.core = EdgeCore(version="test")

@@ -188,6 +188,7 @@ def test_a_receipt_from_the_future_is_stamped_with_its_arrival():
     assert shop.of_kind("receipt")[0].at_ms == shop.now
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=80), st.text(max_size=30))
 def test_any_bytes_on_any_topic_never_raise(payload, topic):
     shop = Shop(with_documents=False)

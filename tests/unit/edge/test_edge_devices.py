@@ -1,6 +1,6 @@
 """Which events count once: positions per device and boot."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.core.devices import MAX_ABOVE, MAX_DEVICES, Admission, Devices
@@ -75,6 +75,7 @@ def test_devices_are_bounded():
     assert admit(devices, 1, device="one-more") is Admission.REFUSED
 
 
+@settings(deadline=None)
 @given(st.data(), st.integers(1, 40))
 def test_any_order_with_resends_counts_each_event_once(data, count):
     """Order, duplicates and a device that forgets what is stored; a restart from saved rows changes nothing."""

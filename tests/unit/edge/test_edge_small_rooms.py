@@ -3,7 +3,7 @@
 from datetime import date
 from math import isnan
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract.coupons import coupon_code
@@ -70,6 +70,7 @@ def test_the_history_document_speaks_for_the_days_before_this_gateway():
     assert found[-4] == 7.0
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 30), max_size=60))
 def test_a_sale_is_known_by_its_own_identity_in_any_order(sequences):
     sales, seen = KnownSales(), set()

@@ -1,6 +1,6 @@
 """Event-time windows: sums are conserved whatever the order."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.core.windows import Windows
@@ -39,6 +39,7 @@ def test_nothing_happened_makes_no_row():
 items = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 10 * SPAN), st.integers(1, 5)), max_size=40)
 
 
+@settings(deadline=None)
 @given(
     items, st.lists(st.integers(0, 12 * SPAN), max_size=10), st.randoms(use_true_random=False), st.booleans()
 )

@@ -1,0 +1,72 @@
+"""What a business day's forecasts are made of: histories up to yesterday, prices, and what comparable goods sell.
+
+All of it stays as it is for the whole day, unless a document or a late receipt changes it; so it is gathered once.
+"""
+
+from datetime import date, timedelta
+from math import isnan, nan
+
+from edge.core.day import DAY_MS, ShopCalendar
+from edge.core.demand import HISTORY_DAYS, Demand
+from edge.core.documents import Documents
+from edge.core.replenish import SkuInputs, price_ratios
+
+HORIZON_DAYS = 14
+PRICE_DAYS = 28
+MIN_HISTORY_DAYS = 14
+"""With fewer known days a SKU leans on its category."""
+
+
+class DayInputs:
+    """Look up with `of`; call `forget` when documents changed."""
+
+    def __init__(self, documents: Documents, demand: Demand) -> None:
+        self._documents, self._demand = documents, demand
+        self._day: date | None = None
+        self._revision = -1
+        self._by_sku: dict[str, SkuInputs] = {}
+
+    def forget(self) -> None:
+        self._day = None
+
+    def of(self, skus: list[str], today: date, calendar: ShopCalendar) -> list[SkuInputs]:
+        """The same objects for the same day and facts, so that an answer can be kept by identity."""
+        if self._day != today or self._revision != self._demand.past_revision(today):
+            self._gather(today, calendar)
+        missing = [sku for sku in skus if sku not in self._by_sku]
+        if missing:  # managed, but without sales or supply until now
+            self._add(missing, today, calendar)
+        return [self._by_sku[sku] for sku in skus]
+
+    def _gather(self, today: date, calendar: ShopCalendar) -> None:
+        self._day, self._revision = today, self._demand.past_revision(today)
+        self._by_sku.clear()
+        self._add(self._documents.managed_skus(), today, calendar)
+
+    def _add(self, skus: list[str], today: date, calendar: ShopCalendar) -> None:
+        open_ms = {}
+        for back in range(1, HISTORY_DAYS + 1):
+            day = today - timedelta(days=back)
+            span = calendar.open_span(day)
+            open_ms[day] = span[1] - span[0] if span else 0
+        histories = self._demand.histories(skus, today, self._documents.history, open_ms)
+        levels = self._category_levels(skus, histories)
+        midnight_ms = calendar.day_start_ms(today)
+        # Noon, give or take an hour of daylight saving: prices change at night.
+        noons_ms = [midnight_ms + ahead * DAY_MS + DAY_MS // 2 for ahead in range(-PRICE_DAYS, HORIZON_DAYS)]
+        for sku, history in zip(skus, histories, strict=True):
+            category = self._documents.item_by_sku[sku].category
+            prices = [self._documents.price_cents(sku, noon_ms) for noon_ms in noons_ms]
+            self._by_sku[sku] = SkuInputs(
+                sku, tuple(history), price_ratios(prices, PRICE_DAYS), levels.get(category, nan)
+            )
+
+    def _category_levels(self, skus: list[str], histories: list[list[float]]) -> dict[str, float]:
+        """Mean units a day of a category's SKUs, of those that have enough history."""
+        sums: dict[str, list[float]] = {}
+        for sku, history in zip(skus, histories, strict=True):
+            known = [units for units in history[-PRICE_DAYS:] if not isnan(units)]
+            if len(known) >= MIN_HISTORY_DAYS:
+                category = self._documents.item_by_sku[sku].category
+                sums.setdefault(category, []).append(sum(known) / len(known))
+        return {category: sum(levels) / len(levels) for category, levels in sums.items()}
