@@ -152,7 +152,7 @@ def _out_of_stock(stores: list[StoreView]) -> list[Need]:
             "remove_shopping_cart",
             f"{store.name}: {number(store.skus_out_of_stock)} of {counted(store.skus, 'SKU')} out of stock",
             "Nothing on hand now.",
-            f"/shops/{quote(store.store)}?sort=on_hand",
+            f"/shops/{quote(store.store)}?sort=-stock_out_today_ms",
         )
         for store in sorted(stores, key=lambda store: -store.skus_out_of_stock)
         if store.skus_out_of_stock

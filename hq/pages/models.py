@@ -13,6 +13,7 @@ from hq.desk import Desk
 from hq.errors import HqError
 from hq.pages.frame import frame, section
 from hq.pages.live import Live
+from hq.pages.shop import BUSIEST_FIRST
 from hq.pages.table import Column, DataTable, Row, cell
 from hq.scope import Scope
 from hq.words import UNKNOWN, ago, counted, number, percent
@@ -107,7 +108,7 @@ class _Models:
 
     async def _measure_store(self, store: str, now_ms: int) -> tuple[int, int] | None:
         inside = judged = 0
-        skus = await self._desk.central.skus(store, sort="-sold_7_days", limit=SKUS_MEASURED)
+        skus = await self._desk.central.skus(store, sort=BUSIEST_FIRST, limit=SKUS_MEASURED)
         for sku in skus.rows:
             held = coverage(await self._desk.central.series(store, sku.sku, now_ms - DAYS_MS, now_ms, "1d"))
             if held is not None:

@@ -34,28 +34,29 @@ DAYS_MS = 28 * 86_400_000
 PAGE_ROWS = 50
 SORTS = (
     "name",
-    "on_hand",
-    "on_order",
-    "sold_today",
-    "sold_7_days",
-    "forecast_7_days",
-    "stock_out_today",
-    "shrink",
-    "price",
+    "on_hand_units",
+    "sold_today_units",
+    "sold_7_days_units",
+    "stock_out_today_ms",
+    "shrink_units",
 )
-"""Columns by which the centre can order SKUs; a leading hyphen descends."""
+"""Columns by which the centre orders SKUs; a leading hyphen descends."""
+BUSIEST_FIRST = "-sold_7_days_units"
 
 COLUMNS = [
-    Column("name", "SKU"),
-    Column("on_hand", "On hand", numeric=True),
-    Column("on_order", "On order", numeric=True),
-    Column("sold_today", "Sold today", numeric=True),
-    Column("sold_7_days", "Sold 7 days", numeric=True),
-    Column("forecast_7_days", "Forecast 7 days", numeric=True),
-    Column("cover", "Cover", numeric=True, sortable=False),
-    Column("stock_out_today", "Out today", numeric=True),
-    Column("shrink", "Shrink", numeric=True),
-    Column("price", "Price", numeric=True),
+    Column(name, label, numeric=name != "name", sortable=name in SORTS)
+    for name, label in (
+        ("name", "SKU"),
+        ("on_hand_units", "On hand"),
+        ("on_order_units", "On order"),
+        ("sold_today_units", "Sold today"),
+        ("sold_7_days_units", "Sold 7 days"),
+        ("forecast_7_days_units", "Forecast 7 days"),
+        ("cover", "Cover"),
+        ("stock_out_today_ms", "Out today"),
+        ("shrink_units", "Shrink"),
+        ("price", "Price"),
+    )
 ]
 
 
@@ -68,10 +69,10 @@ class Seen:
 
 def register(desk: Desk) -> None:
     @ui.page("/shops/{store}")
-    def shop_page(store: str, sort: str = "-sold_7_days", search: str = "") -> None:
+    def shop_page(store: str, sort: str = BUSIEST_FIRST, search: str = "") -> None:
         scope = Scope("store", store)
         with frame(desk, "shops", store, scope) as retitle:
-            _Shop(desk, retitle, store, sort if sort.lstrip("-") in SORTS else "-sold_7_days", search)
+            _Shop(desk, retitle, store, sort if sort.lstrip("-") in SORTS else BUSIEST_FIRST, search)
 
 
 class _Shop:
@@ -202,28 +203,28 @@ def _row(sku: SkuView, currency: str) -> Row:
             href=f"/shops/{quote(sku.store)}/skus/{quote(sku.sku)}",
             sub=f"{sku.sku} · {sku.category}",
         ),
-        "on_hand": cell(
+        "on_hand_units": cell(
             number(sku.on_hand_units),
             icon="error" if out else "",
             tone="bad" if out else "",
             sub="" if sku.on_shelf_units is None else f"{number(sku.on_shelf_units)} on the shelf",
         ),
-        "on_order": cell(
+        "on_order_units": cell(
             number(sku.on_order_units),
             href=f"/restock?scope=store:{quote(sku.store)}&find={quote(sku.name)}"
             if sku.open_trigger
             else "",
             sub="open order" if sku.open_trigger else "",
         ),
-        "sold_today": cell(number(sku.sold_today_units)),
-        "sold_7_days": cell(number(sku.sold_7_days_units)),
-        "forecast_7_days": cell(number(sku.forecast_7_days_units, 1)),
+        "sold_today_units": cell(number(sku.sold_today_units)),
+        "sold_7_days_units": cell(number(sku.sold_7_days_units)),
+        "forecast_7_days_units": cell(number(sku.forecast_7_days_units, 1)),
         "cover": cell(_cover(sku)),
-        "stock_out_today": cell(
+        "stock_out_today_ms": cell(
             span(sku.stock_out_today_ms) if sku.stock_out_today_ms else "0",
             tone="bad" if sku.stock_out_today_ms else "",
         ),
-        "shrink": cell(number(sku.shrink_units), tone="warn" if sku.shrink_units else ""),
+        "shrink_units": cell(number(sku.shrink_units), tone="warn" if sku.shrink_units else ""),
         "price": cell(money(sku.price_cents, currency)),
     }
 

@@ -41,7 +41,7 @@ def _row(store: StoreView, week: list[tuple[str, int]], now_ms: int) -> Row:
         "week": cell("" if week else UNKNOWN, svg=sparkline_svg([float(units) for _, units in week])),
         "sold": cell(money(store.cents, store.currency), store.cents),
         "receipts": cell(number(store.receipts), store.receipts),
-        "out": counted_cell(store.skus_out_of_stock, "bad", f"/shops/{place}?sort=on_hand"),
+        "out": counted_cell(store.skus_out_of_stock, "bad", f"/shops/{place}?sort=-stock_out_today_ms"),
         "waiting": counted_cell(store.waiting_triggers, "warn", f"/restock?scope=store:{place}"),
         "open": counted_cell(store.open_triggers, "", f"/restock?scope=store:{place}&show=moving"),
         "alerts": counted_cell(store.open_alerts, "warn", f"/fleet?scope=store:{place}"),

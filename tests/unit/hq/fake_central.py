@@ -361,11 +361,7 @@ def fake_app(fake: FakeCentral) -> FastAPI:
             for row in fake.skus(store)
             if search.lower() in f"{row.name} {row.sku} {row.category}".lower()
         ]
-        attribute = {
-            "on_hand": "on_hand_units",
-            "sold_today": "sold_today_units",
-            "sold_7_days": "sold_7_days_units",
-        }.get(sort.lstrip("-"), "name")
+        attribute = sort.lstrip("-") or "name"
         rows.sort(
             key=lambda row: (getattr(row, attribute) is None, getattr(row, attribute) or 0),
             reverse=sort.startswith("-"),

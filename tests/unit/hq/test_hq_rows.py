@@ -40,9 +40,9 @@ def test_an_order_that_is_going_out_cannot_be_decided_again():
 
 def test_unknown_stock_is_a_dash_and_an_empty_shelf_is_red_with_an_icon():
     skus = FakeCentral().skus("s367")
-    assert _row(skus[5], "USD")["on_hand"]["t"] == "–"
+    assert _row(skus[5], "USD")["on_hand_units"]["t"] == "–"
     assert _row(skus[5], "USD")["cover"]["t"] == "–"
-    empty = _row(skus[3], "USD")["on_hand"]
+    empty = _row(skus[3], "USD")["on_hand_units"]
     assert (empty["t"], empty["c"], empty["i"]) == ("0", "bad", "error")
 
 
