@@ -34,6 +34,8 @@ TIMEOUT = httpx.Timeout(15.0, connect=3.0)
 MAX_ROWS = 200
 """Rows asked for at once where a page shows them all; what is beyond is said, not hidden."""
 
+STILL_WORKS = "Shops go on selling and sensing; their data waits at the gateways."
+
 Answer = TypeVar("Answer", bound=BaseModel)
 
 
@@ -204,7 +206,7 @@ class CentralApi:
             raise CentralAwayError(
                 what,
                 f"the centre at {self.url} does not answer ({_short(error)}).",
-                "Shops go on selling and sensing; their data waits at the gateways. Check that `shelfloop central run` is up.",
+                f"{STILL_WORKS} Check that `shelfloop central run` is up.",
             ) from None
         if response.status_code >= 400 or response.is_redirect:
             raise _refusal(what, response)
@@ -238,7 +240,7 @@ def _refusal(what: str, response: httpx.Response) -> CentralRefusedError | Centr
     except ValidationError:
         why = f"the centre answered {status} without saying why."
     if status in (429, 502, 503, 504):
-        return CentralAwayError(what, why, "The centre is busy or starting; HQ tries again by itself.")
+        return CentralAwayError(what, why, f"The centre is busy or starting. {STILL_WORKS}")
     if status in (401, 403):
         do = "Make a token with `shelfloop central token create --scope hq` and name its file in token_file of hq.toml."
     elif status == 404:

@@ -56,7 +56,7 @@ class _Restock:
         self._chosen: list[str] = []
         self._seen: Seen | None = None
         self._toast = Toast()
-        with ui.element("div").classes("tabs").props('role="tablist"'):
+        with ui.element("div").classes("tabs").props('role="navigation" aria-label="Orders"'):
             for name, (label, _) in GROUPS.items():
                 address = f"/restock?show={name}" + (f"&scope={quote(scope.text)}" if scope.kind else "")
                 ui.link(label, address).classes("tab" + (" here" if name == group else ""))

@@ -115,6 +115,7 @@ def set_size(driver: webdriver.Chrome, size: tuple[int, int]) -> None:
 def keep_screenshot(driver: webdriver.Chrome, name: str) -> Path:
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     path = SCREENSHOTS / f"{name}.png"
+    time.sleep(0.4)  # dialogs fade in
     assert driver.get_screenshot_as_file(str(path))
     return path
 
