@@ -192,10 +192,11 @@ def _losses(books: Books) -> Iterator[str]:
 
 def _cells(cells: Cells) -> Iterator[str]:
     pairs = cells.unseen_pairs
+    # A small refill soon after a pick looks like a put-back: which of the two it was is a guess, their sum is not.
+    put_on = cells.put_back_units + cells.refilled_units - pairs
     for what, truth, counted in (
         ("taken from", cells.units_taken - pairs, cells.picks_counted),
-        ("put back on", cells.put_back_units - pairs, cells.put_backs_counted),
-        ("refilled on", cells.refilled_units, cells.refills_counted),
+        ("put on", put_on, cells.put_backs_counted + cells.refills_counted),
     ):
         if abs(truth - counted) > cells.unresolved:
             yield f"units {what} cells: {truth}, counted {counted}; only {cells.unresolved} are declared unresolved"

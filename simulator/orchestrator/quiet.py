@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-FIRST_WAIT_S, LAST_WAIT_S = 0.001, 0.02
+FIRST_WAIT_S, LAST_WAIT_S = 0.004, 0.02
 
 
 class Stage(Protocol):

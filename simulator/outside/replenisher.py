@@ -35,11 +35,14 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS orders(
   n INTEGER PRIMARY KEY AUTOINCREMENT, reference TEXT NOT NULL, revision INTEGER NOT NULL, by_hand INTEGER NOT NULL,
   store TEXT NOT NULL, sku TEXT NOT NULL, gtin TEXT NOT NULL, quantity_units INTEGER NOT NULL,
-  ordered_ms INTEGER NOT NULL, ship_ms INTEGER NOT NULL, arrive_ms INTEGER NOT NULL, cancelled INTEGER NOT NULL DEFAULT 0);
+  ordered_ms INTEGER NOT NULL, ship_ms INTEGER NOT NULL, arrive_ms INTEGER NOT NULL, cancelled INTEGER NOT NULL DEFAULT 0,
+  shipped INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS orders_reference ON orders(reference);
 CREATE TABLE IF NOT EXISTS lorry(
   n INTEGER PRIMARY KEY AUTOINCREMENT, order_n INTEGER NOT NULL, despatch TEXT NOT NULL, store TEXT NOT NULL,
   gtin TEXT NOT NULL, quantity_units INTEGER NOT NULL, expected_units INTEGER NOT NULL, arrive_ms INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS lorry_order ON lorry(order_n);
+CREATE INDEX IF NOT EXISTS orders_due ON orders(ship_ms) WHERE cancelled = 0 AND shipped = 0;
 CREATE TABLE IF NOT EXISTS report(
   n INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL, body TEXT NOT NULL, answered INTEGER NOT NULL DEFAULT 0,
   refusal TEXT NOT NULL DEFAULT '');
@@ -131,9 +134,10 @@ class Replenisher(Subscriber):
         for order in self._plan.get("hand_orders", []):
             if order["at_ms"] > now_ms:
                 continue
+            # Only this thread places orders by hand, so looking first is safe.
+            if self.notebook.one("SELECT count(*) FROM orders WHERE reference = ?", (order["order"],)):
+                continue
             with self.notebook.transaction() as db:
-                if db.execute("SELECT 1 FROM orders WHERE reference = ?", (order["order"],)).fetchone():
-                    continue
                 arrive_ms = self._arrival_ms(now_ms, 1)
                 n = self._order(db, order["order"], 1, order, now_ms, arrive_ms, by_hand=True)
                 body = {
@@ -144,12 +148,17 @@ class Replenisher(Subscriber):
 
     def _ship_what_is_due(self, now_ms: int) -> None:
         due = self.notebook.rows(
-            "SELECT n, reference, revision, by_hand, store, gtin, quantity_units, arrive_ms FROM orders o WHERE ship_ms <= ?"
-            " AND cancelled = 0 AND NOT EXISTS (SELECT 1 FROM lorry l WHERE l.order_n = o.n) ORDER BY n",
+            "SELECT n, reference, revision, by_hand, store, gtin, quantity_units, arrive_ms FROM orders"
+            " WHERE ship_ms <= ? AND cancelled = 0 AND shipped = 0 ORDER BY n",
             (now_ms,),
         )
         for n, reference, revision, by_hand, store, gtin, quantity_units, arrive_ms in due:
             with self.notebook.transaction() as db:
+                leaving = db.execute(
+                    "UPDATE orders SET shipped = 1 WHERE n = ? AND cancelled = 0 AND shipped = 0", (n,)
+                )
+                if leaving.rowcount == 0:
+                    continue  # cancelled while we looked
                 loaded = max(0, quantity_units - self._missing_units(db))
                 db.execute(
                     "INSERT INTO lorry(order_n, despatch, store, gtin, quantity_units, expected_units, arrive_ms)"
@@ -193,8 +202,7 @@ class Replenisher(Subscriber):
     def _cancel(self, db: sqlite3.Connection, data: Event) -> None:
         """What has left cannot be called back; the rest is not shipped."""
         db.execute(
-            "UPDATE orders SET cancelled = 1 WHERE reference = ? AND by_hand = 0"
-            " AND NOT EXISTS (SELECT 1 FROM lorry l WHERE l.order_n = orders.n)",
+            "UPDATE orders SET cancelled = 1 WHERE reference = ? AND by_hand = 0 AND shipped = 0",
             (data["trigger"],),
         )
 

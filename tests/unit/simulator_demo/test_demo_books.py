@@ -69,8 +69,8 @@ BROKEN = {
     "still unacknowledged": replace(GOOD, pending=1),
     "refused /v1/orders": replace(GOOD, refused=("/v1/orders: 422",)),
     "units taken from cells: 40, counted 38": replace(GOOD, cells=replace(CELLS, picks_counted=38)),
-    "units put back on cells: 2, counted 5": replace(GOOD, cells=replace(CELLS, put_backs_counted=5)),
-    "units refilled on cells: 30, counted 20": replace(GOOD, cells=replace(CELLS, refills_counted=20)),
+    "units put on cells: 32, counted 35": replace(GOOD, cells=replace(CELLS, put_backs_counted=5)),
+    "units put on cells: 32, counted 22": replace(GOOD, cells=replace(CELLS, refills_counted=20)),
     "1 of 101 lost": replace(GOOD, frames=(replace(FRAMES, sent=101),)),
     "1 more arrived than the 99": replace(GOOD, frames=(replace(FRAMES, sent=99, bridge_killed=True),)),
     "1 of 51 never arrived": replace(GOOD, events=(replace(EVENTS, made=51, killed=True),)),
@@ -127,3 +127,8 @@ def test_a_unit_taken_and_put_back_unseen_is_forgiven_only_while_the_clock_runs_
     assert watched.unseen_pairs == 4
     assert unbalanced(replace(GOOD, cells=watched)) == []
     assert len(unbalanced(replace(GOOD, cells=replace(watched, put_backs_counted=3)))) == 2
+
+
+def test_a_small_refill_may_be_taken_for_a_put_back() -> None:
+    cells = replace(CELLS, put_backs_counted=4, refills_counted=28, unresolved=1)
+    assert unbalanced(replace(GOOD, cells=cells)) == []
