@@ -13,6 +13,7 @@ class OutboxReader:
 
     def __init__(self, path: Path) -> None:
         self._db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S)
+        self._db.execute("PRAGMA cache_size=-256")
 
     def rows(self, epoch: str, after: int, through: int, max_rows: int, max_bytes: int) -> list[OutboxRow]:
         """Rows with after < seq <= through, in order, at least one when there is one."""

@@ -79,6 +79,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA wal_autocheckpoint=4000")
+        connection.execute("PRAGMA cache_size=-512")
         check = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         _refuse_damage(check)
         version = connection.execute("PRAGMA user_version").fetchone()[0]
