@@ -1,0 +1,222 @@
+"""The uplink against a centre that refuses, lies, forgets and dies. The store is real, the centre answers in memory."""
+
+import json
+import time
+
+import pytest
+
+from contract.batch import records_from_batch
+from contract.codec import batch_from_bytes
+from contract.records import AlertRecord, Severity
+from edge import uplink as uplink_module
+from edge.core.messages import BadInput, DocumentArrived
+from edge.outbox_reader import OutboxReader
+from edge.store import Commit
+from edge.store_file import open_store
+from edge.transport import CentralTransport, Reply
+from edge.uplink import Acked, Poisoned, Uplink
+from runtime.errors import OperatorError, RetryLaterError
+
+
+class FixedClock:
+    def now_ms(self):
+        return 5
+
+
+class Centre:
+    """`script`: what to answer to each post; a callable, a status, or an exception. Empty: as it should."""
+
+    def __init__(self):
+        self.script, self.bodies = [], []
+        self.extra = {}
+
+    def post(self, body):
+        batch = batch_from_bytes(body)
+        records_from_batch(batch)  # raises when the run has holes
+        self.bodies.append(batch)
+        step = self.script.pop(0) if self.script else None
+        if isinstance(step, Exception):
+            raise step
+        if isinstance(step, int):
+            return Reply(step, b'{"title":"no"}', None)
+        if callable(step):
+            return step(batch)
+        return self.accept(batch)
+
+    def accept(self, batch, through=None, **more):
+        answer = {
+            "gateway": batch.gateway, "epoch": batch.epoch,
+            "acked_through": batch.seq_to if through is None else through, "server_time_ms": 5, **self.extra, **more,
+        }  # fmt: skip
+        return Reply(200, json.dumps(answer).encode(), None)
+
+    def close(self):
+        pass
+
+
+def alert(number):
+    return AlertRecord(
+        seq=1, at_ms=number, code="x", subject=str(number), severity=Severity.INFO, cleared=False, text=""
+    )
+
+
+class Rig:
+    def __init__(self, folder, count=0):
+        self.store, self.centre = open_store(folder, 0), Centre()
+        self.uplink = Uplink(
+            self.centre, self.store.streams, self.store.path, FixedClock(), lambda: {"items": 3},
+            gateway="gw-1", store="s-1", linger_s=0, poll_interval_s=1000, is_stopping=lambda: False,
+        )  # fmt: skip
+        self.uplink._last_post_s = time.monotonic()
+        self.reader = OutboxReader(self.store.path)
+        if count:
+            self.store.commit(Commit(0, records=[alert(n) for n in range(count)]))
+
+    def items(self):
+        found = []
+        while not self.uplink.inbox.empty():
+            found.append(self.uplink.inbox.get())
+        return [item for item in found if not type(item).__name__.startswith("Condition")]
+
+    def cycle(self):
+        return self.uplink.cycle(self.reader)
+
+
+@pytest.fixture
+def rig(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        uplink_module.Uplink,
+        "_pause",
+        lambda self, wait_s: self.__dict__.setdefault("waits", []).append(wait_s),
+    )
+    rig = Rig(tmp_path, 10)
+    yield rig
+    rig.reader.close()
+    rig.store.close()
+
+
+def test_rows_go_up_once_and_are_acknowledged(rig):
+    assert rig.cycle()
+    assert (rig.centre.bodies[0].seq_from, rig.centre.bodies[0].seq_to) == (1, 10)
+    assert rig.centre.bodies[0].have == {"items": 3}
+    assert rig.items() == [Acked(rig.store.streams.live.epoch, 10)]
+    assert not rig.cycle()
+
+
+def test_an_unanswered_batch_is_sent_again_identically(rig):
+    rig.centre.script = [RetryLaterError("gone"), 503, 500]
+    for _ in range(4):
+        rig.cycle()
+    assert len({body.model_dump_json() for body in rig.centre.bodies}) == 1
+    assert rig.uplink.status.resent == 3
+    waits = rig.uplink.waits
+    assert all(0.05 < wait < 6 for wait in waits)
+    assert waits[2] > waits[0]
+
+
+def test_a_partly_acknowledged_batch_goes_on_where_the_centre_is(rig):
+    rig.centre.script = [lambda batch: rig.centre.accept(batch, through=4)]
+    rig.cycle()
+    rig.cycle()
+    assert [(body.seq_from, body.seq_to) for body in rig.centre.bodies] == [(1, 10), (5, 10)]
+
+
+def test_a_centre_that_acknowledges_more_than_it_got_is_not_believed(rig):
+    rig.centre.script = [lambda batch: rig.centre.accept(batch, through=10**6)]
+    rig.cycle()
+    assert rig.store.streams.live.acked_through == 10
+
+
+def test_an_answer_for_another_epoch_acknowledges_nothing(rig):
+    rig.centre.script = [lambda batch: rig.centre.accept(batch.model_copy(update={"epoch": "other"}))]
+    rig.cycle()
+    assert rig.items() == []
+    assert rig.store.streams.live.acked_through == 0
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_a_refused_batch_is_halved_until_the_one_bad_row_is_named(rig, status):
+    def judge(batch):
+        if batch.seq_from <= 7 <= batch.seq_to:
+            return Reply(status, b"row 7 is bad", None)
+        return rig.centre.accept(batch)
+
+    rig.centre.script = [judge] * 100
+    for _ in range(30):
+        rig.cycle()
+        if rig.store.streams.live.acked_through == 6 and rig.uplink._limit == 1:
+            break
+    rig.cycle()
+    poisoned = [item for item in rig.items() if isinstance(item, Poisoned)]
+    assert {(item.seq, item.reason) for item in poisoned} == {(7, "row 7 is bad")}
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_refused_key_is_a_problem_and_the_rows_stay(rig, status):
+    rig.centre.script = [status]
+    rig.cycle()
+    assert str(status) in rig.uplink.status.problem
+    assert rig.store.streams.live.waiting == 10
+    rig.cycle()
+    assert rig.uplink.status.problem == ""
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"<html>", b'{"gateway":"gw-1"}', b"\xff\xfe"])
+def test_a_reply_that_makes_no_sense_acknowledges_nothing(rig, body):
+    rig.centre.script = [lambda _: Reply(200, body, None)]
+    rig.cycle()
+    assert rig.store.streams.live.acked_through == 0
+    assert "makes no sense" in rig.uplink.status.problem
+
+
+def test_one_bad_document_does_not_hold_up_the_others(rig):
+    good = {"kind": "prices", "version": 4, "prices": []}
+    rig.centre.extra = {"documents": [{"kind": "items", "version": 1, "items": [{"sku": "!"}]}, good]}
+    rig.cycle()
+    items = rig.items()
+    assert [type(item) for item in items] == [BadInput, DocumentArrived, Acked]
+    assert items[1].document.version == 4
+
+
+def test_a_refused_row_is_told_with_its_reason(rig):
+    rig.centre.extra = {"rejected": [{"seq": 3, "reason": "odd"}]}
+    rig.cycle()
+    assert rig.items()[-1].refused == ((3, "odd"),)
+
+
+def test_live_records_do_not_wait_behind_a_backlog(rig):
+    rig.uplink._limit = 2
+    old = rig.store.streams.live.epoch
+    new = rig.store.open_epoch()
+    rig.store.commit(Commit(0, records=[alert(99)]))
+    rig.cycle()
+    assert [body.epoch for body in rig.centre.bodies] == [new, old]
+    for _ in range(5):
+        rig.cycle()
+    assert rig.store.streams.waiting() == 0
+
+
+def test_unfrozen_rows_are_not_sent(rig):
+    rig.cycle()
+    rig.store.commit(Commit(0, records=[alert(1)], freeze=False))
+    assert not rig.cycle()
+    rig.store.freeze()
+    assert rig.cycle()
+
+
+def test_without_news_the_centre_is_asked_at_the_poll_interval(rig):
+    rig.cycle()
+    rig.uplink._last_post_s -= 2000
+    rig.cycle()
+    assert rig.centre.bodies[-1].records == {}
+
+
+@pytest.mark.parametrize("url", ["ftp://x", "central", "http://", ""])
+def test_a_bad_central_url_is_named(url):
+    with pytest.raises(OperatorError, match="central_url"):
+        CentralTransport(url, "gw-1", "")
+
+
+def test_nobody_listening_is_a_retry():
+    with pytest.raises(RetryLaterError, match=r"127\.0\.0\.1:1"):
+        CentralTransport("http://127.0.0.1:1", "gw-1", "k").post(b"")
