@@ -304,10 +304,10 @@ class _Intake:
             ordinal=self._ordinal, now_ms=self._work.now_ms,
         )  # fmt: skip
         store.positions[batch.gateway, batch.epoch] = Position(self._verdict.acked_through, self._ordinal)
-        facts.touch_gateway(
-            connection, batch.gateway, self._work.now_ms, rejected=len(self._rejected), quarantined=quarantined,
-            gaps=gaps,
-        )  # fmt: skip
+        if self._rejected or quarantined or gaps:
+            facts.count_troubles(
+                connection, batch.gateway, rejected=len(self._rejected), quarantined=quarantined, gaps=gaps
+            )
         if self._health is not None:
             facts.put_health(connection, _health_row(batch.gateway, self._health))
 

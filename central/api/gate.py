@@ -70,9 +70,13 @@ def _bounded(receive: Receive, limit: int) -> Receive:
     return bounded
 
 
-async def the_centre(request: Request) -> Centre:
+def the_centre_of(request: Request) -> Centre:
     centre: Centre = request.app.state.centre
     return centre
+
+
+async def the_centre(request: Request) -> Centre:
+    return the_centre_of(request)
 
 
 def caller(request: Request) -> Principal:
@@ -92,7 +96,6 @@ def scoped(*scopes: AuthScope) -> Any:
 
 
 TheCentre = Annotated[Centre, Depends(the_centre)]
-FromGateway = Annotated[Principal, scoped(AuthScope.GATEWAY)]
 FromHq = Annotated[Principal, scoped(AuthScope.HQ)]
 FromSystem = Annotated[Principal, scoped(AuthScope.SYSTEM)]
 FromHqOrSystem = Annotated[Principal, scoped(AuthScope.HQ, AuthScope.SYSTEM)]

@@ -82,8 +82,8 @@ _DELIVERY = sa.text(
     """SELECT units, at_ms, epoch, seq FROM stock_facts WHERE store_id = :store AND despatch = :despatch AND sku = :sku
     AND fact = 'delivery' ORDER BY at_ms"""
 )
-_TOUCH_GATEWAY = sa.text(
-    """UPDATE gateways SET last_heard_ms = :now, rejected_total = rejected_total + :rejected,
+_COUNT_TROUBLES = sa.text(
+    """UPDATE gateways SET rejected_total = rejected_total + :rejected,
     quarantined_total = quarantined_total + :quarantined, gaps_total = gaps_total + :gaps WHERE gateway = :gateway"""
 )
 _PUT_HEALTH = sa.text(
@@ -160,18 +160,11 @@ def deliveries_of(connection: Connection, store: str, despatch: str, sku: str) -
     return [(row.at_ms, row.units) for row in found]
 
 
-def touch_gateway(
-    connection: Connection,
-    gateway: str,
-    now_ms: int,
-    *,
-    rejected: int = 0,
-    quarantined: int = 0,
-    gaps: int = 0,
+def count_troubles(
+    connection: Connection, gateway: str, *, rejected: int, quarantined: int, gaps: int
 ) -> None:
     connection.execute(
-        _TOUCH_GATEWAY,
-        {"gateway": gateway, "now": now_ms, "rejected": rejected, "quarantined": quarantined, "gaps": gaps},
+        _COUNT_TROUBLES, {"gateway": gateway, "rejected": rejected, "quarantined": quarantined, "gaps": gaps}
     )
 
 
