@@ -8,6 +8,7 @@ from urllib.parse import quote
 from nicegui import events, ui
 
 from contract.api.stores import StoreView
+from hq import palette
 from hq.desk import Desk
 from hq.errors import HqError
 from hq.scope import Scope, scope_choices
@@ -33,6 +34,7 @@ def frame(
 ) -> Iterator[Callable[[str], None]]:
     """The page around what is built inside `with`; gives what changes its title."""
     ui.page_title(f"{title} · Shelfloop")
+    ui.colors(primary=palette.OURS)
     with ui.element("div").classes("shell"):
         with ui.element("nav").classes("places").props('aria-label="Places"'):
             with ui.element("a").props('href="/"').classes("brand"):
