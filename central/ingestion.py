@@ -11,10 +11,11 @@ from central.context import Work
 from central.core.coupon_hash import code_hash
 from central.core.ingest import BatchVerdict, Verdict, is_live, judge_batch
 from central.core.redemption import coupon_uses
-from central.core.rollups import RollupSums
+from central.core.rollups import QUARTER_MS, RollupSums
 from central.errors import ForbiddenError
 from central.ledger import facts
 from central.memory import Position, StockLevel, forecast_from_rows
+from central.timeseries import projection
 from contract.batch import Batch, BatchRows, RejectedRecord
 from contract.records import (
     AlertRecord,
@@ -299,6 +300,9 @@ class _Intake:
         for table in list(self._tables):
             self._write_table(table)
         facts.add_rollups(connection, store.store, self._sums.rows)
+        if self._work.settings.influx_url:
+            quarters = {at_ms for step_ms, _, at_ms in self._sums.rows if step_ms == QUARTER_MS}
+            projection.mark_changed(connection, store.store, quarters)
         facts.put_position(
             connection, store.store, batch.gateway, batch.epoch, through_seq=self._verdict.acked_through,
             ordinal=self._ordinal, now_ms=self._work.now_ms,

@@ -11,6 +11,7 @@ from central.centre import Centre
 from central.dispatch import Dispatcher
 from central.ledger.engine import Ledger
 from central.settings import CentralSettings
+from central.timeseries.projection import Projection
 from runtime.clock import clock_from_setting
 from runtime.errors import EXIT_OK, OperatorError
 from runtime.heap import use_one_heap
@@ -47,6 +48,9 @@ def run_centre(settings: CentralSettings) -> int:
     supervisor.start("writer", centre.run)
     supervisor.start("dispatch", dispatcher.run)
     supervisor.start("status", status.serve)
+    if settings.influx_url:
+        series = _projection(centre)
+        supervisor.start("series", lambda: series.run(supervisor.stop))
     supervisor.start("web", lambda: server.run(sockets=[listener]))
     host, port = listener.getsockname()[:2]
     log.info("centre is up", url=f"http://{host}:{port}", status_port=status.port)
@@ -58,6 +62,19 @@ def run_centre(settings: CentralSettings) -> int:
     ledger.close()
     log.info("centre has stopped")
     return EXIT_OK
+
+
+def _projection(centre: Centre) -> Projection:
+    """To the InfluxDB of the settings. Raises OperatorError when half of them are missing."""
+    from central.timeseries.influx import InfluxStore  # noqa: PLC0415 - 15 MB that few centres need
+
+    settings = centre.settings
+    if not settings.influx_bucket:
+        raise OperatorError("influx_bucket is missing; influx_url needs it (v1 servers: the database's name)")
+    token = settings.influx_token.get_secret_value()
+    store = InfluxStore(settings.influx_url, token, settings.influx_org, settings.influx_bucket)
+    target = f"{settings.influx_url} {settings.influx_bucket}"
+    return Projection(centre.ledger, centre.writer, store, target, centre.count)
 
 
 class Server(uvicorn.Server):

@@ -113,6 +113,10 @@ rollups = _table(
     _int("on_hand_units", nullable=True), _int("level_ms"),
 )  # fmt: skip
 
+series_changes = _table(
+    "series_changes", _text("store_id", key=True), _int("at_ms", key=True), _int("change")
+)
+
 # ---- desired state ---------------------------------------------------------------------------------------------
 
 stores = _table(
