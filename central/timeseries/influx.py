@@ -4,6 +4,7 @@ Its batching mode keeps points in memory only, has a `flush()` that does nothing
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import urllib3
 from influxdb_client.client.influxdb_client import InfluxDBClient
@@ -15,6 +16,8 @@ from central.timeseries.port import Capabilities, Point, TimeSeriesUnavailableEr
 
 MEASUREMENT = "shelfloop_sales"
 TIMEOUT_MS = 10_000
+_MILLISECONDS: Any = WritePrecision.MS
+"""The class's constants are plain text, whatever its signatures say."""
 _BAD_POINT = frozenset({400, 422})
 _FIELDS = ("sold_units", "sold_cents", "picked_units", "delivered_units", "shrink_units", "stock_out_ms")
 _ESCAPES = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ ", "\n": " ", "\r": " ", "\\": "/"})
@@ -57,9 +60,8 @@ class InfluxStore:
 
     def _send(self, points: Sequence[Point]) -> None:
         try:
-            self._api.write(
-                self._bucket, self._org, [line_from_point(point) for point in points], WritePrecision.MS
-            )  # type: ignore[arg-type]  # the constants of this class are its values
+            lines = [line_from_point(point) for point in points]
+            self._api.write(self._bucket, self._org, lines, _MILLISECONDS)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise TimeSeriesUnavailableError(f"{type(error).__name__}: {error}"[:200]) from None
 
