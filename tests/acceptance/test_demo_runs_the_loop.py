@@ -122,3 +122,11 @@ def test_a_folder_with_something_in_it_is_refused(tmp_path: Path) -> None:
     assert done.returncode == 78
     assert "not empty" in done.stdout
     assert (tmp_path / "precious").exists()
+
+
+def test_the_broker_that_pip_brings_will_do(tmp_path: Path) -> None:
+    run = run_demo(tmp_path, "--days", "1", "--stores", "1", "--broker", "iotcore")
+    assert run.status == 0, run.output
+    assert run.report["broker"] == "iotcore"
+    assert "for demos and quick tests only" in run.output
+    assert run.left_over == []
