@@ -5,10 +5,13 @@
 ```text            → shown to the reader, not run
 """
 
+import ctypes
+import fcntl
 import os
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +21,8 @@ from pathlib import Path
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "howto"
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+CLONE_NEWNET = 0x4000_0000  # linux/sched.h
+SIOCSIFFLAGS, IFF_UP = 0x8914, 1  # linux/sockios.h, linux/if.h
 BLOCK_LIMIT_S = 120
 BIN = Path(sys.executable).parent
 
@@ -92,11 +97,29 @@ class HowtoRun:
 
 @contextmanager
 def howto(folder: Path) -> Iterator[HowtoRun]:
+    """The pages name fixed ports: where the system allows it, each run has a loopback of its own."""
     run = HowtoRun(folder)
-    try:
-        yield run
-    finally:
-        run.end()
+    with _own_loopback():
+        try:
+            yield run
+        finally:
+            run.end()
+
+
+@contextmanager
+def _own_loopback() -> Iterator[None]:
+    """This thread and what it starts see an empty network. Without the right to that, the machine's own."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with Path("/proc/thread-self/ns/net").open("rb") as before:
+        if libc.unshare(CLONE_NEWNET) != 0:
+            yield
+            return
+        try:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+                fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
+            yield
+        finally:
+            assert libc.setns(before.fileno(), CLONE_NEWNET) == 0
 
 
 def _members(session: int) -> list[int]:

@@ -1,15 +1,17 @@
 """docs/howto/: the strangers' doors of our centre, followed as they are written."""
 
 import json
+import re
 import shutil
 import sqlite3
+import subprocess
 import time
 import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
-from howto_runner import HowtoRun, howto
+from howto_runner import BIN, PAGES, HowtoRun, howto
 from selenium import webdriver
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("howto"), pytest.mark.timeout(300)]
@@ -112,3 +114,20 @@ def test_triggers_are_consumed_by_feed_statuses_and_webhook(tmp_path: Path) -> N
         with sqlite3.connect(tmp_path / "received.sqlite3") as db:
             ((identity, body),) = db.execute("SELECT * FROM event").fetchall()
         assert json.loads(body)["id"] == row["event"]["id"] == identity
+
+
+def test_hq_opens_by_its_page(tmp_path: Path) -> None:
+    with howto(tmp_path) as run:
+        _centre(run)
+        run.follow("hq.md")
+        _page_shows("http://127.0.0.1:8702/", ("Market Street",), tmp_path / "browser")
+
+
+def test_the_demo_knows_every_option_that_its_page_names() -> None:
+    page = (PAGES / "demo.md").read_text(encoding="utf-8")
+    help_text = subprocess.run(
+        [BIN / "shelfloop", "demo", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    named = set(re.findall(r"(--[a-z][a-z-]*)", page))
+    assert len(named) > 5
+    assert {option for option in named if option not in help_text} == set()

@@ -46,6 +46,7 @@ def _send_and_wait(link: MqttLink, acked: "queue.Queue[int]", topic: str, *paylo
 def test_a_published_message_arrives(links: Callable[..., MqttLink], protocol: int) -> None:
     reader = links("reader", "a/+", protocol=protocol)
     writer = links("writer", protocol=protocol)
+    _wait_for_subscription(reader, writer, "a/b")
     writer.publish("a/b", b"1")
     message = _next(reader)
     assert (message.topic, message.payload, message.retained) == ("a/b", b"1", False)
@@ -128,6 +129,7 @@ def test_the_will_says_that_a_device_is_gone(
     import socket
 
     reader = links("reader", "state/+")
+    _wait_for_subscription(reader, links("writer"), "state/probe")
     dying = links("dying", will=Will("state/dying", b"offline"))
     sock = dying._client.socket()
     assert sock is not None
