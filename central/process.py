@@ -86,11 +86,14 @@ class Server(uvicorn.Server):
 
 def status_of(centre: Centre) -> dict[str, object]:
     """For GET /status. backlog: events not yet placed or delivered, and requests that wait for the ledger."""
-    if centre.clock.now_ms() != centre.writer.ticked_ms:
+    # The time first: what a tick brought is in the backlog before its time is told.
+    now_ms = centre.writer.ticked_ms
+    backlog = centre.waiting_events() + centre.writer.queued
+    if centre.clock.now_ms() != now_ms:
         centre.writer.poke()
     return {
-        "backlog": centre.waiting_events() + centre.writer.queued,
-        "now_ms": centre.writer.ticked_ms,
+        "backlog": backlog,
+        "now_ms": now_ms,
         "counters": {
             **centre.counters,
             "commits": centre.writer.commits_total,
