@@ -82,7 +82,7 @@ integration: setup  ## tests with real processes, broker, browser
 
 .PHONY: soak
 soak: setup system-packages  ## the long suites with their full seeded counts, and a tally at the end
-	$(BIN)/python -m pytest -q -m soak -o addopts="--strict-markers --strict-config -rA" --timeout 3600 tests
+	$(BIN)/python -m pytest -m soak -rA --timeout 3600 tests
 
 .PHONY: screenshots
 screenshots: setup system-packages  ## pictures of HQ's pages into var/screenshots
