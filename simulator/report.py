@@ -40,7 +40,8 @@ class ClosedDay:
 class Cells:
     """units_taken: by hands. picks_counted: by gateways. unresolved: units' worth of weight that they declared unexplained.
 
-    watched: the clock ran at a scale, so a unit taken and put back may both fall between two readings that arrive in time.
+    readings_missed: the clock ran at a scale, or a killed broker took readings with it: a unit taken and put back may then
+    both fall between two readings that count.
     """
 
     units_taken: int
@@ -50,13 +51,17 @@ class Cells:
     put_backs_counted: int
     refills_counted: int
     unresolved: int
-    watched: bool = False
+    readings_missed: bool = False
 
     @property
     def unseen_pairs(self) -> int:
         """Units taken and put back that no gateway saw either way; 0 unless as many are missing on both sides."""
         missing = self.units_taken - self.picks_counted
-        return missing if self.watched and missing == self.put_back_units - self.put_backs_counted > 0 else 0
+        return (
+            missing
+            if self.readings_missed and missing == self.put_back_units - self.put_backs_counted > 0
+            else 0
+        )
 
 
 @dataclass(frozen=True, slots=True)

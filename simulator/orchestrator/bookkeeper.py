@@ -55,6 +55,8 @@ class Bookkeeper:
             self._ask(MEMBER_APP_NAME, "/report"),
         )
         accounting = self._admin.get("/v1/accounting")
+        events = tuple(self._events(shops, edges))
+        missed = self._watched or any(wire.missing > 0 for wire in events if not wire.kept)
         return Books(
             tills=sum(
                 (_totals(till) for shop in shops.values() for till in shop["tills"].values()), Totals()
@@ -63,9 +65,9 @@ class Bookkeeper:
             days=_days(shops, accounting),
             open_days=accounting["open_days"],
             declared_gaps=accounting["declared_gaps"],
-            cells=replace(_cells(shops, edges), watched=self._watched),
+            cells=replace(_cells(shops, edges), readings_missed=missed),
             frames=tuple(self._frames(shops)),
-            events=tuple(self._events(shops, edges)),
+            events=events,
             triggers=self._triggers(replenisher),
             coupons=self._coupons(shops, member_app),
             deliveries=Deliveries(

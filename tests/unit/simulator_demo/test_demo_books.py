@@ -118,15 +118,15 @@ def test_a_quarantined_event_has_arrived() -> None:
     assert unbalanced(replace(GOOD, events=(replace(EVENTS, made=51, rejected=1),))) == []
 
 
-def test_a_unit_taken_and_put_back_unseen_is_forgiven_only_while_the_clock_runs_at_a_scale() -> None:
+def test_a_unit_taken_and_put_back_unseen_is_forgiven_only_where_readings_were_missed() -> None:
     cells = replace(
         CELLS, units_taken=44, put_back_units=6, picks_counted=40, put_backs_counted=2, unresolved=0
     )
     assert len(unbalanced(replace(GOOD, cells=cells))) == 2
-    watched = replace(cells, watched=True)
-    assert watched.unseen_pairs == 4
-    assert unbalanced(replace(GOOD, cells=watched)) == []
-    assert len(unbalanced(replace(GOOD, cells=replace(watched, put_backs_counted=3)))) == 2
+    missed = replace(cells, readings_missed=True)
+    assert missed.unseen_pairs == 4
+    assert unbalanced(replace(GOOD, cells=missed)) == []
+    assert len(unbalanced(replace(GOOD, cells=replace(missed, put_backs_counted=3)))) == 2
 
 
 def test_a_small_refill_may_be_taken_for_a_put_back() -> None:
