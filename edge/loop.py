@@ -19,6 +19,7 @@ from edge.errors import DiskError
 from edge.heap import give_back_memory
 from edge.inference import Forecasting
 from edge.store import Commit, EdgeStore
+from edge.store_trim import trim
 from edge.uplink import Acked, FromUplink, Poisoned, UplinkStatus
 from models.inference import Models
 from runtime.clock import Clock
@@ -31,6 +32,8 @@ MAX_BATCH = 500
 GATHER_S = 0.002
 """A burst's messages lie this far apart; waiting for the next saves a commit."""
 DISK_RETRY_S = 1.0
+REST_S = 0.25
+TRIM_AGAIN_S = 60.0
 NEW_EPOCH_ROWS = 20_000
 """A backlog this long after an outage drains in its own epoch, so that live records do not wait behind it."""
 BASELINE, DISK = "model-baseline", "disk"
@@ -54,6 +57,7 @@ class EdgeLoop:
         *,
         linger_s: float,
         idle_wait_s: float,
+        outbox_max_bytes: int,
         is_stopping: Callable[[], bool],
     ) -> None:
         self._core, self._store, self._models, self._clock = core, store, models, clock
@@ -61,6 +65,8 @@ class EdgeLoop:
         self._inbox, self._uplink_inbox, self._uplink = inbox, uplink_inbox, uplink_status
         self._publish, self._linger_s, self._idle_wait_s = publish, linger_s, idle_wait_s
         self._is_stopping = is_stopping
+        self._full_cycle_s = 0.0
+        self._outbox_max_bytes, self._trim_again_s = outbox_max_bytes, 0.0
         self._job: ForecastJob | None = None
         self._acked: dict[str, int] = {}
         self._acked_since_s = 0.0
@@ -84,13 +90,17 @@ class EdgeLoop:
         self._core.step(self._models_condition(), self._clock.now_ms())
         while not self._is_stopping():
             self.cycle(self._idle_wait_s)
+        self._full_cycle_s = 0.0
         self.cycle(0.0)
 
     def cycle(self, wait_s: float) -> None:
         """One group commit."""
         messages = self._drain(wait_s)
         now_ms = self._clock.now_ms()
-        commit = Commit(at_ms=now_ms, freeze=self._uplink is None or self._uplink.is_up)
+        if not messages and self._is_at_rest(now_ms):
+            return
+        self._full_cycle_s = time.monotonic()
+        commit = Commit(at_ms=now_ms, freeze=self._uplink is not None and self._uplink.is_up)
         self._core.tick(now_ms, int(time.monotonic() * 1000))
         for message in messages:
             self._core.step(DeviceMessage(message.topic, message.payload), now_ms)
@@ -119,6 +129,15 @@ class EdgeLoop:
         if documents and self._uplink is not None:
             self._uplink.documents_applied += documents
         self._look_at_uplink()
+
+    def _is_at_rest(self, now_ms: int) -> bool:
+        """Nothing came and no time passed in the shop: a look at the labels' real time now and then is enough."""
+        return (
+            now_ms == self.ticked_ms
+            and self._job is None
+            and self._uplink_inbox.empty()
+            and time.monotonic() - self._full_cycle_s < REST_S
+        )
 
     def _drain(self, wait_s: float) -> list[MqttMessage]:
         """Messages at hand; a burst is gathered up to the linger, but rest is never waited for."""
@@ -185,7 +204,20 @@ class EdgeLoop:
                 continue
             self.commits += 1
             self.disk_problem = ""
+            break
+        if self._store.outbox_bytes > self._outbox_max_bytes:
+            self._trim(commit.at_ms)
+
+    def _trim(self, at_ms: int) -> None:
+        """Rows that may have been sent cannot give way; when only those are left, the disk is the limit."""
+        if time.monotonic() < self._trim_again_s:
             return
+        try:
+            if not trim(self._store, self._outbox_max_bytes, at_ms):
+                self._trim_again_s = time.monotonic() + TRIM_AGAIN_S
+        except DiskError as error:
+            self._trim_again_s = time.monotonic() + TRIM_AGAIN_S
+            log.warning("the outbox could not be trimmed", reason=str(error))
 
     def _after_commit(self, effects: list[Effect]) -> None:
         stored: dict[tuple[str, str], int] = {}

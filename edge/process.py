@@ -125,6 +125,7 @@ def run_gateway(settings: EdgeSettings) -> int:
         lambda topic, payload: _publish(link, topic, payload),
         linger_s=settings.commit_linger_ms / 1000,
         idle_wait_s=SIMULATED_WAIT_S if isinstance(clock, SharedClock) else IDLE_WAIT_S,
+        outbox_max_bytes=settings.outbox_max_bytes,
         is_stopping=is_stopping,
     )  # fmt: skip
     loop_holder.append(loop)

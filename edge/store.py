@@ -57,6 +57,10 @@ class EdgeStore:
         self.quarantine_dropped = 0
         self._quarantined = connection.execute("SELECT count(*) FROM quarantine").fetchone()[0]
 
+    @property
+    def db(self) -> sqlite3.Connection:
+        return self._db
+
     def state_rows(self) -> list[tuple[str, str, str]]:
         # Documents first: other rows are read with their help.
         return list(
@@ -68,7 +72,7 @@ class EdgeStore:
         live = self.streams.live
         last_seq, added, gone = live.last_seq, 0, 0
         try:
-            with self._transaction():
+            with self.transaction():
                 self._save_state(commit.rows)
                 for record in commit.records:
                     last_seq += 1
@@ -104,7 +108,7 @@ class EdgeStore:
         if live.frozen_through == live.last_seq:
             return
         try:
-            with self._transaction():
+            with self.transaction():
                 self._db.execute("UPDATE epochs SET frozen_through = last_seq WHERE epoch = ?", (live.epoch,))
         except sqlite3.OperationalError as error:
             raise DiskError(f"{self.path}: {error}") from error
@@ -115,7 +119,7 @@ class EdgeStore:
         """From now on records go into a new epoch; the old one drains beside it."""
         epoch = new_epoch()
         try:
-            with self._transaction():
+            with self.transaction():
                 self._db.execute("UPDATE epochs SET frozen_through = last_seq")
                 self._db.execute("INSERT INTO epochs VALUES (NULL, ?, 0, 0, 0)", (epoch,))
         except sqlite3.OperationalError as error:
@@ -130,7 +134,7 @@ class EdgeStore:
         """Forgets epochs that have nothing left to send."""
         for stream in self.streams.all()[:-1]:
             if stream.waiting == 0:
-                with self._transaction():
+                with self.transaction():
                     self._db.execute("DELETE FROM outbox WHERE epoch = ?", (stream.epoch,))
                     self._db.execute("DELETE FROM epochs WHERE epoch = ?", (stream.epoch,))
                 self.streams.close_epoch(stream.epoch)
@@ -148,10 +152,11 @@ class EdgeStore:
         self._db.close()
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing. Raises what the body raises, after rolling back."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
-            yield
+            yield self._db
             self._db.execute("COMMIT")
         except BaseException:
             # SQLite rolls some failures back itself.

@@ -7,6 +7,7 @@ replaced by a declared gap, and its bytes go to quarantine, so it never blocks t
 everything else, none   → try again, 0.1 s to 5 s apart in real time
 """
 
+import json
 import queue
 import random
 import time
@@ -15,14 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from contract.batch import BatchReceipt
-from contract.codec import batch_receipt_from_bytes
-from contract.documents import AnyDocument
 from contract.errors import MalformedMessageError
 from contract.message import reason_from_validation
 from edge.batch_rows import batch_body
+from edge.core.lean import LEAN_DOCUMENT, LeanDocument, LeanReceipt
 from edge.core.messages import BadInput, ConditionReported, DocumentArrived
 from edge.outbox import OutboxRow, Stream, Streams
 from edge.outbox_reader import OutboxReader
@@ -38,7 +37,6 @@ BACKOFF_MIN_S, BACKOFF_MAX_S = 0.1, 5.0
 REFUSED_STATUSES = frozenset({400, 413, 422})
 OPERATOR_STATUSES = frozenset({401, 403, 404})
 KEY_REFUSED, CENTRE_AWAY = "centre-refuses", "centre-away"
-_DOCUMENT: TypeAdapter[AnyDocument] = TypeAdapter(AnyDocument)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,26 +249,26 @@ def _reason_of(reply: Reply) -> str:
     return printable(reply.body[:300], 200) or "no reason given"
 
 
-def _receipt_of(body: bytes) -> tuple[BatchReceipt, list[BadInput]]:
+def _receipt_of(body: bytes) -> tuple[LeanReceipt, list[BadInput]]:
     """The receipt, without the documents that are malformed: one bad document must not hold up every batch."""
     try:
-        return batch_receipt_from_bytes(body), []
+        return LeanReceipt.from_json(body, "batch receipt"), []
     except MalformedMessageError:
-        envelope = _LooseReceipt.from_json(body)
+        envelope = _LooseReceipt.from_json(body, "batch receipt")
     bad: list[BadInput] = []
-    documents: list[AnyDocument] = []
+    documents: list[LeanDocument] = []
     for value in envelope.documents:
         try:
-            documents.append(_DOCUMENT.validate_python(value, strict=False))
+            documents.append(LEAN_DOCUMENT.validate_json(json.dumps(value)))
         except ValidationError as error:
-            text = str(value).encode()[:4000]
+            text = json.dumps(value).encode()[:4000]
             bad.append(BadInput("central", "document", f"document: {reason_from_validation(error)}", text))
-    receipt = BatchReceipt(
+    receipt = LeanReceipt(
         gateway=envelope.gateway, epoch=envelope.epoch, acked_through=envelope.acked_through,
         rejected=envelope.rejected, documents=documents, server_time_ms=envelope.server_time_ms,
     )  # fmt: skip
     return receipt, bad
 
 
-class _LooseReceipt(BatchReceipt):
+class _LooseReceipt(LeanReceipt):
     documents: list[object] = []  # type: ignore[assignment]  # looser on purpose

@@ -1,37 +1,24 @@
 """The desired state that the centre sent: whole documents, newest version wins, an equal one changes nothing."""
 
 from bisect import bisect_right
-from dataclasses import dataclass
-
-from pydantic import TypeAdapter
 
 from contract.documents import (
     AnyDocument,
     CouponKey,
     CouponsDocument,
     HistoryDocument,
-    ItemsDocument,
     PlanogramDocument,
-    PricesDocument,
     StoreDocument,
     SupplyDocument,
     SupplyLine,
 )
 from edge.core.day import ShopCalendar
+from edge.core.lean import LEAN_DOCUMENT, ItemRow, LeanDocument, LeanItems, LeanPrices, PriceRow, lean_from
 from edge.core.planogram import Planogram
 from edge.core.rows import Row
 
-_DOCUMENT: TypeAdapter[AnyDocument] = TypeAdapter(AnyDocument)
-
-
-@dataclass(frozen=True, slots=True)
-class ItemFacts:
-    """What the gateway needs of an item: a tenth of the memory of its document's row."""
-
-    name: str
-    category: str
-    unit_weight_g: float | None
-    managed: bool
+_NO_GTINS: list[str] = []
+"""Shared by all items: theirs are in the index."""
 
 
 class Documents:
@@ -45,24 +32,26 @@ class Documents:
         self.planogram = Planogram()
         self.esl_base: str | None = None
         self.history: HistoryDocument | None = None
-        self.item_by_sku: dict[str, ItemFacts] = {}
+        self.item_by_sku: dict[str, ItemRow] = {}
         self.supply_by_sku: dict[str, SupplyLine] = {}
         self.coupon_keys: dict[str, CouponKey] = {}
         self._sku_by_gtin: dict[str, str] = {}
-        self._prices: dict[str, list[tuple[int, int]]] = {}
+        self._prices: dict[str, tuple[tuple[int, int], ...]] = {}
         self._price_starts: list[int] = []
 
     def have(self) -> dict[str, int]:
         """Kind -> version, as batches say it."""
         return dict(self._versions)
 
-    def apply(self, document: AnyDocument) -> bool:
+    def apply(self, given: AnyDocument | LeanDocument) -> bool:
         """Takes a newer document in; False when it is not newer. Raises ValueError when it cannot be used."""
-        if document.version <= self._versions.get(document.kind, 0):
+        if given.version <= self._versions.get(given.kind, 0):
             return False
+        document = lean_from(given)
+        text = document.to_json().decode()
         self._index(document)
         self._versions[document.kind] = document.version
-        self._unsaved[document.kind] = document.to_json().decode()
+        self._unsaved[document.kind] = text
         return True
 
     def sku_of(self, gtin: str | None) -> str | None:
@@ -97,11 +86,11 @@ class Documents:
         return rows
 
     def restore(self, key: str, text: str) -> None:
-        document = _DOCUMENT.validate_json(text)
+        document = LEAN_DOCUMENT.validate_json(text)
         self._index(document)
         self._versions[key] = document.version
 
-    def _index(self, document: AnyDocument) -> None:
+    def _index(self, document: LeanDocument) -> None:
         if isinstance(document, StoreDocument):
             try:
                 self.calendar = ShopCalendar(document)
@@ -110,27 +99,33 @@ class Documents:
                     f"store document {document.version}: timezone {document.timezone!r}: {error}"
                 ) from None
             self.store = document
-        elif isinstance(document, ItemsDocument):
-            one: dict[str, str] = {}  # one string a category, not one an item
-            self.item_by_sku = {
-                item.sku: ItemFacts(
-                    item.name, one.setdefault(item.category, item.category), item.unit_weight_g, item.managed
-                )
-                for item in document.items
-            }
-            self._sku_by_gtin = {gtin: item.sku for item in document.items for gtin in item.gtins}
+        elif isinstance(document, LeanItems):
+            self._index_items(document.items)
         elif isinstance(document, PlanogramDocument):
             self.planogram, self.esl_base = Planogram(document.facings), document.esl_base
-        elif isinstance(document, PricesDocument):
-            self._prices = {}
-            for price in document.prices:
-                self._prices.setdefault(price.sku, []).append((price.from_ms, price.price_cents))
-            for prices in self._prices.values():
-                prices.sort()
-            self._price_starts = sorted({price.from_ms for price in document.prices})
+        elif isinstance(document, LeanPrices):
+            self._index_prices(document.prices)
         elif isinstance(document, SupplyDocument):
             self.supply_by_sku = {line.sku: line for line in document.lines}
         elif isinstance(document, HistoryDocument):
             self.history = document
         elif isinstance(document, CouponsDocument):
             self.coupon_keys = {key.prefix: key for key in document.keys}
+
+    def _index_items(self, items: list[ItemRow]) -> None:
+        categories: dict[str, str] = {}
+        self.item_by_sku = {}
+        self._sku_by_gtin = {}
+        for item in items:
+            item.category = categories.setdefault(item.category, item.category)
+            self.item_by_sku[item.sku] = item
+            for gtin in item.gtins:
+                self._sku_by_gtin[gtin] = item.sku
+            item.gtins = _NO_GTINS
+
+    def _index_prices(self, prices: list[PriceRow]) -> None:
+        by_sku: dict[str, list[tuple[int, int]]] = {}
+        for price in prices:
+            by_sku.setdefault(price.sku, []).append((price.from_ms, price.price_cents))
+        self._prices = {sku: tuple(sorted(of_sku)) for sku, of_sku in by_sku.items()}
+        self._price_starts = sorted({price.from_ms for price in prices})

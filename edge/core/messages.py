@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from contract.documents import AnyDocument
+from edge.core.lean import LeanDocument
 from edge.core.replenish import ForecastDone
 
 
@@ -17,7 +18,7 @@ class DeviceMessage:
 
 @dataclass(frozen=True, slots=True)
 class DocumentArrived:
-    document: AnyDocument
+    document: AnyDocument | LeanDocument
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ from edge.core.effects import Effect, PublishCommand
 from edge.core.esl import LOW_BATTERY_MV, LabelOutcome
 from edge.core.goods import Goods
 from edge.core.intake import Intake
+from edge.core.lean import LeanDocument
 from edge.core.messages import BadInput, ConditionReported, DeviceMessage, DocumentArrived, Message
 from edge.core.ordering import Ordering
 from edge.core.replenish import ForecastDone
@@ -158,7 +159,7 @@ class EdgeCore:
             row.kind = kind
             self.state.devices.rows.touch(device)
 
-    def _document(self, document: AnyDocument, now_ms: int) -> None:
+    def _document(self, document: AnyDocument | LeanDocument, now_ms: int) -> None:
         state = self.state
         try:
             if not state.documents.apply(document):
