@@ -23,7 +23,9 @@ def main(argv: list[str] | None = None) -> int:
     """Prints one line a finding; 1 when any of them is `fail`."""
     arguments = _parser().parse_args(argv)
     if not any(getattr(arguments, room) for room in ROOMS):
-        print("only this machine is looked at; name settings files to look at a room (shelfloop doctor --help)\n")
+        print(
+            "only this machine is looked at; name settings files to look at a room (shelfloop doctor --help)\n"
+        )
     findings = []
     for finding in examine({room: getattr(arguments, room) for room in ROOMS}):
         print(finding.line(), flush=True)
