@@ -58,10 +58,16 @@ class Cells:
         """Units taken and put back that no gateway saw either way; 0 unless as many are missing on both sides."""
         missing = self.units_taken - self.picks_counted
         return (
-            missing
-            if self.readings_missed and missing == self.put_back_units - self.put_backs_counted > 0
-            else 0
+            missing if self.readings_missed and missing == self.put_on_units - self.put_on_counted > 0 else 0
         )
+
+    @property
+    def put_on_units(self) -> int:
+        return self.put_back_units + self.refilled_units
+
+    @property
+    def put_on_counted(self) -> int:
+        return self.put_backs_counted + self.refills_counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,10 +204,9 @@ def _losses(books: Books) -> Iterator[str]:
 def _cells(cells: Cells) -> Iterator[str]:
     pairs = cells.unseen_pairs
     # A small refill soon after a pick looks like a put-back: which of the two it was is a guess, their sum is not.
-    put_on = cells.put_back_units + cells.refilled_units - pairs
     for what, truth, counted in (
         ("taken from", cells.units_taken - pairs, cells.picks_counted),
-        ("put on", put_on, cells.put_backs_counted + cells.refills_counted),
+        ("put on", cells.put_on_units - pairs, cells.put_on_counted),
     ):
         if abs(truth - counted) > cells.unresolved:
             yield f"units {what} cells: {truth}, counted {counted}; only {cells.unresolved} are declared unresolved"
