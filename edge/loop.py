@@ -16,13 +16,13 @@ from edge.core.messages import ConditionReported, DeviceMessage, DocumentArrived
 from edge.core.replenish import ForecastDone, ForecastJob
 from edge.core.step import EdgeCore
 from edge.errors import DiskError
-from edge.heap import give_back_memory
 from edge.inference import Forecasting
 from edge.store import Commit, EdgeStore
 from edge.store_trim import trim
 from edge.uplink import Acked, FromUplink, Poisoned, UplinkStatus
 from models.inference import Models
 from runtime.clock import Clock
+from runtime.heap import give_back_memory
 from runtime.logs import Log
 from runtime.mqtt_link import MqttMessage
 
@@ -70,7 +70,6 @@ class EdgeLoop:
         self._job: ForecastJob | None = None
         self._acked: dict[str, int] = {}
         self._acked_since_s = 0.0
-        self._was_up = False
         self.uncommitted = 0
         self.ticked_ms = 0
         self.commits = 0
@@ -244,13 +243,20 @@ class EdgeLoop:
         """What was held back during an outage may go now; a long backlog gets an epoch of its own."""
         if self._uplink is None:
             return
-        is_up = self._uplink.is_up
-        if is_up and not self._was_up:
-            if self._store.streams.live.waiting > NEW_EPOCH_ROWS:
+        try:
+            self._open_the_way()
+        except DiskError as error:
+            self.disk_problem = str(error)  # the next full cycle tries again
+
+    def _open_the_way(self) -> None:
+        assert self._uplink is not None
+        live = self._store.streams.live
+        held_back = live.last_seq - live.frozen_through
+        if held_back and self._uplink.is_up:
+            if held_back > NEW_EPOCH_ROWS:
                 self._store.open_epoch()
             else:
                 self._store.freeze()
-        self._was_up = is_up
         if len(self._store.streams.all()) > 1:
             self._store.drop_drained()
 

@@ -10,7 +10,6 @@ from pydantic import ValidationError
 
 from contract.topics import ALL_DEVICE_STREAMS
 from edge.core.step import EdgeCore
-from edge.heap import use_one_heap
 from edge.inference import models_from_settings
 from edge.loop import EdgeLoop
 from edge.settings import EdgeSettings
@@ -20,6 +19,7 @@ from edge.transport import CentralTransport
 from edge.uplink import FromUplink, Uplink
 from runtime.clock import SharedClock, clock_from_setting
 from runtime.errors import EXIT_OK, OperatorError
+from runtime.heap import use_one_heap
 from runtime.logs import Log, start_logging
 from runtime.mqtt_link import BrokerAddress, MqttLink
 from runtime.settings import secret_from_file

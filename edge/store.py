@@ -134,9 +134,12 @@ class EdgeStore:
         """Forgets epochs that have nothing left to send."""
         for stream in self.streams.all()[:-1]:
             if stream.waiting == 0:
-                with self.transaction():
-                    self._db.execute("DELETE FROM outbox WHERE epoch = ?", (stream.epoch,))
-                    self._db.execute("DELETE FROM epochs WHERE epoch = ?", (stream.epoch,))
+                try:
+                    with self.transaction():
+                        self._db.execute("DELETE FROM outbox WHERE epoch = ?", (stream.epoch,))
+                        self._db.execute("DELETE FROM epochs WHERE epoch = ?", (stream.epoch,))
+                except sqlite3.OperationalError as error:
+                    raise DiskError(f"{self.path}: {error}") from error
                 self.streams.close_epoch(stream.epoch)
 
     def quarantine_rows(self) -> int:
