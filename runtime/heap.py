@@ -3,7 +3,10 @@
 import ctypes
 
 _M_ARENA_MAX = -8
-"""glibc, mallopt(3)."""
+"""glibc, mallopt(3): threads share one arena instead of keeping free memory each for itself."""
+_M_MMAP_THRESHOLD = -3
+LARGE_BYTES = 131_072
+"""glibc's first threshold, held: left alone it grows with each large block that is freed, and such blocks then stay."""
 
 
 def use_one_heap() -> None:
@@ -11,6 +14,7 @@ def use_one_heap() -> None:
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt"):
         libc.mallopt(_M_ARENA_MAX, 1)
+        libc.mallopt(_M_MMAP_THRESHOLD, LARGE_BYTES)
 
 
 def give_back_memory() -> None:
