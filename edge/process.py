@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from contract.topics import ALL_DEVICE_STREAMS
 from edge.core.step import EdgeCore
+from edge.folder_lock import hold_folder
 from edge.inference import models_from_settings
 from edge.loop import EdgeLoop
 from edge.settings import EdgeSettings
@@ -103,6 +104,7 @@ def run_gateway(settings: EdgeSettings) -> int:
     clock = clock_from_setting(settings.clock_file)
     transport = transport_from(settings)
     address = broker_address(settings)
+    hold_folder(Path(settings.state_dir))
     models = models_from_settings(settings.bundle_dir, settings.bundle_public_key_file)
     store = open_store(Path(settings.state_dir), clock.now_ms())
     core = core_from_store(settings, store)

@@ -1,7 +1,6 @@
 """A real broker, a tiny centre and a real gateway process, for the edge's integration tests."""
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -46,7 +45,7 @@ def gtin(number: int) -> str:
 
 def mosquitto_path():
     for path in ("/usr/sbin/mosquitto", "/usr/bin/mosquitto", "/usr/local/sbin/mosquitto"):
-        if os.path.exists(path):
+        if Path(path).exists():
             return path
     raise AssertionError("mosquitto is not installed: apt-get install mosquitto")
 
@@ -243,8 +242,8 @@ class Till:
 
     def resend(self):
         for stream, event in list(self.journal.values()):
-            event = {**event, "kept_from_seq": min(self.journal, default=event["seq"])}
-            self.client.publish(f"shelfloop/1/{self.device}/{stream}", json.dumps(event), qos=1)
+            again = {**event, "kept_from_seq": min(self.journal, default=event["seq"])}
+            self.client.publish(f"shelfloop/1/{self.device}/{stream}", json.dumps(again), qos=1)
 
     def stop(self):
         self.client.disconnect()

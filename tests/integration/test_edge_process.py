@@ -148,7 +148,7 @@ def test_kill_9_between_commit_and_ack_loses_nothing_and_counts_nothing_twice(ri
             )
         rig.centre.drop_replies = 2
         if round_ % 2:
-            wait_for(lambda: rig.till.stored_through > sent - 50, "progress")
+            wait_for(lambda through=sent - 50: rig.till.stored_through > through, "progress")
         rig.gateway.kill()
         rig.gateway.start()
         rig.till.resend()
@@ -264,3 +264,13 @@ def test_a_bad_setting_stops_the_start_and_is_named(tmp_path):
 def test_sigterm_ends_cleanly(rig):
     rig.gateway.start()
     assert rig.gateway.stop() == 0
+
+
+def test_a_second_gateway_on_the_same_folder_does_not_start(rig):
+    rig.gateway.start()
+    done = subprocess.run(
+        [sys.executable, "-m", "edge", "run", "--config", str(rig.gateway.config)],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 78
+    assert "state_dir" in done.stderr
