@@ -5,7 +5,7 @@ and in quiet hours a leap to where something happens next.
 """
 
 MINUTE_MS = 60_000
-STEP_MS = 15 * MINUTE_MS
+STEP_MS = 30 * MINUTE_MS
 LEAP_MS = 60 * MINUTE_MS
 """Never further: cells report hourly, and silence for longer means something."""
 
