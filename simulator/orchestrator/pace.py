@@ -1,7 +1,7 @@
 """How far one step of the stepped clock goes.
 
-Devices without a clock are stamped on arrival, so a step's length is their error in time: short while people shop,
-and in quiet hours a leap to where something happens next.
+Devices say how long ago each reading was taken, so a step's length is no error in time. It bounds what is in flight
+at once; in quiet hours a leap goes to where something happens next.
 """
 
 MINUTE_MS = 60_000

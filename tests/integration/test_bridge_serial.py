@@ -202,7 +202,9 @@ class JournalDevice:
                 self._unsent = sorted(self.journal)
             elif isinstance(event, CommandReceived):
                 self._obey(event.command.name, json.loads(event.command.body))
-        if self.journal and time.monotonic() - self._progress_s > RESEND_S:  # a `stored` may be lost on its way
+        if (
+            self.journal and time.monotonic() - self._progress_s > RESEND_S
+        ):  # a `stored` may be lost on its way
             self._unsent = sorted(self.journal)
             self._progress_s = time.monotonic()
         while self._unsent and self.end.can_send:
