@@ -179,7 +179,12 @@ class Gateway:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "edge", "run", "--config", str(self.config)], stderr=self.log
         )
-        wait_for(self.status, "the gateway's status", 30)
+        # Connected, or what is published now reaches nobody: a broker keeps nothing for a client it never met.
+        wait_for(
+            lambda: (s := self.status()) and not any("broker" in text for text in s["problems"]),
+            "the gateway",
+            30,
+        )
         return self
 
     def status(self):
