@@ -154,7 +154,8 @@ class World:
             cart.lines.append(
                 CartLine(item, line.quantity, line.regular_cents, line.discount_cents, line.coupon_cents)
             )
-        self._use_wallet(cart, now)
+        pays_ms = max(cart.at_ms, now + 3 * MINUTE_MS)
+        self._use_wallet(cart, pays_ms)
         self._open_carts[cart.number] = cart
         for cart_line in cart.lines:
             if self.stock.place_of(cart_line.item.sku) is None:
@@ -173,10 +174,11 @@ class World:
                 partial(self._steal, rng.randrange(len(self.stock.cells))),
             )
         till = rng.choice(TILLS)
-        self._at(max(cart.at_ms, now + 3 * MINUTE_MS), partial(self._pay, cart, till, rng))
+        self._at(pays_ms, partial(self._pay, cart, till, rng))
 
-    def _use_wallet(self, cart: Cart, now: int) -> None:
-        for coupon in self.wallets.usable(cart.member, now):
+    def _use_wallet(self, cart: Cart, pays_ms: int) -> None:
+        """Only what is still valid at the till: a till refuses a coupon that ended while its holder walked the aisles."""
+        for coupon in self.wallets.usable(cart.member, pays_ms):
             if coupon.gtin is None:
                 fitting = sorted(
                     (line for line in cart.lines if line.coupon is None), key=lambda line: -line.regular_cents

@@ -22,12 +22,12 @@ class Wallets:
             self._codes.add(coupon.code)
             self._held.setdefault(coupon.member, []).append(coupon)
 
-    def usable(self, member: str, now_ms: int) -> list[WalletCoupon]:
-        """What the member takes along now, the soonest to end first."""
+    def usable(self, member: str, pays_ms: int) -> list[WalletCoupon]:
+        """What the member takes along to pay with at pays_ms, the soonest to end first."""
         held = [
             coupon
             for coupon in self._held.get(member, ())
-            if coupon.valid_until_ms > now_ms and self._redeems(coupon)
+            if coupon.valid_until_ms > pays_ms and self._redeems(coupon)
         ]
         return sorted(held, key=lambda coupon: (coupon.valid_until_ms, coupon.code))[:MAX_COUPONS_A_VISIT]
 

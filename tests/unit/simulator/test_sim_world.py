@@ -188,6 +188,24 @@ def test_an_expired_coupon_stays_in_the_pocket(shop):
     assert world.tally.redemptions == {}
 
 
+def test_a_coupon_that_ends_between_the_aisle_and_the_till_is_not_taken(shop):
+    world = World(shop, 1)
+    ends_ms = {}
+    for basket in shop.baskets():
+        if basket.member:
+            code = f"C{basket.number}"
+            ends_ms[code] = basket.at_ms - 30_000  # the shopper is in the shop by then, and pays after it
+            coupon = WalletCoupon(
+                member=basket.member, code=code, discount_cents=50, valid_until_ms=ends_ms[code]
+            )
+            world.give_coupons([coupon])
+    for event in _run(world, shop.end_ms):
+        if isinstance(event, ReceiptRung):
+            for line in event.lines:
+                if line.coupon_code is not None and line.extended_cents < 0:
+                    assert event.at_ms < ends_ms[line.coupon_code]
+
+
 def test_a_return_takes_back_what_was_paid_with_its_discounts(shop):
     world = World(shop, 11)
     returns = [
