@@ -80,9 +80,8 @@ class Clockwork:
             state.windows.add_stock_out(piece.sku, piece.from_ms, piece.to_ms - piece.from_ms, piece.open_ms)
             assert calendar is not None  # without one there is no opening time, hence no piece
             state.demand.was_empty(piece.sku, calendar.business_day(piece.from_ms).isoformat(), piece.open_ms)
-            state.alert(
-                EMPTY, piece.sku, active=True, text=f"the facing of {piece.sku} is empty", now_ms=now_ms
-            )
+            text = f"{state.documents.title(piece.sku)}: the facing is empty"
+            state.alert(EMPTY, piece.sku, active=True, text=text, now_ms=now_ms)
 
     def _close_windows(self, now_ms: int) -> None:
         state = self._state

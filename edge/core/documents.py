@@ -57,6 +57,11 @@ class Documents:
     def sku_of(self, gtin: str | None) -> str | None:
         return None if gtin is None else self._sku_by_gtin.get(gtin)
 
+    def title(self, sku: str) -> str:
+        """What people call the SKU: its name, else its number."""
+        item = self.item_by_sku.get(sku)
+        return item.name if item is not None and item.name else f"SKU {sku}"
+
     def price_cents(self, sku: str, at_ms: int) -> int | None:
         """The list price in effect, None when there is none."""
         prices = self._prices.get(sku)

@@ -21,6 +21,7 @@ class Planogram:
             of_cell.sort(key=lambda facing: facing.from_ms)
         self._starts = sorted({facing.from_ms for facing in facings})
         self.cells = tuple(sorted(self._by_cell))
+        self.labelled_skus = frozenset(facing.sku for facing in facings if facing.sku and facing.tag)
 
     def facing_at(self, cell: str, at_ms: int) -> Facing | None:
         """The facing in effect, None before the first and for a cell that carries nothing."""

@@ -230,7 +230,9 @@ class EdgeCore:
             if calendar is not None:
                 day = calendar.business_day(piece.from_ms).isoformat()
                 state.demand.was_empty(sku, day, piece.open_ms)
-        state.alert(EMPTY, sku, active=False, text=f"the facing of {sku} has goods", now_ms=now_ms)
+        state.alert(
+            EMPTY, sku, active=False, text=f"{self.state.documents.title(sku)} has goods again", now_ms=now_ms
+        )
 
     def _track_low(self, sku: str, level: Level, now_ms: int) -> None:
         """Low: not more than a day's demand is left; cleared from two days' on."""
@@ -240,7 +242,8 @@ class EdgeCore:
             return
         was = self.state.alerts.is_open(LOW_STOCK, sku)
         low = in_band(on_hand, mean, 2 * mean + 1, was_active=was)
-        text = f"{on_hand} units of {sku} are left, {mean:.1f} sell a day"
+        title = self.state.documents.title(sku)
+        text = f"{title}: {on_hand} units left, {mean:.1f} sell a day"
         self.state.alert(LOW_STOCK, sku, active=low, text=text, now_ms=now_ms)
 
     def _label_status(self, status: EslStatus, now_ms: int) -> None:

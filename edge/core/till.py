@@ -100,7 +100,10 @@ class Till:
         if listed is None or listed == line.unit_price_cents:
             return
         self._state.tally.add("price_mismatches_total")
-        text = f"till charged {line.unit_price_cents} cents for {sku}, the price list says {listed}"
+        if sku not in self._state.documents.planogram.labelled_skus:
+            return  # counted; but no label in the shop promises another price
+        title = self._state.documents.title(sku)
+        text = f"till charged {line.unit_price_cents} cents for {title}, the price list says {listed}"
         self._state.alert(MISMATCH, sku, active=True, text=text, now_ms=now_ms, severity=Severity.INFO)
 
     def _unknown_gtin(self, gtin: str, now_ms: int) -> None:

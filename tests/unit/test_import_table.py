@@ -33,7 +33,7 @@ PURE_STDLIB = frozenset(
         "typing_extensions", "unicodedata", "zlib", "zoneinfo", "__future__",
     }
 )  # fmt: skip
-PURE_LIBRARIES = frozenset({"numpy", "cobs", "biip", "h3", "pydantic"})
+PURE_LIBRARIES = frozenset({"numpy", "cobs", "h3", "pydantic"})
 IMPURE_CALLS = frozenset(
     {
         "now", "utcnow", "today", "open", "input", "print", "getenv", "urandom", "exec", "eval", "uuid4",
