@@ -28,8 +28,13 @@ _FIELDS = {kind: _fields_of(kind) for kind in RECORD_BY_KIND}
 def batch_body(
     *, gateway: str, store: str, epoch: str, sent_at_ms: int, have: dict[str, int], rows: Sequence[OutboxRow]
 ) -> bytes:
-    """The compressed body of the batch of `rows`, in order of seq; without rows, a question for documents."""
+    """The compressed body of the batch of `rows`, in order of seq; without rows, a question for documents.
+
+    A batch begins after the last acknowledged row, and what was acknowledged is deleted: so nothing below its first seq
+    can be sent again, and a centre that lacks it (its ledger was lost, or put back from a backup) has to go on without.
+    """
     parsed = [(row.seq, row.kind, json.loads(row.text)) for row in rows]
+    first_seq = _first_seq(*parsed[0]) if parsed else 0
     by_kind: dict[str, list[tuple[int, dict[str, Any]]]] = {}
     for seq, kind, values in parsed:
         by_kind.setdefault(kind, []).append((seq, values))
@@ -38,9 +43,10 @@ def batch_body(
         "gateway": gateway,
         "store": store,
         "epoch": epoch,
-        "seq_from": _first_seq(*parsed[0]) if parsed else 0,
+        "seq_from": first_seq,
         "seq_to": parsed[-1][0] if parsed else 0,
         "sent_at_ms": sent_at_ms,
+        "kept_from_seq": first_seq if parsed else None,
         "have": have,
         "records": {kind: _columns(kind, of_kind) for kind, of_kind in by_kind.items()},
     }

@@ -4,7 +4,10 @@ import json
 import time
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from central.core.ingest import BatchVerdict, Verdict, judge_batch
 from contract.batch import records_from_batch
 from contract.codec import batch_from_bytes
 from contract.records import AlertRecord, Severity
@@ -119,6 +122,71 @@ def test_a_partly_acknowledged_batch_goes_on_where_the_centre_is(rig):
     rig.cycle()
     rig.cycle()
     assert [(body.seq_from, body.seq_to) for body in rig.centre.bodies] == [(1, 10), (5, 10)]
+
+
+def test_every_batch_says_that_nothing_before_its_first_row_can_come_again(rig):
+    rig.centre.script = [503, lambda batch: rig.centre.accept(batch, through=4), 503]
+    for _ in range(4):
+        rig.cycle()
+    kept = [(body.seq_from, body.kept_from_seq) for body in rig.centre.bodies]
+    assert kept == [(1, 1), (1, 1), (5, 5), (5, 5)]
+    rig.uplink._last_post_s -= 2000
+    rig.cycle()
+    assert rig.centre.bodies[-1].kept_from_seq is None  # a question has no rows
+
+
+def test_a_centre_that_forgot_everything_is_no_dead_end(rig):
+    rig.cycle()
+    rig.store.commit(Commit(0, records=[alert(1)]))
+    rig.cycle()
+    batch = rig.centre.bodies[-1]
+    assert judge_batch(None, 11, 11, rows=1, kept_from_seq=batch.kept_from_seq) == BatchVerdict(
+        Verdict.LOST, 11, take_from=11, missing=(1, 10)
+    )
+
+
+@given(st.lists(st.sampled_from(["ok", "lost request", "lost answer", "partly", 503, 422]), max_size=30), st.data())
+@settings(max_examples=40)
+def test_a_centre_that_forgets_nothing_never_declares_a_gap(tmp_path_factory, steps, data):
+    """Resent, halved, partly acknowledged: by the centre's own judgement, each batch is known or comes next."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(uplink_module.Uplink, "_pause", lambda self, wait_s: None)
+        rig = Rig(tmp_path_factory.mktemp("uplink"), 10)
+        through: dict[str, int] = {}
+
+        def answer(step, batch):
+            if step in (503, 422) or step == "lost request":
+                if step == "lost request":
+                    raise RetryLaterError(step)
+                return Reply(step, b"no", None)
+            found = judge_batch(
+                through.get(batch.epoch), batch.seq_from, batch.seq_to,
+                rows=sum(len(columns["seq"]) for columns in batch.records.values()), kept_from_seq=batch.kept_from_seq,
+            )  # fmt: skip
+            assert found.verdict not in (Verdict.LOST, Verdict.AHEAD)
+            stored = found.acked_through
+            if step == "partly" and found.take_from is not None:
+                stored = data.draw(st.integers(found.take_from - 1, found.acked_through))
+            through[batch.epoch] = max(stored, through.get(batch.epoch, 0))
+            if step == "lost answer":
+                raise RetryLaterError(step)
+            return rig.centre.accept(batch, through=through[batch.epoch])
+
+        try:
+            for number, step in enumerate(steps):
+                rig.centre.script = [lambda batch, step=step: answer(step, batch)] * 3
+                if data.draw(st.booleans()):
+                    rig.store.commit(Commit(0, records=[alert(number)], freeze=data.draw(st.booleans())))
+                if data.draw(st.integers(0, 9)) == 0:
+                    rig.store.open_epoch()
+                rig.store.freeze()
+                rig.cycle()
+                acked = [item for item in rig.items() if isinstance(item, Acked)]
+                if data.draw(st.booleans()):
+                    rig.store.commit(Commit(0, acked={item.epoch: item.through for item in acked}))
+        finally:
+            rig.reader.close()
+            rig.store.close()
 
 
 def test_a_centre_that_acknowledges_more_than_it_got_is_not_believed(rig):
