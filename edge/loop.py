@@ -34,6 +34,7 @@ GATHER_S = 0.002
 DISK_RETRY_S = 1.0
 REST_S = 0.25
 TRIM_AGAIN_S = 60.0
+RECLAIM_AGAIN_S = 2.0
 NEW_EPOCH_ROWS = 20_000
 """A backlog this long after an outage drains in its own epoch, so that live records do not wait behind it."""
 BASELINE, DISK = "model-baseline", "disk"
@@ -67,6 +68,7 @@ class EdgeLoop:
         self._is_stopping = is_stopping
         self._full_cycle_s = 0.0
         self._outbox_max_bytes, self._trim_again_s = outbox_max_bytes, 0.0
+        self._reclaim_again_s = 0.0
         self._job: ForecastJob | None = None
         self._acked: dict[str, int] = {}
         self._acked_since_s = 0.0
@@ -206,6 +208,8 @@ class EdgeLoop:
             break
         if self._store.outbox_bytes > self._outbox_max_bytes:
             self._trim(commit.at_ms)
+        if commit.acked:
+            self._reclaim()
 
     def _trim(self, at_ms: int) -> None:
         """Rows that may have been sent cannot give way; when only those are left, the disk is the limit."""
@@ -217,6 +221,16 @@ class EdgeLoop:
         except DiskError as error:
             self._trim_again_s = time.monotonic() + TRIM_AGAIN_S
             log.warning("the outbox could not be trimmed", reason=str(error))
+
+    def _reclaim(self) -> None:
+        """A long outage's file would keep its size for ever; it shrinks a little at a time."""
+        if time.monotonic() < self._reclaim_again_s:
+            return
+        self._reclaim_again_s = time.monotonic() + RECLAIM_AGAIN_S
+        try:
+            self._store.reclaim()
+        except DiskError as error:
+            log.warning("the file keeps its size", reason=str(error))
 
     def _after_commit(self, effects: list[Effect]) -> None:
         stored: dict[tuple[str, str], int] = {}

@@ -19,6 +19,8 @@ from edge.outbox import Stream, Streams, new_epoch
 
 MAX_QUARANTINE_ROWS = 10_000
 BUSY_TIMEOUT_S = 10.0
+KEPT_FREE_PAGES, RECLAIM_PAGES = 2000, 1000
+"""A page is 1 KiB: what an ordinary day needs again is kept, a drained outage is given back."""
 
 
 @dataclass(slots=True)
@@ -146,10 +148,18 @@ class EdgeStore:
         return int(self._quarantined)
 
     def reclaim(self) -> None:
-        """Gives pages that a drained outbox left back to the disk."""
-        free = self._db.execute("PRAGMA freelist_count").fetchone()[0]
-        if free > 2000:
-            self._db.execute("PRAGMA incremental_vacuum(1000)").fetchall()
+        """Gives some of the pages that a drained outbox left back to the disk: little at once, commits wait for it.
+
+        Raises DiskError when the disk refuses.
+        """
+        try:
+            free = self._db.execute("PRAGMA freelist_count").fetchone()[0]
+            if free > KEPT_FREE_PAGES:
+                pages = min(RECLAIM_PAGES, free - KEPT_FREE_PAGES)
+                # As a script: it steps to the end, where `execute` stops at the first row, which is the first page.
+                self._db.executescript(f"PRAGMA incremental_vacuum({pages})")
+        except sqlite3.OperationalError as error:
+            raise DiskError(f"{self.path}: {error}") from error
 
     def close(self) -> None:
         self._db.close()

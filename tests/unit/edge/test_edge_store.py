@@ -10,7 +10,7 @@ from contract.records import AlertRecord, Severity
 from edge.core.effects import PutAside
 from edge.errors import DiskError
 from edge.outbox_reader import OutboxReader
-from edge.store import Commit
+from edge.store import KEPT_FREE_PAGES, Commit
 from edge.store_file import open_store
 from runtime.errors import OperatorError
 
@@ -19,6 +19,10 @@ def alert(number=1):
     return AlertRecord(
         seq=1, at_ms=number, code="x", subject=str(number), severity=Severity.INFO, cleared=False, text=""
     )
+
+
+def checkpoint(store):
+    store.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def rows_of(store, epoch=None, after=0):
@@ -66,6 +70,20 @@ def test_acknowledged_rows_go_and_their_bytes_are_counted_back(store):
     store.commit(Commit(0, acked={store.streams.live.epoch: 4}))
     assert [row.seq for row in rows_of(store)] == [5, 6, 7, 8, 9, 10]
     assert store.outbox_bytes == sum(len(row.text) for row in rows_of(store)) < before
+
+
+def test_a_drained_outbox_gives_its_room_back_to_the_disk(tmp_path, store):
+    store.commit(Commit(0, records=[alert(n) for n in range(30_000)]))
+    store.commit(Commit(0, acked={store.streams.live.epoch: 30_000}))
+    store.reclaim()  # some of it
+    for _ in range(10):
+        store.reclaim()
+    checkpoint(store)
+    kept = (tmp_path / "edge.sqlite").stat().st_size
+    assert kept < (KEPT_FREE_PAGES + 200) * 1024
+    store.reclaim()  # what an ordinary day needs stays
+    checkpoint(store)
+    assert (tmp_path / "edge.sqlite").stat().st_size == kept
 
 
 def test_rows_wait_unfrozen_during_an_outage_and_are_frozen_after_it(store):

@@ -145,7 +145,10 @@ def test_a_centre_that_forgot_everything_is_no_dead_end(rig):
     )
 
 
-@given(st.lists(st.sampled_from(["ok", "lost request", "lost answer", "partly", 503, 422]), max_size=30), st.data())
+@given(
+    st.lists(st.sampled_from(["ok", "lost request", "lost answer", "partly", 503, 422]), max_size=30),
+    st.data(),
+)
 @settings(max_examples=40)
 def test_a_centre_that_forgets_nothing_never_declares_a_gap(tmp_path_factory, steps, data):
     """Resent, halved, partly acknowledged: by the centre's own judgement, each batch is known or comes next."""
