@@ -79,6 +79,7 @@ class Bridge:
         log.info("bridge started", bridge=self._settings.bridge, status_port=self.status_port)
         last_s, last_ms = time.monotonic(), self._clock.now_ms()
         while not stop.wait(HEARTBEAT_LOOK_S):
+            self._states.publish_rest()
             # Both clocks count: a simulation's hours pass in seconds, and silence for hours means something.
             now_s, now_ms = time.monotonic(), self._clock.now_ms()
             if now_s - last_s < self._settings.heartbeat_s and now_ms - last_ms < HEARTBEAT_MS:

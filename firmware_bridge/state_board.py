@@ -37,8 +37,8 @@ class StateBoard:
             self._publish(sorted(self._unpublished))
 
     def _publish(self, devices: list[str]) -> None:
+        self._unpublished.update(devices)
         for device in devices:
-            self._unpublished.add(device)
             try:
                 payload = ONLINE if self._online[device] else OFFLINE
                 self._publisher.publish(stream_topic(device, STATE), payload, retain=True)

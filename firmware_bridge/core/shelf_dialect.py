@@ -9,7 +9,6 @@ import struct
 
 from contract.devices import Calibration, Fault, FaultCode, Heartbeat, Weight
 from firmware_bridge.core.errors import PeerError
-from firmware_bridge.core.send_window import MAX_CHUNK_BYTES
 
 Fields = dict[str, object]
 """Of an event, by name, not yet checked against the contract."""
@@ -31,8 +30,6 @@ _FAULT_CODES = tuple(FaultCode)
 """The code on the wire is the place here: new codes go to the end."""
 _CELL_ID = re.compile(r"c([0-9]{2,3})")
 MAX_CELL = 254
-MAX_READINGS_IN_FRAME = (MAX_CHUNK_BYTES - 40) // _CELL.size
-"""That many readings stay in one frame; more are cut into two frames, which works as well."""
 
 
 def cell_id(number: int) -> str:

@@ -14,7 +14,6 @@ from models.arrays import F32, I64
 from models.errors import TrainingDataError
 
 REQUIRED_COLUMNS = ("store", "sku", "date", "units")
-OPTIONAL_COLUMNS = ("category", "price")
 MAX_DAYS = 3660
 
 
