@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 import urllib.request
 from collections.abc import Callable
@@ -49,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
 def _run(arguments: argparse.Namespace) -> int:
     from edge.process import run_gateway  # noqa: PLC0415 - `--help` and `check` need no models
 
+    os.umask(0o077)  # receipts and members' tokens are nobody else's to read
     return run_gateway(EdgeSettings.load(arguments.config))
 
 

@@ -1,6 +1,7 @@
 """`shelfloop bridge run | check | dump`."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -45,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(config: Path) -> int:
+    os.umask(0o077)  # the counters are nobody else's to read
     settings = BridgeSettings.load(config)
     start_logging(settings.log_level)
     Bridge(settings).run()
