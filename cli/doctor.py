@@ -2,13 +2,17 @@
 
 import argparse
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from cli.checks.centre import check_centre, check_gateway_key, check_token, wall_clock_ms
-from cli.checks.files import check_database, check_secret, check_state_dir
-from cli.checks.machine import check_clock, check_packages, check_python, check_time_sync
-from cli.checks.ports import check_listens_on_loopback, check_port
+from cli.checks.files import check_database, check_secret, check_settings_file, check_state_dir
+from cli.checks.machine import check_clock, check_packages, check_python, check_time_sync, install_advice
+from cli.checks.ports import check_listens_on_loopback, check_page_port, check_port
+from cli.checks.serial_ports import check_serial_port
 from cli.findings import Finding, Level, fail, ok
 from cli.settings_docs import settings_class
 from runtime.clock import clock_from_setting
@@ -16,7 +20,9 @@ from runtime.errors import EXIT_FAULT, EXIT_OK, OperatorError
 from runtime.settings import Settings
 
 ROOMS = ("bridge", "edge", "central", "hq")
-SECRET_SETTINGS = ("key_file", "token_file", "broker_password_file", "influx_token_file")
+SECRET_SETTINGS = ("key_file", "token_file", "broker_password_file")
+HQ_STYLE = "/hq-static/hq.css"
+"""A file that HQ's pages serve without asking the centre."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -55,7 +61,7 @@ def _guarded(room: str, checks: Callable[[], Iterator[Finding]]) -> Iterator[Fin
             f"{room} settings", str(error), "correct the file; docs/settings.md says what each setting means"
         )
     except ImportError as error:
-        yield fail(f"{room} packages", f"{error}", f"pip install 'shelfloop[{room}]'")
+        yield fail(f"{room} packages", f"{error}", install_advice(room))
 
 
 def _examine_room(room: str, config: Path) -> Iterator[Finding]:
@@ -63,7 +69,12 @@ def _examine_room(room: str, config: Path) -> Iterator[Finding]:
     settings = settings_class(room).load(config)
     yield ok(f"{room} settings {config}", "valid")
     yield from _examine_files(settings)
+    held = check_settings_file(config, _secrets_in(config, settings))
+    if held is not None:
+        yield held
     yield from _examine_ports(room, settings)
+    if room == "bridge":
+        yield from _examine_serial_ports(settings)
     if room in ("bridge", "edge"):
         yield _examine_broker(settings)
     if room == "edge":
@@ -92,7 +103,21 @@ def _examine_ports(room: str, settings: Settings) -> Iterator[Finding]:
         yield check_listens_on_loopback("host", host)
         if room == "central":
             yield check_port("port", host, _number(settings, "port"), "/healthz", "now_ms")
+        if room == "hq":
+            yield check_page_port("port", host, _number(settings, "port"), HQ_STYLE, "text/css")
     yield check_port("status_port", "127.0.0.1", _number(settings, "status_port"), "/status", "now_ms")
+
+
+def _secrets_in(config: Path, settings: Settings) -> list[str]:
+    """Names of the secrets that stand in the file itself, not in a file it names and not in the environment."""
+    written = tomllib.loads(config.read_text(encoding="utf-8"))
+    held = [name for name in type(settings).model_fields if isinstance(getattr(settings, name), SecretStr)]
+    return [name for name in held if written.get(name)]
+
+
+def _examine_serial_ports(settings: Settings) -> Iterator[Finding]:
+    for path in dict.fromkeys(port.path for port in getattr(settings, "ports", ())):
+        yield from check_serial_port(path)
 
 
 def _examine_broker(settings: Settings) -> Finding:
@@ -157,7 +182,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="shelfloop doctor",
         description=(
-            "Says in plain words what is wrong: settings, packages, ports, broker, disk, clock, permissions, model "
+            "Says in plain words what is wrong: settings, packages, ports, serial lines, broker, disk, clock, permissions, model "
             "bundle, the centre. Changes nothing. Exit status 1 when something must be put right."
         ),
         epilog="Example: shelfloop doctor --edge /etc/shelfloop/edge.toml --bridge /etc/shelfloop/bridge.toml",

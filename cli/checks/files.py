@@ -57,6 +57,17 @@ def check_secret(setting: str, path: Path) -> Finding:
     return ok(about, "there, and for its owner only")
 
 
+def check_settings_file(path: Path, secrets: list[str]) -> Finding | None:
+    """None when it holds no secret. secrets: names of the settings in it that are none of everybody's business."""
+    if not secrets:
+        return None
+    about = f"{', '.join(secrets)} in {path}"
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & stat.S_IROTH:
+        return warn(about, f"a secret that every user may read (mode {mode:o})", f"chmod o-r {path}")
+    return ok(about, "not for every user's eyes")
+
+
 def check_database(path: Path) -> Finding | None:
     """None when there is no database yet."""
     if not path.exists():

@@ -1,9 +1,11 @@
 """The machine: Python, the packages' versions, the clock."""
 
+import re
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 
@@ -12,13 +14,8 @@ from cli.findings import Finding, fail, ok, warn
 OLDEST_PYTHON = (3, 11)
 SANE_FROM_MS = int(datetime(2025, 1, 1, tzinfo=UTC).timestamp() * 1000)
 SANE_UNTIL_MS = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp() * 1000)
-PACKAGES = {
-    "bridge": ("paho-mqtt", "pyserial", "cobs"),
-    "edge": ("paho-mqtt", "numpy", "onnxruntime", "httpx", "cryptography"),
-    "central": ("fastapi", "uvicorn", "sqlalchemy", "h3"),
-    "hq": ("nicegui", "httpx"),
-}
-"""Those whose absence stops the room; all are pinned by constraints.txt."""
+REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)\s*(?:\[(?P<extras>[^\]]*)\])?[^;]*(?:;\s*(?P<marker>.*))?")
+OF_EXTRA = re.compile(r"""extra == ["'](?P<extra>[\w.-]+)["']""")
 
 
 def check_python(version: tuple[int, int, int] = sys.version_info[:3]) -> Finding:
@@ -30,7 +27,7 @@ def check_python(version: tuple[int, int, int] = sys.version_info[:3]) -> Findin
 
 def check_packages(room: str) -> Finding:
     versions, missing = {}, []
-    for name in ("shelfloop", *PACKAGES[room]):
+    for name in ("shelfloop", *packages_of(room)):
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
@@ -39,9 +36,51 @@ def check_packages(room: str) -> Finding:
         return fail(
             f"{room} packages",
             f"missing: {', '.join(missing)}",
-            f"pip install 'shelfloop[{room}]'",
+            install_advice(room),
         )
     return ok(f"{room} packages", ", ".join(f"{name} {version}" for name, version in versions.items()))
+
+
+def install_advice(room: str) -> str:
+    return f"in a clone: pip install -c constraints.txt '.[{room}]' (from a package index: pip install 'shelfloop[{room}]')"
+
+
+def packages_of(extra: str, distribution: str = "shelfloop") -> list[str]:
+    """Names that the installed distribution asks for itself and for `extra`; none when it is not installed."""
+    try:
+        declared = metadata.requires(distribution) or []
+    except metadata.PackageNotFoundError:
+        return []
+    return packages_from(declared, extra, distribution)
+
+
+def packages_from(declared: Sequence[str], extra: str, distribution: str = "shelfloop") -> list[str]:
+    """Names in `declared` (as metadata writes requirements), with the extras that `extra` asks of its own distribution.
+
+    A requirement with any other marker than an extra is left out: whether it applies here is pip's to say.
+    """
+    wanted, open_extras, found = {"", extra}, ["", extra], dict[str, None]()
+    while open_extras:
+        of = open_extras.pop(0)
+        for each in declared:
+            parts = REQUIREMENT.fullmatch(each)
+            if parts is None or _extra_from_marker(parts["marker"]) != of:
+                continue
+            if parts["name"].lower() != distribution:
+                found[parts["name"]] = None
+                continue
+            nested = {name.strip() for name in (parts["extras"] or "").split(",")} - wanted
+            wanted |= nested
+            open_extras += sorted(nested)
+    return list(found)
+
+
+def _extra_from_marker(marker: str | None) -> str | None:
+    """The extra; "" for what is always asked for, None for a marker that says more."""
+    if not marker:
+        return ""
+    of_extra = OF_EXTRA.fullmatch(marker.strip())
+    return of_extra["extra"] if of_extra else None
 
 
 def check_clock(now_ms: int | None = None) -> Finding:

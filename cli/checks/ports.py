@@ -28,6 +28,18 @@ def check_port(setting: str, host: str, port: int, path: str, mark: str) -> Find
     return ok(about, f"our process answers on {host}")
 
 
+def check_page_port(setting: str, host: str, port: int, path: str, mark: str) -> Finding:
+    """path: a file that our page serves there; `mark` is in its content type."""
+    about = f"{setting} {port}"
+    if port == 0:
+        return ok(about, "any free port will be taken")
+    if not _is_taken(host, port):
+        return ok(about, f"free on {host} (the process is not running)")
+    if mark in _content_type(host, port, path):
+        return ok(about, f"our page answers on {host}")
+    return fail(about, f"another program holds it on {host}", f"stop that program, or set another {setting}")
+
+
 def check_listens_on_loopback(setting: str, host: str) -> Finding:
     if host in LOOPBACK:
         return ok(f"{setting} {host}", "reachable from this machine only")
@@ -44,6 +56,19 @@ def _is_taken(host: str, port: int) -> bool:
             return True
     except OSError:
         return False
+
+
+def _content_type(host: str, port: int, path: str) -> str:
+    """Empty when nobody serves `path` there."""
+    connection = http.client.HTTPConnection(_reachable(host), port, timeout=TIMEOUT_S)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return (answer.getheader("Content-Type") or "") if answer.status == http.HTTPStatus.OK else ""
+    except (OSError, http.client.HTTPException):
+        return ""
+    finally:
+        connection.close()
 
 
 def _json_from(host: str, port: int, path: str) -> dict[str, object] | None:

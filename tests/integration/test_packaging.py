@@ -107,6 +107,14 @@ def _needs_extra(command: str, folder: Path, room: str, settings: list[str]) -> 
     assert f"pip install 'shelfloop[{room}]'" in refused.stderr
 
 
+def _doctor_misses_no_package(command: str, room: str, config: Path) -> None:
+    """What else the doctor says of a machine of tests (its clock, its disk) is not this test's."""
+    asked = [command, "doctor", f"--{room}", str(config)]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False, cwd=config.parent, timeout=60)
+    (line,) = [line for line in done.stdout.splitlines() if f"{room} packages" in line]
+    assert line.startswith("ok "), done.stdout + done.stderr
+
+
 def test_a_gateway_installs_without_the_centre_and_starts(
     wheel: Path, tmp_path: Path, local_broker: LocalBroker
 ) -> None:
@@ -123,6 +131,7 @@ def test_a_gateway_installs_without_the_centre_and_starts(
         f'central_url = "http://127.0.0.1:{free_port()}"\nkey_file = "{key}"\nstatus_port = {port}\n'
     )
     _run(command, "edge", "check", "--config", str(config), cwd=tmp_path)
+    _doctor_misses_no_package(command, "edge", config)
     status = _status_of_started([command, "edge", "run", "--config", str(config)], tmp_path, port)
     assert "backlog" in status
     _needs_extra(command, tmp_path, "hq", ['central_url = "http://127.0.0.1:1"', f'token_file = "{key}"'])
@@ -137,6 +146,7 @@ def test_the_centre_installs_without_the_gateway_and_starts(wheel: Path, tmp_pat
     config.write_text(f'state_dir = "{tmp_path / "state"}"\nport = {free_port()}\nstatus_port = {port}\n')
     _run(command, "central", "init", "--config", str(config), cwd=tmp_path)
     _run(command, "central", "check", "--config", str(config), cwd=tmp_path)
+    _doctor_misses_no_package(command, "central", config)
     status = _status_of_started([command, "central", "run", "--config", str(config)], tmp_path, port)
     assert "backlog" in status
     ports = 'ports = [{path = "/dev/ttyACM*"}]'

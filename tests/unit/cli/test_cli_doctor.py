@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import os
 import socket
 import stat
 import threading
@@ -14,8 +15,10 @@ from local_broker import LocalBroker, free_port
 from cli.checks import centre, files, machine, ports
 from cli.checks.broker import check_broker
 from cli.checks.model_bundle import check_bundle
-from cli.doctor import main
+from cli.checks.serial_ports import check_serial_port
+from cli.doctor import HQ_STYLE, ROOMS, SECRET_SETTINGS, main
 from cli.findings import Finding, Level
+from cli.settings_docs import settings_class
 
 NOW_MS = 1_790_000_000_000
 
@@ -27,6 +30,7 @@ class Replies:
         self.by_path: dict[str, tuple[int, object]] = {}
         self.authorizations: list[str] = []
         self.port = 0
+        self.content_type = "application/json"
 
 
 @pytest.fixture
@@ -39,6 +43,7 @@ def server() -> Iterator[Replies]:
             status, body = replies.by_path.get(self.path, (404, {"title": "not found"}))
             content = body if isinstance(body, bytes) else json.dumps(body).encode()
             self.send_response(status)
+            self.send_header("Content-Type", replies.content_type)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
@@ -94,10 +99,33 @@ def test_a_clock_that_nobody_synchronises_is_worth_a_look(tmp_path: Path) -> Non
 
 
 def test_a_missing_package_fails_with_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(machine.PACKAGES, "edge", ("no-such-package-of-ours",))
+    declared = ["pydantic<3,>=2", 'no-such-package-of-ours; extra == "edge"']
+    monkeypatch.setattr(machine.metadata, "requires", lambda _: declared)
     finding = machine.check_packages("edge")
     assert finding.level is Level.FAIL
+    assert "no-such-package-of-ours" in finding.what
     assert "shelfloop[edge]" in finding.advice
+
+
+def test_a_rooms_packages_are_those_its_extra_declares_and_no_others() -> None:
+    declared = [
+        "always<3,>=2.14",
+        'wire<3,>=2.2; extra == "bridge"',
+        "shelfloop[bridge]; extra == 'edge'",
+        'numbers[fast]>=1; extra == "edge"',
+        'elsewhere; sys_platform == "win32" and extra == "edge"',
+        'server; extra == "central"',
+        'shelfloop[central,edge]; extra == "demo"',
+        'shelfloop[demo]; extra == "demo"',
+    ]
+    assert machine.packages_from(declared, "edge") == ["always", "numbers", "wire"]
+    assert machine.packages_from(declared, "central") == ["always", "server"]
+    assert machine.packages_from(declared, "demo") == ["always", "server", "numbers", "wire"]
+
+
+def test_every_room_declares_packages() -> None:
+    for room in ROOMS:
+        assert set(machine.packages_of(room)) > {"pydantic", "pydantic-settings", "zstandard"}
 
 
 def test_a_key_that_others_may_read_fails(tmp_path: Path) -> None:
@@ -193,6 +221,111 @@ def test_a_port_held_by_our_process_is_fine_and_its_problems_are_told(server: Re
     finding = ports.check_port("status_port", "127.0.0.1", server.port, "/status", "now_ms")
     assert finding.level is Level.WARN
     assert "broker lost" in finding.what
+
+
+def test_hqs_page_is_known_and_a_stranger_on_its_port_fails(server: Replies) -> None:
+    def found(port: int) -> Level:
+        return ports.check_page_port("port", "127.0.0.1", port, HQ_STYLE, "text/css").level
+
+    assert found(0) is Level.OK
+    assert found(free_port()) is Level.OK
+    assert found(server.port) is Level.FAIL
+    server.by_path[HQ_STYLE] = (200, b"<html>every address is my home page</html>")
+    assert found(server.port) is Level.FAIL
+    server.by_path[HQ_STYLE] = (404, b"body {}")
+    server.content_type = "text/css; charset=utf-8"
+    assert found(server.port) is Level.FAIL
+    server.by_path[HQ_STYLE] = (200, b"body {}")
+    assert found(server.port) is Level.OK
+
+
+def test_hqs_style_is_where_the_doctor_looks_for_it() -> None:
+    from hq import web
+
+    assert (web.STATIC / Path(HQ_STYLE).name).is_file()
+    assert '"/hq-static"' in Path(web.__file__).read_text()
+
+
+def test_a_stranger_on_hqs_port_fails_by_its_settings_file(
+    tmp_path: Path, server: Replies, capsys: pytest.CaptureFixture[str]
+) -> None:
+    token = tmp_path / "hq.token"
+    token.write_text("slt_x")
+    token.chmod(0o600)
+    config = tmp_path / "hq.toml"
+    config.write_text(
+        f'central_url = "http://127.0.0.1:{server.port}"\ntoken_file = "{token}"\nport = {server.port}\n'
+    )
+    assert main(["--hq", str(config)]) == 1
+    assert f"fail  port {server.port}: another program holds it" in capsys.readouterr().out
+
+
+@pytest.fixture
+def pty() -> Iterator[Path]:
+    ours, theirs = os.openpty()
+    yield Path(os.ttyname(theirs))
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_a_line_that_is_there_and_may_be_opened_is_fine(pty: Path) -> None:
+    assert [each.level for each in check_serial_port(str(pty))] == [Level.OK]
+    found = check_serial_port(f"{pty.parent}/[{pty.name[0]}]{pty.name[1:]}")
+    assert [each.level for each in found] == [Level.OK]
+    assert str(pty) in found[0].about
+
+
+def test_a_line_that_is_not_there_is_worth_a_look(tmp_path: Path) -> None:
+    for path in (tmp_path / "ttyACM0", tmp_path / "ttyACM*"):
+        (finding,) = check_serial_port(str(path))
+        assert finding.level is Level.WARN
+        assert "plug the device in" in finding.advice
+
+
+def test_a_line_that_is_a_plain_file_fails(tmp_path: Path) -> None:
+    (tmp_path / "ttyACM0").touch()
+    assert _only(check_serial_port(str(tmp_path / "ttyACM*")), Level.FAIL).what == "is no serial device"
+
+
+@pytest.mark.parametrize(
+    ("may", "words"),
+    [((), "read or write to"), ((os.R_OK,), "write to it"), ((os.W_OK,), "not read it")],
+)
+def test_a_line_that_this_user_may_not_open_fails_with_the_group(
+    pty: Path, monkeypatch: pytest.MonkeyPatch, may: tuple[int, ...], words: str
+) -> None:
+    monkeypatch.setattr("cli.checks.serial_ports.os.access", lambda _, mode: mode in may)
+    finding = _only(check_serial_port(str(pty)), Level.FAIL)
+    assert words in finding.what
+    assert "dialout" in finding.advice
+
+
+def test_a_line_over_the_network_is_left_to_the_bridge() -> None:
+    assert [each.level for each in check_serial_port("socket://127.0.0.1:7000")] == [Level.OK]
+
+
+def test_secrets_are_settings_that_some_room_has() -> None:
+    known = {name for room in ROOMS for name in settings_class(room).model_fields}
+    assert set(SECRET_SETTINGS) <= known
+
+
+def test_a_settings_file_with_a_secret_that_everybody_may_read_is_worth_a_look(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "central.toml"
+    plain = f'state_dir = "{tmp_path / "state"}"\nport = {free_port()}\n'
+    for text, mode, level in [
+        (plain, 0o644, None),
+        (plain + 'influx_token = "very-secret"\n', 0o644, "warn"),
+        (plain + 'influx_token = "very-secret"\n', 0o640, "ok"),
+    ]:
+        config.write_text(text)
+        config.chmod(mode)
+        main(["--central", str(config)])
+        shown = capsys.readouterr().out
+        lines = [line for line in shown.splitlines() if "influx_token in" in line]
+        assert [line.split()[0] for line in lines] == ([level] if level else [])
+        assert "very-secret" not in shown
 
 
 def test_listening_to_the_world_is_worth_a_look() -> None:
