@@ -12,6 +12,9 @@ from pathlib import Path
 from central.settings import CentralSettings
 from runtime.errors import EXIT_BAD_CONFIG, EXIT_FAULT, EXIT_OK, OperatorError
 
+OWNER_ONLY = 0o077
+"""The umask: the ledger holds members' pseudonyms and coupon codes."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The process' exit status: 0, 1 when something failed, 78 when a person must change a setting."""
@@ -25,17 +28,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(settings: CentralSettings, _: argparse.Namespace) -> int:
+    os.umask(OWNER_ONLY)
     from central.process import run_centre  # noqa: PLC0415 - `check` and `token` need no web framework
 
     return run_centre(settings)
 
 
 def _check(settings: CentralSettings, arguments: argparse.Namespace) -> int:
+    from central.ledger.engine import checked_url  # noqa: PLC0415
+
+    checked_url(settings.url)
     print(f"{arguments.config}: settings are good; the ledger is {settings.url.split('@')[-1]}")
     return EXIT_OK
 
 
 def _init(settings: CentralSettings, _: argparse.Namespace) -> int:
+    os.umask(OWNER_ONLY)
     from central.setup import init_state  # noqa: PLC0415
 
     init_state(settings)

@@ -34,7 +34,7 @@ class CentralSettings(Settings):
     )
     database_url: str = Field(
         default="",
-        description="SQLAlchemy URL of the ledger; empty for SQLite in state_dir. PostgreSQL: postgresql+psycopg://…",
+        description="SQLAlchemy URL of the ledger, SQLite only; empty for ledger.sqlite3 in state_dir.",
     )
     allow_private_webhooks: bool = Field(
         default=False,

@@ -1,4 +1,4 @@
-"""Opens the ledger: SQLite with WAL and synchronous=FULL, or what the URL names."""
+"""Opens the ledger: SQLite with WAL and synchronous=FULL."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,8 +18,7 @@ class Ledger:
     """Two doors to one database: `write` has one connection, `read` has several that see the last commit."""
 
     def __init__(self, url: str) -> None:
-        self.url = sa.make_url(url)
-        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.url = checked_url(url)
         try:
             self.write: Engine = self._engine("BEGIN IMMEDIATE", 1)
             self.read: Engine = self._engine("BEGIN", READERS)
@@ -39,7 +38,7 @@ class Ledger:
 
     def require(self) -> None:
         """Raises OperatorError when the ledger was never made."""
-        if self.is_sqlite and not Path(self.url.database or "").exists():
+        if not Path(self.url.database or "").exists():
             raise OperatorError(
                 f"ledger {self.shown} does not exist; run `shelfloop central init --config FILE` first"
             )
@@ -54,18 +53,33 @@ class Ledger:
         self.read.dispose()
 
     def _engine(self, begin: str, connections: int) -> Engine:
-        if not self.is_sqlite:
-            return sa.create_engine(self.url, pool_size=connections, pool_pre_ping=True)
         engine = sa.create_engine(
             self.url,
             pool_size=connections,
             max_overflow=0,
             pool_timeout=30,
             connect_args={"check_same_thread": False},
+            hide_parameters=True,  # a failed statement is logged; its values name members
         )
         event.listen(engine, "connect", _set_pragmas)
         event.listen(engine, "begin", _begin_with(begin))
         return engine
+
+
+def checked_url(text: str) -> sa.URL:
+    """The URL of a SQLite file. Raises OperatorError for any other, PostgreSQL's too."""
+    try:
+        url = sa.make_url(text)
+    except sa.exc.ArgumentError as error:
+        raise OperatorError(f"database_url: {error}; see docs/settings.md") from None
+    backend = url.get_backend_name()
+    if backend != "sqlite":
+        named = "PostgreSQL" if backend in ("postgresql", "postgres") else backend
+        raise OperatorError(
+            f"database_url: {named} is not supported yet by this version, only SQLite is; "
+            "leave database_url empty for ledger.sqlite3 in state_dir"
+        )
+    return url
 
 
 def _set_pragmas(connection: Any, _record: object) -> None:

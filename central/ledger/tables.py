@@ -1,7 +1,7 @@
 """The ledger's tables. Every table that grows leads its key with `store_id`, so that one schema shards by it.
 
 Chain-wide tables (members, campaigns, endpoints, tokens, kill-switches) are small and named last. Flags are 0 or 1,
-lists and objects are JSON text: the same on SQLite and PostgreSQL.
+lists and objects are JSON text: nothing that only one database knows.
 """
 
 from sqlalchemy import BigInteger, Column, Float, Index, Integer, MetaData, Table, Text

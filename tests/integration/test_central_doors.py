@@ -368,9 +368,18 @@ def test_private_addresses_are_refused_unless_allowed(tmp_path: Path) -> None:
     kill_leftover(strict.process)
 
 
+def test_the_ledger_is_its_owners_alone(centre: CentreProcess) -> None:
+    files = list((centre.folder / "state").glob("ledger.sqlite3*"))
+    assert files
+    assert {file.stat().st_mode & 0o077 for file in files} == {0}
+
+
 def test_a_bad_setting_stops_the_start_and_is_named(tmp_path: Path) -> None:
     bad = CentreProcess(tmp_path, port="many")
     assert "port" in bad.command("check", code=78)
+    elsewhere = CentreProcess(tmp_path, database_url="postgresql+psycopg://shelfloop@db/shelfloop")
+    for command in ("check", "init", "run"):
+        assert "PostgreSQL is not supported yet by this version" in elsewhere.command(command, code=78)
     never = CentreProcess(tmp_path)
     assert "init" in never.command("run", code=78)
     never.command("init")
