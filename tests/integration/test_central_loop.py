@@ -216,6 +216,45 @@ def test_a_kill_switch_makes_orders_wait_and_off_lets_them_go(
     assert (row["state"], row["revision"]) == ("sent", 2)
 
 
+@pytest.mark.parametrize(
+    ("scope", "target", "expected"),
+    [
+        ("chain", "", set()),
+        ("store", STORE, {("store-2", "sku-1")}),
+        ("supplier", "depot", {(STORE, "sku-2")}),
+    ],
+)
+def test_a_kill_switch_stops_what_it_covers_and_nothing_else(
+    centre: CentreProcess, gateway: Gateway, scope: str, target: str, expected: set[tuple[str, str]]
+) -> None:
+    admin, hq = centre.client(), centre.client("hq")
+    set_up_store(admin, "store-2")
+    lines = [
+        {
+            "sku": f"sku-{n}", "supplier": supplier, "lead_time_days": 2, "review_days": 1, "pack_units": 12,
+            "cost_cents": 150,
+        }
+        for n, supplier in ((1, "depot"), (2, "dairy"))
+    ]  # fmt: skip
+    put(admin, f"/v1/stores/{STORE}/supply", {"lines": lines})
+    other = Gateway(centre, centre.add_gateway("store-2", "gw-2"), store="store-2", name="gw-2")
+    put(
+        hq,
+        "/v1/kill-switches",
+        {"scope": scope, "target": target, "on": True, "who": "Ann", "reason": "drill"},
+    )
+    gateway.send(proposal(1), proposal(2))
+    other.send(proposal(1))
+    centre.wait_quiet()
+    rows = {(row["store"], row["sku"]): row for row in get(hq, "/v1/triggers")["rows"]}
+    sent = {place for place, row in rows.items() if row["state"] == "sent"}
+    covered = {place for place, row in rows.items() if "drill" in row["doubt"]}
+    assert len(rows) == 3
+    assert sent == rows.keys() - covered
+    assert {rows[place]["state"] for place in covered} == {"proposed"}
+    assert sent == expected
+
+
 def test_an_outside_order_counts_as_on_order_until_it_is_delivered(
     centre: CentreProcess, gateway: Gateway
 ) -> None:
