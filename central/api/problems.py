@@ -61,5 +61,7 @@ async def _http(_: Request, error: Exception) -> Response:
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
-    log.error("request failed", path=request.url.path, error=repr(error))
+    # The template, not the path: paths name members.
+    route = getattr(request.scope.get("route"), "path", "no route")
+    log.error("request failed", method=request.method, route=route, error=repr(error))
     return problem_response(500, "The centre failed", "it was our fault; the log says more. Send again later")
