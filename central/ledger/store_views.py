@@ -32,7 +32,8 @@ _FIGURES = sa.text(
         (SELECT max(business_date) FROM receipts WHERE store_id = :store)) AS receipt_ms,
     (SELECT max(at_ms) FROM stock WHERE store_id = :store) AS stock_ms,
     (SELECT max(watermark_ms) FROM gateways WHERE store_id = :store) AS watermark_ms,
-    (SELECT count(*) FROM items WHERE store_id = :store) AS skus,
+    (SELECT count(*) FROM items i WHERE i.store_id = :store AND (i.managed = 1 OR EXISTS (SELECT 1 FROM stock s
+        WHERE s.store_id = :store AND s.sku = i.sku AND s.on_hand_units IS NOT NULL))) AS skus,
     (SELECT count(*) FROM stock WHERE store_id = :store AND on_hand_units <= 0) AS skus_out,
     (SELECT count(*) FROM triggers WHERE store_id = :store AND state IN :open) AS open_triggers,
     (SELECT count(*) FROM triggers WHERE store_id = :store AND state IN :waiting) AS waiting_triggers,

@@ -50,7 +50,10 @@ class HistoryPut(ApiModel):
 
 
 class StoreView(ApiModel):
-    """today: the store's business day of the newest data. Counts are of today unless named otherwise."""
+    """today: the store's business day of the newest data. Counts are of today unless named otherwise.
+
+    skus: those whose stock is minded: managed ones, and others whose stock is known.
+    """
 
     store: str
     name: str
