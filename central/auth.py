@@ -26,9 +26,6 @@ class Scope(StrEnum):
     ADMIN = "admin"
 
 
-TOKEN_SCOPES = (Scope.SYSTEM, Scope.HQ, Scope.MEMBER_APP, Scope.ADMIN)
-
-
 @dataclass(frozen=True, slots=True)
 class Principal:
     """Who calls. gateway, store: of a gateway's key only."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 import sqlalchemy as sa
 
 from central import couponing, desired_state, restocking
-from central.context import CHAIN, Work
+from central.context import Work
 from central.core.days import midnight_before
 from central.ledger import coupon_rows, outgoing
 from central.ledger.engine import Ledger
@@ -97,10 +97,6 @@ class Centre:
         if work.supply_changed:
             desired_state.refresh_supply(work)
         work.write_events()
-
-    def chain_work(self, transaction: Transaction) -> Work:
-        """For the audit of what belongs to the chain."""
-        return self.work(transaction, CHAIN)
 
     # ---- the relay ----
 

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from central.core.lifecycle import ON_ORDER, OPEN
 from contract.api.restock import TriggerState
 from contract.documents import SupplyDocument, SupplyLine
+from contract.records import QUANTILE_LEVELS
 
 TILL_DAYS = 160
 """Business days of single tills for which the highest receipt number is kept in memory."""
@@ -211,8 +212,11 @@ def load_store(connection: Connection, store: str) -> StoreMemory:
     return memory
 
 
+_HIGH = QUANTILE_LEVELS.index(0.9)
+
+
 def forecast_from_rows(first_day: str, mean: list[float], quantiles: list[list[float]]) -> Forecast:
-    return Forecast(first_day, mean, [day[5] for day in quantiles])
+    return Forecast(first_day, mean, [day[_HIGH] for day in quantiles])
 
 
 def load_items(connection: Connection, memory: StoreMemory) -> None:

@@ -8,8 +8,6 @@ from contract.api.offers import CampaignCause, CampaignPut
 
 SAFE_COVER_DAYS = 2.0
 """Below this cover an item is about to be out of stock: no coupon goes out for it."""
-NINETY_PERCENT = 5
-"""Index of 0.9 in contract.records.QUANTILE_LEVELS is 5; a test holds it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from central.core.days import day_start_ms, midnight_before
 from contract.records import ReceiptRecord, SkuWindow, StockFact, StockFactKind
 
 MINUTE_MS, QUARTER_MS, HOUR_MS, DAY_MS = 60_000, 900_000, 3_600_000, 86_400_000
-STEPS_MS = (MINUTE_MS, QUARTER_MS, HOUR_MS, DAY_MS)
 """A day is named 86_400_000 though one with a DST change has an hour more or less: it starts at local midnight."""
 STORE_TOTAL = ""
 NO_LEVEL_MS = -1

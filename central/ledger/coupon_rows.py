@@ -213,7 +213,3 @@ def sold_on(connection: Connection, store: str, day_ms: int) -> dict[str, int]:
     return {
         row.sku: row.sold_units for row in connection.execute(_SOLD_TODAY, {"store": store, "day_ms": day_ms})
     }
-
-
-def stores_of(campaign: CampaignPut, all_stores: Sequence[str]) -> list[str]:
-    return [store for store in all_stores if not campaign.stores or store in campaign.stores]

@@ -49,8 +49,6 @@ def cell(
     return shown
 
 
-UNKNOWN_SORTS_LAST = float(-(2**60))
-
 _ACTS = {"name": "acts", "label": "", "field": "acts", "align": "right"}
 _SORT_JS = "(a, b) => (a.s === b.s ? 0 : a.s < b.s ? -1 : 1)"
 _BODY = """

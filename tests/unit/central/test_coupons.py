@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from central.core.audiences import HOLDOUT, Member, arm_of, cells_within, is_cell, is_quiet, may_be_reached
 from central.core.coupons import (
-    NINETY_PERCENT,
     ItemState,
     Spent,
     decide_coupons,
@@ -18,7 +17,7 @@ from central.core.coupons import (
 from central.core.redemption import CouponMove, CouponState, CouponUse, KnownCoupon, coupon_uses, decide_use
 from contract.api.offers import CampaignPut
 from contract.devices import LineKind
-from contract.records import QUANTILE_LEVELS, SoldLine
+from contract.records import SoldLine
 
 NOW = 1_504_526_400_000
 CELL = "882a930995fffff"
@@ -141,7 +140,6 @@ def test_a_campaign_runs_between_its_ends_and_while_active() -> None:
 
 
 def test_a_category_is_hot_above_the_sum_of_its_quantiles() -> None:
-    assert QUANTILE_LEVELS[NINETY_PERCENT] == 0.9
     second = replace(ITEM, sku="sku-2", sold_today_units=9)
     assert hot_categories([ITEM, second]) == set()
     hot = replace(second, sold_today_units=10)
