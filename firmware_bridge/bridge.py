@@ -70,6 +70,7 @@ class Bridge:
         """Serves until SIGTERM or SIGINT, then says goodbye to devices and broker."""
         stop = self._supervisor.stop
         self._supervisor.stop_on_signals()
+        last_s, last_ms = time.monotonic(), self._clock.now_ms()
         self._own_events.birth(version_text())
         self._states.set(self._settings.bridge, online=True)
         self._supervisor.start("mqtt", self._mqtt.run)
@@ -77,7 +78,6 @@ class Bridge:
         self._supervisor.start("status", self._status_server.serve)
         self._supervisor.start("discovery", lambda: watch(self._settings.ports, self._start_port, stop))
         log.info("bridge started", bridge=self._settings.bridge, status_port=self.status_port)
-        last_s, last_ms = time.monotonic(), self._clock.now_ms()
         while not stop.wait(HEARTBEAT_LOOK_S):
             self._states.publish_rest()
             # Both clocks count: a simulation's hours pass in seconds, and silence for hours means something.

@@ -23,6 +23,7 @@ from contract.topics import command_topic, stream_topic_from_text
 from firmware_bridge.core.device_end import CommandReceived, DeviceEnd
 from firmware_bridge.core.hello import Hello
 from firmware_bridge.core.link_events import SessionUp
+from runtime.clock import ClockOwner
 
 MOSQUITTO = "/usr/sbin/mosquitto"
 RESEND_S = 2.0
@@ -508,6 +509,27 @@ def test_sigterm_ends_it_cleanly_and_leaves_offline_behind(rig):
     assert bridge.stop() == 0
     wait_for(lambda: rig.gateway.states == {"bridge-1": "offline", "till-2": "offline"}, "offline")
     assert not till.end.is_up
+
+
+def test_each_hour_of_the_shop_has_a_heartbeat_however_fast_it_passes(rig):
+    """The gateway calls a device silent by the shop's time: a simulation's day may pass in a second."""
+    clock = ClockOwner(rig.folder / "clock", 1_504_526_400_000)
+    rig.device("till", "uid-t")
+    rig.bridge({"uid-t": "till-2"}, clock_file=str(clock.path), heartbeat_s=3600)
+    wait_for(lambda: rig.gateway.of("bridge-1", "birth"), "the birth")
+    for beats in (1, 2, 3):
+        clock.stand_at(clock.now_ms() + 2 * 3_600_000)
+        wait_for(lambda beats=beats: len(rig.gateway.of("bridge-1", "heartbeat")) >= beats, "a heartbeat")
+    assert len(rig.gateway.of("bridge-1", "heartbeat")) == 3
+
+
+def test_the_counters_are_nobody_elses_to_read(rig):
+    till = rig.device("till", "uid-t")
+    rig.bridge({"uid-t": "till-2"})
+    till.scan("one")
+    wait_for(lambda: rig.gateway.of("till-2"), "the event")
+    files = [path for path in (rig.folder / "state").rglob("*") if path.is_file()]
+    assert {path.stat().st_mode & 0o077 for path in files} <= {0}
 
 
 def test_a_tcp_socket_serves_as_a_port(rig, tmp_path):

@@ -2,11 +2,14 @@
 
 import contextlib
 import json
+import shutil
+import sqlite3
 import subprocess
 import sys
 import time
 
 import pytest
+from central_rig import CentreProcess, kill_leftover
 from edge_rig import (
     START_MS,
     Broker,
@@ -18,6 +21,7 @@ from edge_rig import (
     shop_documents,
     wait_for,
 )  # fmt: skip
+from test_central_loop import set_up_store
 
 from runtime.clock import ClockOwner
 
@@ -186,6 +190,49 @@ def test_an_outage_of_the_centre_is_drained_in_order_and_without_loss(rig):
     assert [row.sequence for row in rig.centre.of_kind("receipt")] == list(range(1, 301))
 
 
+def test_a_centre_put_back_from_a_backup_declares_the_gap_and_goes_on(tmp_path):
+    """The real centre, whose ledger is older than what it acknowledged; the gateway keeps running."""
+    (tmp_path / "centre").mkdir()
+    with contextlib.ExitStack() as stack:
+        broker = Broker(tmp_path)
+        stack.callback(broker.stop)
+        centre = CentreProcess(tmp_path / "centre")
+        centre.command("init")
+        centre.start()
+        stack.callback(lambda: kill_leftover(centre.process))
+        set_up_store(centre.client())
+        key = centre.add_gateway()
+        centre.stop()
+        shutil.copytree(tmp_path / "centre" / "state", tmp_path / "backup")
+        centre.start()
+        gateway = Gateway(tmp_path, broker.port, centre.port, clock_file=centre.clock.path, key=key)
+        stack.callback(gateway.stop)
+        till = Till(broker.port)
+        stack.callback(till.stop)
+
+        def ledger(query):
+            with contextlib.closing(sqlite3.connect(tmp_path / "centre" / "state" / "ledger.sqlite3")) as db:
+                return db.execute(query).fetchall()
+
+        def sell(numbers):
+            for number in numbers:
+                till.send("receipt", START_MS, **receipt(number, [(gtin(1), 1, 100)]))
+            wait_for(lambda: not till.journal and gateway.rests(), "everything with the centre", 20)
+
+        gateway.start()
+        sell(range(1, 41))
+        assert ledger("SELECT count(*) FROM gaps WHERE declared_by = 'centre'") == [(0,)]
+        [(acked,)] = ledger("SELECT max(through_seq) FROM positions")
+        centre.kill()
+        shutil.rmtree(tmp_path / "centre" / "state")
+        shutil.copytree(tmp_path / "backup", tmp_path / "centre" / "state")
+        centre.start()
+        sell(range(41, 61))
+        gaps = ledger("SELECT seq_from, seq_to, lost_epoch FROM gaps WHERE declared_by = 'centre'")
+        assert gaps == [(1, acked, gateway.status()["epoch"])]
+        assert ledger("SELECT sequence FROM receipts ORDER BY sequence") == [(n,) for n in range(41, 61)]
+
+
 def test_a_row_that_the_centre_cannot_stomach_never_blocks_the_rest(rig):
     rig.centre.refuse = lambda rows: "row 7 makes me sick" if any(
         row.kind == "receipt" and row.sequence == 7 for row in rows
@@ -268,6 +315,13 @@ def test_a_bad_setting_stops_the_start_and_is_named(tmp_path):
     assert done.returncode == 78
     assert "gateway" in done.stderr
     assert "colour" in done.stderr
+
+
+def test_the_database_is_nobody_elses_to_read(rig):
+    rig.gateway.start()
+    files = [path for path in (rig.folder / "state").iterdir() if path.name.startswith("edge.sqlite")]
+    assert files
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
 
 
 def test_sigterm_ends_cleanly(rig):
