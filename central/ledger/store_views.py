@@ -1,6 +1,7 @@
 """What people read of stores: their figures of today, the accounting, gateways, alerts and quarantine."""
 
 import json
+from collections import Counter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,11 +16,14 @@ from central.ledger.restock_views import states_count
 from contract.api.stores import (
     Accounting,
     AlertView,
+    CellTally,
     DayPoint,
     GatewayView,
     Overview,
     QuarantineView,
     StoreView,
+    TransmissionTally,
+    TriggerTally,
 )  # fmt: skip
 
 _OPEN = tuple(state.value for state in OPEN)
@@ -51,6 +55,15 @@ _LEDGER = sa.text(
     GROUP BY store_id, business_date, register_id"""
 )
 _TILLS = sa.text("SELECT * FROM day_closes WHERE :store = '' OR store_id = :store")
+_COUNTERS = sa.text("SELECT counters FROM gateways WHERE :store = '' OR store_id = :store")
+_TRIGGERS = sa.text(
+    """SELECT
+    (SELECT count(*) FROM triggers WHERE :store = '' OR store_id = :store) AS created,
+    (SELECT count(DISTINCT subject) FROM outgoing WHERE type = 'shelfloop.restock.trigger.v1'
+        AND position IS NOT NULL AND (:store = '' OR store_id = :store)) AS sent,
+    (SELECT count(DISTINCT trigger_id) FROM trigger_statuses WHERE :store = '' OR store_id = :store) AS acknowledged,
+    (SELECT count(*) FROM triggers WHERE (:store = '' OR store_id = :store) AND state IN :waiting) AS waiting"""
+).bindparams(sa.bindparam("waiting", expanding=True))
 _GAPS = sa.text("SELECT count(*) FROM gaps WHERE :store = '' OR store_id = :store")
 _DAYS = sa.text(
     """SELECT store_id, at_ms, receipts, sold_units, sold_cents, stock_out_ms, shrink_units FROM rollups
@@ -96,7 +109,10 @@ def _store_view(connection: Connection, row: Any) -> StoreView:
 
 
 def accounting(connection: Connection, store: str = "") -> Accounting:
-    """Both sides from their own rows: day closes as the tills sent them, receipts as the ledger holds them."""
+    """Both sides from their own rows: day closes as the tills sent them, receipts as the ledger holds them.
+
+    With what gateways counted of devices and cells, and what became of the triggers.
+    """
     of = {"store": store}
     tills = {
         _key(row): Totals(row.receipts, row.lines, row.units, row.cents)
@@ -106,7 +122,27 @@ def accounting(connection: Connection, store: str = "") -> Accounting:
         _key(row): Totals(row.receipts, int(row.lines), int(row.units), int(row.cents))
         for row in connection.execute(_LEDGER, of)
     }
-    return balance_books(tills, ledger, connection.execute(_GAPS, of).scalar() or 0)
+    books = balance_books(tills, ledger, connection.execute(_GAPS, of).scalar() or 0)
+    told: Counter[str] = Counter()
+    for (counters,) in connection.execute(_COUNTERS, of):
+        told.update(json.loads(counters))
+    triggers = connection.execute(_TRIGGERS, {**of, "waiting": list(_WAITING)}).one()
+    return books.model_copy(
+        update={
+            "transmissions": TransmissionTally(
+                accepted=told["accepted_total"], duplicates=told["duplicates_total"],
+                rejected=told["rejected_total"], quarantined=told["quarantined_total"],
+            ),
+            "cells": CellTally(
+                picked_units=told["picks_counted_units"], put_back_units=told["put_back_units"],
+                unresolved_units=told["unresolved_units"],
+            ),
+            "triggers": TriggerTally(
+                created=triggers.created, sent=triggers.sent, acknowledged=triggers.acknowledged,
+                waiting=triggers.waiting,
+            ),
+        }
+    )  # fmt: skip
 
 
 def _key(row: Any) -> DayKey:

@@ -232,6 +232,32 @@ class DayBalance(ApiModel):
     balanced: bool
 
 
+class TransmissionTally(ApiModel):
+    """What devices sent, by the gateways' newest health records. rejected: new, but malformed; quarantined: all put aside."""
+
+    accepted: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+    quarantined: int = 0
+
+
+class CellTally(ApiModel):
+    """What shelf cells felt, by the gateways' newest health records. unresolved: weight that no whole units explain."""
+
+    picked_units: int = 0
+    put_back_units: int = 0
+    unresolved_units: int = 0
+
+
+class TriggerTally(ApiModel):
+    """Triggers since the beginning. sent: placed in the feed; acknowledged: the replenishment system answered; waiting: now."""
+
+    created: int = 0
+    sent: int = 0
+    acknowledged: int = 0
+    waiting: int = 0
+
+
 class Accounting(ApiModel):
     """Only closed days are compared; open ones are listed by the ledger's side alone in `open_days`."""
 
@@ -243,3 +269,6 @@ class Accounting(ApiModel):
     declared_gaps: int
     days: list[DayBalance]
     open_days: int
+    transmissions: TransmissionTally = TransmissionTally()
+    cells: CellTally = CellTally()
+    triggers: TriggerTally = TriggerTally()

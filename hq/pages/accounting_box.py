@@ -1,4 +1,4 @@
-"""Tills against ledger: whether everything that was sold has arrived, to the unit and the cent."""
+"""Tills against ledger, to the unit and the cent; and what came of transmissions, shelf cells and orders."""
 
 from nicegui import ui
 
@@ -23,6 +23,7 @@ class AccountingBox:
             self._sums = DataTable(
                 _SUMS, empty="No closed till day yet: the comparison starts with the first day close."
             )
+            self._flows = DataTable(_FLOWS, empty="")
             self._days = DataTable(_DAYS, empty="", page_rows=10, sort=("date", True))
 
     def show(self, accounting: Accounting, stores: list[StoreView]) -> None:
@@ -37,6 +38,7 @@ class AccountingBox:
         gaps = counted(accounting.declared_gaps, "declared loss", "declared losses")
         self._gaps.set_text(f"{gaps} · {counted(accounting.open_days, 'till day')} not closed yet")
         self._sums.set_rows(_sum_rows(accounting, currency) if closed else [])
+        self._flows.set_rows(flow_rows(accounting))
         wrong = [day_ for day_ in accounting.days if not day_.balanced and (not names or day_.store in names)]
         self._days.set_rows(
             [
@@ -64,6 +66,10 @@ _SUMS = [
     Column("tills", "Tills", numeric=True, sortable=False),
     Column("ledger", "Ledger", numeric=True, sortable=False),
     Column("difference", "Difference", numeric=True, sortable=False),
+]
+_FLOWS = [
+    Column("what", "", sortable=False),
+    Column("came", "What came of it", wide=True, sortable=False),
 ]
 _DAYS = [
     Column("store", "Shop"),
@@ -115,6 +121,40 @@ def _sum_rows(accounting: Accounting, currency: str) -> list[Row]:
         }
     )
     return rows
+
+
+def flow_rows(accounting: Accounting) -> list[Row]:
+    """One row a flow that no till can vouch for: its parts, counted where they were seen."""
+    sent, cells, orders = accounting.transmissions, accounting.cells, accounting.triggers
+    flows = (
+        (
+            "Device transmissions",
+            "by the gateways' newest health records",
+            (
+                f"{number(sent.accepted)} accepted · {counted(sent.duplicates, 'duplicate')} dropped · "
+                f"{number(sent.rejected)} rejected · {number(sent.quarantined)} put aside"
+            ),
+        ),
+        (
+            "Shelf cells",
+            "by the gateways' newest health records",
+            (
+                f"{counted(cells.picked_units, 'unit')} picked · {number(cells.put_back_units)} put back · "
+                f"{number(cells.unresolved_units)} unresolved"
+            ),
+        ),
+        (
+            "Restock orders",
+            "since the beginning",
+            (
+                f"{number(orders.created)} created · {number(orders.sent)} sent · "
+                f"{number(orders.acknowledged)} acknowledged · {number(orders.waiting)} waiting for a person"
+            ),
+        ),
+    )
+    return [
+        {"id": what, "what": cell(what, sub=source), "came": cell(parts)} for what, source, parts in flows
+    ]
 
 
 def _difference(balance: Balance) -> Row:

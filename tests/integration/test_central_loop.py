@@ -269,6 +269,32 @@ def test_an_outside_order_counts_as_on_order_until_it_is_delivered(
     assert supply_on_order(gateway.send(delivery("D-7", 12)))["sku-1"] == 12
 
 
+def test_the_books_count_transmissions_cells_and_triggers(centre: CentreProcess, gateway: Gateway) -> None:
+    system, hq = centre.client("system"), centre.client("hq")
+    old = {"accepted_total": 5}
+    new = {
+        "accepted_total": 40, "duplicates_total": 3, "rejected_total": 1, "quarantined_total": 2,
+        "picks_counted_units": 9, "put_back_units": 4, "unresolved_units": 1,
+    }  # fmt: skip
+    gateway.send(
+        health(counters=old), health(counters=new), proposal(1), proposal(2), proposal(3, doubt="cell silent")
+    )
+    centre.wait_quiet()
+    [first, _, waiting] = sorted(get(hq, "/v1/triggers")["rows"], key=lambda row: str(row["sku"]))
+    post(
+        system,
+        f"/v1/triggers/{first['trigger']}/statuses",
+        {"revision": 1, "status": "acknowledged", "at_ms": START_MS},
+    )
+    assert waiting["state"] == "proposed"
+    for store in ("", STORE):
+        books = get(hq, "/v1/accounting", store=store)
+        assert books["transmissions"] == {"accepted": 40, "duplicates": 3, "rejected": 1, "quarantined": 2}
+        assert books["cells"] == {"picked_units": 9, "put_back_units": 4, "unresolved_units": 1}
+        assert books["triggers"] == {"created": 3, "sent": 2, "acknowledged": 1, "waiting": 1}
+    assert get(hq, "/v1/accounting", store="store-9")["triggers"]["created"] == 0
+
+
 def test_receipts_are_the_sales_and_balance_with_the_tills(centre: CentreProcess, gateway: Gateway) -> None:
     hq = centre.client("hq")
     lines = [sale(1, 2), sale(2, 1), SoldLine(kind=LineKind.DISCOUNT, extended_cents=-50)]

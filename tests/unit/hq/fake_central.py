@@ -18,6 +18,7 @@ from contract.api.stores import (
     Accounting,
     AlertView,
     Balance,
+    CellTally,
     DayBalance,
     DayPoint,
     ForecastPoint,
@@ -30,6 +31,8 @@ from contract.api.stores import (
     SkuSeries,
     SkuView,
     StoreView,
+    TransmissionTally,
+    TriggerTally,
 )
 from contract.records import QUANTILE_LEVELS
 
@@ -197,6 +200,9 @@ class FakeCentral:
         return Accounting(
             balanced=self.balanced, receipts=total("receipts"), lines=total("lines"), units=total("units"), cents=total("cents"),
             declared_gaps=0, days=days, open_days=6,
+            transmissions=TransmissionTally(accepted=812_345, duplicates=17, rejected=3, quarantined=4),
+            cells=CellTally(picked_units=4_321, put_back_units=210, unresolved_units=2),
+            triggers=TriggerTally(created=9, sent=6, acknowledged=5, waiting=3),
         )  # fmt: skip
 
     def gateways(self) -> list[GatewayView]:

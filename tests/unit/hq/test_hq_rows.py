@@ -3,6 +3,7 @@
 from fake_central import NOW_MS, FakeCentral
 
 from contract.api.restock import TriggerState
+from hq.pages.accounting_box import flow_rows
 from hq.pages.campaigns import lift_text
 from hq.pages.decide_dialog import consequence
 from hq.pages.fleet import _gateway_row
@@ -78,3 +79,11 @@ def test_a_silent_gateway_is_a_word_and_an_icon():
 def test_a_cell_sorts_by_its_number_and_not_by_its_text():
     assert cell("1,000", 1000)["s"] == 1000
     assert cell("Milk")["s"] == "milk"
+
+
+def test_the_books_show_what_came_of_transmissions_cells_and_orders():
+    assert [(row["id"], row["came"]["t"]) for row in flow_rows(FakeCentral().accounting())] == [
+        ("Device transmissions", "812,345 accepted · 17 duplicates dropped · 3 rejected · 4 put aside"),
+        ("Shelf cells", "4,321 units picked · 210 put back · 2 unresolved"),
+        ("Restock orders", "9 created · 6 sent · 5 acknowledged · 3 waiting for a person"),
+    ]
