@@ -123,7 +123,7 @@ class _Demo:
         bookkeeper = Bookkeeper(
             layout, crew.shops, crew.status, admin, courier, reaper.kills, watched=options.speed is not None
         )
-        books = bookkeeper.books(conductor.end_ms)
+        books = bookkeeper.books(conductor.end_ms, reaper.left)
         report = report_from_books(books) | {
             "kills": reaper.total,
             "kills_by_process": reaper.kills,

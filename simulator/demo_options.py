@@ -30,7 +30,7 @@ def demo_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--speed", type=_speed, default=DEFAULT_SPEED, metavar="X|max",
-        help=f"shop seconds a second, or max: as fast as every process follows (default {DEFAULT_SPEED:.0f}: a day in about two minutes)",
+        help=f"shop seconds a second, or max: as fast as every process follows (default {DEFAULT_SPEED:.0f}: a day in about two and a half minutes)",
     )  # fmt: skip
     parser.add_argument(
         "--exit", action="store_true", help="end after the last day instead of keeping HQ's page up"
@@ -46,7 +46,7 @@ def demo_parser() -> argparse.ArgumentParser:
         "--kills",
         type=_whole(1, 500),
         default=MIN_KILLS,
-        help=f"how many kills with --chaos (default {MIN_KILLS})",
+        help=f"how many kills with --chaos (default {MIN_KILLS}); the books do not balance when the run ends before the last",
     )
     parser.add_argument(
         "--keep",

@@ -156,6 +156,8 @@ class Books:
     """Messages that devices still hold unacknowledged at the end."""
     refused: tuple[str, ...] = field(default=())
     """What the centre refused of systems outside."""
+    kills_undone: int = 0
+    """Planned kills that the run ended without."""
 
 
 def unbalanced(books: Books) -> list[str]:
@@ -199,6 +201,8 @@ def _losses(books: Books) -> Iterator[str]:
         yield f"{books.pending} messages are still unacknowledged at the devices"
     for refusal in books.refused:
         yield f"the centre refused {refusal}"
+    if books.kills_undone:
+        yield f"{books.kills_undone} planned kills did not happen: fewer --kills or more --days"
 
 
 def _cells(cells: Cells) -> Iterator[str]:

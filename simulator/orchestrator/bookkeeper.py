@@ -47,7 +47,7 @@ class Bookkeeper:
         self._admin, self._courier, self._kills = admin, courier, kills
         self._watched = watched
 
-    def books(self, now_ms: int) -> Books:
+    def books(self, now_ms: int, kills_undone: int) -> Books:
         shops = {shop: link.ask({"cmd": "report"}) for shop, link in self._shops.items()}
         edges = {place.store: self._ask(place.name("edge")) for place in self._layout.shops}
         replenisher, member_app = (
@@ -76,6 +76,7 @@ class Bookkeeper:
             ),
             pending=sum(int(shop["pending"]) for shop in shops.values()),
             refused=tuple(f"{path}: {why}" for path, why in replenisher["refused_reports"]),
+            kills_undone=kills_undone,
         )
 
     def happened(self) -> dict[str, int]:

@@ -18,13 +18,15 @@ def assert_survived(tmp_path: Path, seed: int, days: int, stores: int, kills: in
     for name in ("receipts", "lines", "units", "cents"):
         assert run.report[name]["tills"] == run.report[name]["ledger"] > 0, name
     assert run.report["triggers"]["duplicates_in_effect"] == 0
+    for kind in ("bridge", "broker", "edge", "central", "replenisher"):
+        assert any(name.startswith(kind) for name in run.report["kills_by_process"]), kind
     assert run.report["unordered_deaths"] == {}
     assert run.left_over == []
 
 
 @pytest.mark.timeout(300)
-def test_a_day_with_ten_kills_balances(tmp_path: Path) -> None:
-    assert_survived(tmp_path, seed=3, days=1, stores=1, kills=10, limit_s=280)
+def test_a_day_with_twenty_kills_balances(tmp_path: Path) -> None:
+    assert_survived(tmp_path, seed=3, days=1, stores=1, kills=20, limit_s=280)
 
 
 @pytest.mark.soak

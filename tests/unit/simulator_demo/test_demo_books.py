@@ -67,6 +67,7 @@ BROKEN = {
     "no day_close": replace(GOOD, open_days=1),
     "gaps are declared": replace(GOOD, declared_gaps=1),
     "still unacknowledged": replace(GOOD, pending=1),
+    "3 planned kills did not happen": replace(GOOD, kills_undone=3),
     "refused /v1/orders": replace(GOOD, refused=("/v1/orders: 422",)),
     "units taken from cells: 40, counted 38": replace(GOOD, cells=replace(CELLS, picks_counted=38)),
     "units put on cells: 32, counted 35": replace(GOOD, cells=replace(CELLS, put_backs_counted=5)),

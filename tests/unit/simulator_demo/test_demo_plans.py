@@ -55,6 +55,15 @@ def test_a_kill_waits_for_its_receipt_and_its_moment() -> None:
     assert (reaper.total, reaper.left) == (2, 0)
 
 
+def test_kills_that_a_run_is_too_short_for_are_left_over() -> None:
+    reaper = Reaper([Kill("edge-1", 10, 0.5), Kill("central", 20, 1.0)], lambda _: 1)
+    reaper.begin_step(15)
+    reaper.on_pending(8)
+    assert reaper.left == 2
+    reaper.on_pending(4)
+    assert reaper.left == 1
+
+
 def test_a_process_that_is_down_already_is_struck_later() -> None:
     pids = iter([0, 0, 4711])
     reaper = Reaper([Kill("edge-1", 0, 1.0)], lambda _: next(pids))
