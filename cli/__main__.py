@@ -5,7 +5,7 @@ import importlib
 import sys
 from importlib import metadata
 
-from cli.commands import COMMAND_BY_NAME, COMMANDS, OUR_PACKAGES, Command
+from cli.commands import COMMAND_BY_NAME, COMMANDS, OUR_PACKAGES, Command, install_advice
 from runtime.errors import EXIT_BAD_CONFIG, EXIT_OK, OperatorError
 
 EXIT_USAGE = 2
@@ -70,7 +70,7 @@ def _status_from_exit(end: SystemExit) -> int:
 def _missing_extra(command: Command, missing: str) -> str:
     return (
         f"shelfloop {command.name} needs the extra [{command.extra}] (the package {missing!r} is missing): "
-        f"pip install 'shelfloop[{command.extra}]'"
+        f"{install_advice(command.extra)}"
     )
 
 

@@ -27,6 +27,12 @@ COMMANDS = (
 )
 COMMAND_BY_NAME = {command.name: command for command in COMMANDS}
 
+
+def install_advice(extra: str) -> str:
+    """How to get what `extra` brings, at the pinned versions where there is a clone."""
+    return f"in a clone: pip install -c constraints.txt '.[{extra}]' (from a package index: pip install 'shelfloop[{extra}]')"
+
+
 OUR_PACKAGES = frozenset(
     {"contract", "runtime", "firmware_bridge", "edge", "central", "models", "hq", "cli", "simulator"}
 )

@@ -10,9 +10,10 @@ from pydantic import SecretStr
 
 from cli.checks.centre import check_centre, check_gateway_key, check_token, wall_clock_ms
 from cli.checks.files import check_database, check_secret, check_settings_file, check_state_dir
-from cli.checks.machine import check_clock, check_packages, check_python, check_time_sync, install_advice
+from cli.checks.machine import check_clock, check_packages, check_python, check_time_sync
 from cli.checks.ports import check_listens_on_loopback, check_page_port, check_port
 from cli.checks.serial_ports import check_serial_port
+from cli.commands import install_advice
 from cli.findings import Finding, Level, fail, ok
 from cli.settings_docs import settings_class
 from runtime.clock import clock_from_setting

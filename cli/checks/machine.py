@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 
+from cli.commands import install_advice
 from cli.findings import Finding, fail, ok, warn
 
 OLDEST_PYTHON = (3, 11)
@@ -39,10 +40,6 @@ def check_packages(room: str) -> Finding:
             install_advice(room),
         )
     return ok(f"{room} packages", ", ".join(f"{name} {version}" for name, version in versions.items()))
-
-
-def install_advice(room: str) -> str:
-    return f"in a clone: pip install -c constraints.txt '.[{room}]' (from a package index: pip install 'shelfloop[{room}]')"
 
 
 def packages_of(extra: str, distribution: str = "shelfloop") -> list[str]:

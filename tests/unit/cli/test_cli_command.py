@@ -60,6 +60,7 @@ def test_a_missing_package_names_the_extra_to_install(
     assert main(["hq", "run"]) == EXIT_BAD_CONFIG
     told = capsys.readouterr().err
     assert "shelfloop hq needs the extra [hq]" in told
+    assert "pip install -c constraints.txt '.[hq]'" in told
     assert "pip install 'shelfloop[hq]'" in told
 
 
