@@ -1,15 +1,13 @@
 """The uplink against a centre that refuses, lies, forgets and dies. The store is real, the centre answers in memory."""
 
-import json
 import time
 
 import pytest
+from edge_centre import Centre
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from central.core.ingest import BatchVerdict, Verdict, judge_batch
-from contract.batch import records_from_batch
-from contract.codec import batch_from_bytes
 from contract.records import AlertRecord, Severity
 from edge import uplink as uplink_module
 from edge.core.messages import BadInput, DocumentArrived
@@ -24,37 +22,6 @@ from runtime.errors import OperatorError, RetryLaterError
 class FixedClock:
     def now_ms(self):
         return 5
-
-
-class Centre:
-    """`script`: what to answer to each post; a callable, a status, or an exception. Empty: as it should."""
-
-    def __init__(self):
-        self.script, self.bodies = [], []
-        self.extra = {}
-
-    def post(self, body):
-        batch = batch_from_bytes(body)
-        records_from_batch(batch)  # raises when the run has holes
-        self.bodies.append(batch)
-        step = self.script.pop(0) if self.script else None
-        if isinstance(step, Exception):
-            raise step
-        if isinstance(step, int):
-            return Reply(step, b'{"title":"no"}', None)
-        if callable(step):
-            return step(batch)
-        return self.accept(batch)
-
-    def accept(self, batch, through=None, **more):
-        answer = {
-            "gateway": batch.gateway, "epoch": batch.epoch,
-            "acked_through": batch.seq_to if through is None else through, "server_time_ms": 5, **self.extra, **more,
-        }  # fmt: skip
-        return Reply(200, json.dumps(answer).encode(), None)
-
-    def close(self):
-        pass
 
 
 def alert(number):

@@ -1,27 +1,20 @@
 """The retained states, when the broker's client has no room for them. No process, no broker."""
 
-import queue
-
 import pytest
+from bridge_broker import NarrowBroker
 
 from contract.devices import DeviceState
 from firmware_bridge.publisher import Publisher
 from firmware_bridge.state_board import StateBoard
 
 
-class NarrowBroker:
-    """Takes `room` messages, then refuses. `retained`: what it would tell who comes later."""
-
-    def __init__(self, room):
-        self.room, self.retained, self.published = room, {}, 0
-
-    def publish(self, topic, payload, *, qos=1, retain=False):
-        if self.published >= self.room:
-            raise queue.Full
-        assert retain
-        self.published += 1
-        self.retained[topic.split("/")[2]] = DeviceState.from_json(payload, "state").state
-        return self.published
+def retained(broker):
+    """What the broker would tell who comes later."""
+    assert all(retain for _, _, retain in broker.messages)
+    return {
+        topic.split("/")[2]: DeviceState.from_json(payload, "state").state
+        for topic, payload, _ in broker.messages
+    }
 
 
 @pytest.fixture
@@ -39,13 +32,13 @@ def board(broker):
 def test_a_state_that_found_no_room_is_published_when_there_is_some(board, broker):
     for device in ("bridge-1", "till-1", "shelf-1"):
         board.set(device, online=True)
-    assert "shelf-1" not in broker.retained
+    assert "shelf-1" not in retained(broker)
     board.publish_rest()  # still no room
-    broker.room = 9
+    broker.room = 9  # waiting ones included
     board.publish_rest()
-    assert broker.retained == {"bridge-1": "online", "till-1": "online", "shelf-1": "online"}
+    assert retained(broker) == {"bridge-1": "online", "till-1": "online", "shelf-1": "online"}
     board.publish_rest()
-    assert broker.published == 3  # nothing is said twice
+    assert len(broker.messages) == 3  # nothing is said twice
 
 
 def test_what_is_published_late_is_the_state_of_now(board, broker):
@@ -54,8 +47,8 @@ def test_what_is_published_late_is_the_state_of_now(board, broker):
     board.set("shelf-1", online=False)
     broker.room = 9
     board.publish_rest()
-    assert broker.retained["shelf-1"] == "offline"
-    assert broker.published == 3
+    assert retained(broker)["shelf-1"] == "offline"
+    assert len(broker.messages) == 3
 
 
 def test_states_that_found_no_room_after_a_connection_all_follow(board, broker):
@@ -63,4 +56,4 @@ def test_states_that_found_no_room_after_a_connection_all_follow(board, broker):
     board.publish_all()
     broker.room = 9
     board.publish_rest()
-    assert set(broker.retained) == {"bridge-1", "till-1", "shelf-1"}
+    assert set(retained(broker)) == {"bridge-1", "till-1", "shelf-1"}
