@@ -42,6 +42,7 @@ class Centre:
         self.writer = LedgerWriter(ledger, self.memory, clock, poll_s=poll_s)
         self.writer.tick = self._tick
         self.writer.on_outgoing = self._relay
+        self.since_ms = clock.now_ms()
         self.stop = threading.Event()
         self.dispatcher: Dispatcher | None = None
         self.on_placed: list[Callable[[], None]] = []
@@ -50,6 +51,8 @@ class Centre:
             "duplicates": 0,
             "rows": 0,
             "rejected": 0,
+            "refused_tokens": 0,
+            "bad_batches": 0,
             "bad_requests": 0,
         }
         self._counters_lock = threading.Lock()

@@ -13,6 +13,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from contract.api.common import AuditView, Decision, Health, Page, Problem
+from contract.api.doors import DoorsView
 from contract.api.offers import CampaignView
 from contract.api.restock import Evidence, KillSwitch, TriggerView
 from contract.api.stores import (
@@ -107,6 +108,9 @@ class CentralApi:
 
     async def gateways(self) -> Page[GatewayView]:
         return await self._get(Page[GatewayView], "/v1/gateways", "the gateways")
+
+    async def doors(self) -> DoorsView:
+        return await self._get(DoorsView, "/v1/doors", "what the centre turned away")
 
     async def campaigns(self) -> Page[CampaignView]:
         return await self._get(Page[CampaignView], "/v1/campaigns", "the campaigns")

@@ -34,5 +34,5 @@ def make_app(centre: Centre, authority: Authority) -> FastAPI:
         app.include_router(part.router)
     plain_openapi = app.openapi
     app.openapi = lambda: add_schemas(plain_openapi())  # type: ignore[method-assign]
-    app.add_middleware(Gate, authority=authority)
+    app.add_middleware(Gate, authority=authority, centre=centre)
     return app

@@ -13,7 +13,6 @@ from central.errors import ForbiddenError
 from central.ingestion import Answer, take_batch
 from contract.batch import Batch, BatchReceipt, BatchRows, records_from_batch
 from contract.codec import batch_from_bytes
-from contract.errors import MalformedMessageError
 
 router = APIRouter(tags=["gateways"])
 
@@ -33,14 +32,10 @@ async def post_batch(gateway: str, request: Request) -> Response:
         )
     body = await request.body()
     encoding = request.headers.get("content-encoding", "")
-    try:
-        if len(body) <= MAX_INLINE_BYTES:
-            batch, rows = _read(body, encoding)
-        else:
-            batch, rows = await run_in_threadpool(_read, body, encoding)
-    except MalformedMessageError:
-        centre.count("bad_requests")
-        raise
+    if len(body) <= MAX_INLINE_BYTES:
+        batch, rows = _read(body, encoding)
+    else:
+        batch, rows = await run_in_threadpool(_read, body, encoding)
     if (batch.gateway, batch.store) != (principal.gateway, principal.store):
         raise ForbiddenError(
             f"the batch says gateway {batch.gateway} of store {batch.store}; "

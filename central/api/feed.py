@@ -9,6 +9,7 @@ from typing import Annotated, get_args
 import sqlalchemy as sa
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
+from sqlalchemy.engine import Connection
 from starlette.concurrency import run_in_threadpool
 
 from central.addresses import checked_target
@@ -129,18 +130,23 @@ def post_webhook(post: WebhookPost, principal: FromConsumer, centre: TheCentre) 
 @router.get("/webhooks")
 def get_webhooks(principal: FromConsumerOrHq, centre: TheCentre) -> Page[WebhookView]:
     """A system sees its own; HQ and admin see all."""
+    sees_all = principal.scope in (Scope.HQ, Scope.ADMIN)
     with centre.ledger.read.connect() as connection:
-        found = connection.execute(_ENDPOINTS).all()
-    rows = [
+        rows = webhook_views(connection, "" if sees_all else _owner(principal))
+    return Page(rows=rows, total=len(rows))
+
+
+def webhook_views(connection: Connection, owner: str = "") -> list[WebhookView]:
+    """All endpoints, or the owner's, in the order they were made."""
+    return [
         WebhookView(
             webhook=row.endpoint, url=row.url, types=json.loads(row.types), enabled=bool(row.enabled),
             delivered_total=row.delivered_total, failed_total=row.failed_total, pending=row.pending,
             last_status=row.last_status, last_ms=row.last_ms,
         )
-        for row in found
-        if principal.scope in (Scope.HQ, Scope.ADMIN) or row.owner == _owner(principal)
+        for row in connection.execute(_ENDPOINTS)
+        if owner in ("", row.owner)
     ]  # fmt: skip
-    return Page(rows=rows, total=len(rows))
 
 
 @router.delete("/webhooks/{webhook}", status_code=204)

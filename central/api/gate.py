@@ -6,7 +6,7 @@ from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from central.api.problems import problem_response
+from central.api.problems import count_refusal, problem_response
 from central.auth import Authority, Principal
 from central.auth import Scope as AuthScope
 from central.centre import Centre
@@ -20,8 +20,8 @@ OPEN_PATHS = frozenset({"/healthz", "/openapi.json"})
 
 
 class Gate:
-    def __init__(self, app: ASGIApp, authority: Authority) -> None:
-        self._app, self._authority = app, authority
+    def __init__(self, app: ASGIApp, authority: Authority, centre: Centre) -> None:
+        self._app, self._authority, self._centre = app, authority, centre
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -39,6 +39,7 @@ class Gate:
             if declared.isdigit() and int(declared) > limit:
                 raise TooLargeError(f"the body has {int(declared)} bytes; at most {limit}. Send it in parts")
         except CentralError as error:
+            count_refusal(self._centre, error.status, scope["path"])
             await problem_response(error.status, error.title, error.detail)(scope, receive, send)
             return
         await self._app(scope, _bounded(receive, limit), send)

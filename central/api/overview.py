@@ -5,11 +5,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from central.api.feed import webhook_views
 from central.api.gate import FromHq, TheCentre
 from central.api.paging import After, Limit, StoreFilter, next_if_full, skip_from
 from central.ledger import restock_views, store_views
 from contract.api import Health, Page
 from contract.api.common import AuditView
+from contract.api.doors import DoorsView
 from contract.api.stores import Accounting, AlertView, GatewayView, Overview, QuarantineView
 
 router = APIRouter(tags=["overview"])
@@ -74,6 +76,18 @@ def get_quarantine(
     with centre.ledger.read.connect() as connection:
         rows = store_views.quarantine_views(connection, store=store, skip=skip, limit=limit)
     return Page(rows=rows, next=next_if_full(skip, limit, len(rows)))
+
+
+@router.get("/v1/doors")
+def get_doors(_: FromHq, centre: TheCentre) -> DoorsView:
+    """What was turned away since the centre started, and how each webhook is answered."""
+    with centre.ledger.read.connect() as connection:
+        webhooks = webhook_views(connection)
+    return DoorsView(
+        since_ms=centre.since_ms, refused_tokens_total=centre.counters["refused_tokens"],
+        bad_batches_total=centre.counters["bad_batches"], bad_requests_total=centre.counters["bad_requests"],
+        webhooks=webhooks,
+    )  # fmt: skip
 
 
 @router.get("/v1/audit")

@@ -5,6 +5,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from central.centre import Centre
 from central.errors import CentralError
 from contract.api import Problem
 from contract.errors import ContractError
@@ -26,6 +27,14 @@ def problem_response(status: int, title: str, detail: str) -> Response:
     return Response(body, status, headers, MEDIA_TYPE)
 
 
+def count_refusal(centre: Centre, status: int, path: str) -> None:
+    """Counts what was turned away at the door: HQ shows it. Other statuses are the ordinary pace of an API."""
+    if status in (401, 403):
+        centre.count("refused_tokens")
+    elif status in (400, 413, 422):
+        centre.count("bad_batches" if path.endswith("/batches") else "bad_requests")
+
+
 def install(app: FastAPI) -> None:
     """Makes each error that a route can raise one problem."""
     app.add_exception_handler(CentralError, _central)
@@ -35,29 +44,34 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-async def _central(_: Request, error: Exception) -> Response:
+def _refusal(request: Request, status: int, title: str, detail: str) -> Response:
+    count_refusal(request.app.state.centre, status, request.url.path)
+    return problem_response(status, title, detail)
+
+
+async def _central(request: Request, error: Exception) -> Response:
     assert isinstance(error, CentralError)
-    return problem_response(error.status, error.title, error.detail)
+    return _refusal(request, error.status, error.title, error.detail)
 
 
-async def _contract(_: Request, error: Exception) -> Response:
-    return problem_response(422, "The message makes no sense", str(error))
+async def _contract(request: Request, error: Exception) -> Response:
+    return _refusal(request, 422, "The message makes no sense", str(error))
 
 
-async def _validation(_: Request, error: Exception) -> Response:
+async def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     problems = error.errors()
     first = problems[0]
     place = ".".join(str(part) for part in first["loc"])
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     given = printable(repr(first.get("input")), 60)
-    return problem_response(422, "The request makes no sense", f"{place}: {first['msg']}, got {given}{more}")
+    return _refusal(request, 422, "The request makes no sense", f"{place}: {first['msg']}, got {given}{more}")
 
 
-async def _http(_: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     detail = "see /openapi.json for the routes" if error.status_code in (404, 405) else str(error.detail)
-    return problem_response(error.status_code, str(error.detail), detail)
+    return _refusal(request, error.status_code, str(error.detail), detail)
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

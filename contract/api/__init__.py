@@ -39,6 +39,7 @@ Every error is `application/problem+json` (`Problem`). Every route but /healthz 
     PUT    /v1/campaigns/{campaign}                      h a  CampaignPut → CampaignView
     GET    /v1/campaigns                                 h    Page[CampaignView]            (the funnel)
     GET    /v1/audit?store=&after=                       h a  Page[AuditView]
+    GET    /v1/doors                                     h    DoorsView                     (what was turned away, and webhooks)
     GET    /healthz                                      -    Health
 """
 

@@ -7,9 +7,11 @@ from urllib.parse import quote
 
 from nicegui import ui
 
+from contract.api.doors import DoorsView
 from contract.api.stores import AlertView, GatewayView, QuarantineView, StoreView
 from hq.alert_link import SKU_CODES, alert_link
 from hq.desk import Desk
+from hq.pages.doors_box import DoorsBox
 from hq.pages.frame import figures, frame, section
 from hq.pages.live import Live
 from hq.pages.table import Action, Column, DataTable, Row, cell
@@ -25,6 +27,7 @@ class Seen:
     stores: list[StoreView]
     alerts: list[AlertView]
     quarantine: list[QuarantineView]
+    doors: DoorsView
     now_ms: int
 
 
@@ -44,11 +47,12 @@ class _Fleet:
 
     async def _load(self) -> Seen:
         central = self._desk.central
-        gateways, stores, alerts, quarantine, health = await asyncio.gather(
+        gateways, stores, alerts, quarantine, doors, health = await asyncio.gather(
             central.gateways(),
             central.stores(),
             central.alerts(self._scope.store, only_open=False),
             central.quarantine(self._scope.store),
+            central.doors(),
             central.health(),
         )
         mine = self._scope.stores(stores.rows)
@@ -58,6 +62,7 @@ class _Fleet:
             mine,
             [alert for alert in alerts.rows if alert.store in names],
             [row for row in quarantine.rows if row.store in names],
+            doors,
             health.now_ms,
         )
 
@@ -103,6 +108,7 @@ class _Fleet:
                 page_rows=10,
                 sort=("at", True),
             )
+        doors = DoorsBox()
 
         def update(seen: Seen) -> None:
             self._seen = seen
@@ -116,6 +122,7 @@ class _Fleet:
             quarantine.set_rows(
                 [_aside_row(place, row, names, seen.now_ms) for place, row in enumerate(seen.quarantine)]
             )
+            doors.show(seen.doors, seen.now_ms)
 
         return update
 

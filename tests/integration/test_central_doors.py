@@ -135,7 +135,7 @@ def test_bad_batches_are_problems_and_never_faults(centre: CentreProcess, gatewa
         headers={"Content-Encoding": "zstd"},
     )
     assert is_problem(chunked, 413)
-    assert centre.status()["counters"]["bad_requests"] > 10
+    assert centre.status()["counters"]["bad_batches"] > 10
     assert gateway.send(receipt(901), receipt(902)).rejected == []
 
 
@@ -279,6 +279,30 @@ def test_a_webhook_is_tried_again_under_the_same_id_until_it_is_taken(
     assert len({body for _, body in receiver.calls}) == 1
     assert view(system, webhook)["failed_total"] == 3
     assert system.delete(f"/v1/webhooks/{webhook}").status_code == 204
+
+
+def test_what_the_doors_turn_away_is_counted_for_hq(
+    centre: CentreProcess, gateway: Gateway, receiver: Receiver
+) -> None:
+    hq = centre.client("hq")
+    before = get(hq, "/v1/doors")
+    assert is_problem(httpx.get(f"{centre.url}/v1/stores", headers={"Authorization": "Bearer slt_bad"}), 401)
+    assert is_problem(centre.client("member-app").get("/v1/stores"), 403)
+    assert is_problem(gateway.post(b"no batch", ""), 422)
+    assert is_problem(gateway.post(b"x" * 9_000_000, ""), 413)
+    assert is_problem(hq.get("/v1/overview", params={"from_ms": "soon"}), 422)
+    receiver.answers = [500]
+    system, webhook = subscribe(centre, receiver.url)
+    fire(gateway)
+    centre.wait_until(lambda: view(system, webhook)["delivered_total"] == 1)
+    doors = get(hq, "/v1/doors")
+    names = ("refused_tokens_total", "bad_batches_total", "bad_requests_total")
+    assert [doors[name] - before[name] for name in names] == [2, 2, 1]
+    assert doors["since_ms"] == START_MS
+    [hook] = [row for row in doors["webhooks"] if row["webhook"] == webhook]
+    assert (hook["url"], hook["failed_total"]) == (receiver.url, 1)
+    assert is_problem(system.get("/v1/doors"), 403)
+    system.delete(f"/v1/webhooks/{webhook}")
 
 
 def test_gone_for_good_disables_the_endpoint(

@@ -167,6 +167,7 @@ def test_a_chain_without_anything_says_what_would_be_here(rig):
     rig.see("Nothing to compare yet")
     for path, text in (
         ("/fleet", "No gateway has called yet."),
+        ("/fleet", "Nothing was turned away, and every webhook is answered."),
         ("/campaigns", "No campaign yet."),
         ("/restock", "Nothing waits for you."),
     ):

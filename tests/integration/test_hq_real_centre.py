@@ -99,6 +99,7 @@ def test_every_question_is_understood_and_answered(centre):
     assert [row.reason for row in ask(centre, lambda api: api.quarantine(STORE)).rows] == ["bad sum"]
     assert [row.gateway for row in ask(centre, lambda api: api.gateways()).rows] == ["gw-1"]
     assert ask(centre, lambda api: api.campaigns()).rows == []
+    assert ask(centre, lambda api: api.doors()).webhooks == []
     assert ask(centre, lambda api: api.audit(STORE)).rows
 
 
@@ -154,6 +155,11 @@ def test_a_page_over_the_real_centre_shows_what_the_gateway_sent(centre, tmp_pat
             (chart,) = wait_for(lambda: driver.execute_script(CHARTS_JS), 10, "the chart")
             assert chart["series"]["Sold"] > 0
             assert chart["series"]["Forecast"] > 0
+            assert (
+                httpx.get(f"{centre.url}/v1/stores", headers={"Authorization": "Bearer x"}).status_code == 401
+            )
+            driver.get(f"{hq.url}/fleet")
+            wait_for(lambda: "Keys and tokens refused" in driver.execute_script(text), 15, "the door")
         orders = httpx.get(f"{hq.url}/export/orders.csv", timeout=10).text.splitlines()
         assert len(orders) == 1 + 2
     finally:

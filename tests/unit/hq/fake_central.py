@@ -12,6 +12,8 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from contract.api.common import AuditView, Decision, Health, Page
+from contract.api.doors import DoorsView
+from contract.api.feed import WebhookView
 from contract.api.offers import CampaignCause, CampaignView
 from contract.api.restock import Evidence, KillSwitch, TriggerState, TriggerView
 from contract.api.stores import (
@@ -219,6 +221,18 @@ class FakeCentral:
             )
             for place, (store, _, _) in enumerate(_SHOPS)
         ]  # fmt: skip
+
+    def doors(self) -> DoorsView:
+        hook = WebhookView(
+            webhook="wh-1", url="http://erp.example/hook?key=s3cret", types=[], enabled=True, delivered_total=40,
+            failed_total=5, pending=1, last_status="HTTP 500", last_ms=self.now_ms - 120_000,
+        )  # fmt: skip
+        healthy = hook.model_copy(update={"webhook": "wh-2", "url": "http://app.example/", "failed_total": 0})
+        some = not self.empty
+        return DoorsView(
+            since_ms=self.now_ms - DAY_MS, refused_tokens_total=7 * some, bad_batches_total=2 * some, bad_requests_total=0,
+            webhooks=[hook, healthy] if some else [],
+        )  # fmt: skip
 
     def campaigns(self) -> list[CampaignView]:
         if self.empty:
@@ -445,6 +459,10 @@ def fake_app(fake: FakeCentral) -> FastAPI:
     @app.get("/v1/gateways")
     def gateways() -> Page[GatewayView]:
         return Page[GatewayView](rows=fake.gateways())
+
+    @app.get("/v1/doors")
+    def doors() -> DoorsView:
+        return fake.doors()
 
     @app.get("/v1/campaigns")
     def campaigns() -> Page[CampaignView]:

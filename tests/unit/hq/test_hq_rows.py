@@ -6,6 +6,7 @@ from contract.api.restock import TriggerState
 from hq.pages.accounting_box import flow_rows
 from hq.pages.campaigns import lift_text
 from hq.pages.decide_dialog import consequence
+from hq.pages.doors_box import door_rows
 from hq.pages.fleet import _gateway_row
 from hq.pages.restock import GROUPS, order_row
 from hq.pages.shop import _row
@@ -87,3 +88,16 @@ def test_the_books_show_what_came_of_transmissions_cells_and_orders():
         ("Shelf cells", "4,321 units picked · 210 put back · 2 unresolved"),
         ("Restock orders", "9 created · 6 sent · 5 acknowledged · 3 waiting for a person"),
     ]
+
+
+def test_the_door_shows_what_was_turned_away_and_no_receivers_secret():
+    fake = FakeCentral()
+    rows = door_rows(fake.doors(), NOW_MS)
+    assert [(row["what"]["t"], row["count"]["t"]) for row in rows] == [
+        ("Keys and tokens refused", "7"),
+        ("Malformed batches of gateways", "2"),
+        ("Webhook failures, http://erp.example/hook", "5"),
+    ]
+    assert rows[2]["last"]["t"] == "HTTP 500"
+    fake.empty = True
+    assert door_rows(fake.doors(), NOW_MS) == []
