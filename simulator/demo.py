@@ -121,7 +121,14 @@ class _Demo:
             conductor.run_stepped(first.start_ms + WATCH_FROM_HOUR_MS)
             conductor.run_scaled(conductor.end_ms, options.speed)
         bookkeeper = Bookkeeper(
-            layout, crew.shops, crew.status, admin, courier, reaper.kills, watched=options.speed is not None
+            layout,
+            crew.shops,
+            crew.status,
+            admin,
+            courier,
+            reaper.kills,
+            crew.files,
+            watched=options.speed is not None,
         )
         books = bookkeeper.books(conductor.end_ms, reaper.left)
         report = report_from_books(books) | {

@@ -1,12 +1,15 @@
 """Reads both sides of every account when the run is over: the shops and systems outside, and ours."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from firmware_bridge.core.link_events import LinkLimits
+from simulator.catalogue import CellPlan, ShopFile
 from simulator.orchestrator.centre_admin import CentreAdmin
 from simulator.orchestrator.courier import Courier
-from simulator.orchestrator.layout import MEMBER_APP_NAME, REPLENISHER_NAME, Layout
+from simulator.orchestrator.layout import CENTRAL_NAME, MEMBER_APP_NAME, REPLENISHER_NAME, Layout
+from simulator.orchestrator.ledger_facts import LedgerFacts, ledger_facts
 from simulator.orchestrator.shop_link import ShopLink
 from simulator.orchestrator.status_client import StatusClient
 from simulator.orchestrator.supervisor import ChildError
@@ -27,6 +30,11 @@ from simulator.report import (
 WEIGHING = frozenset({"shelf-1", "shelf-2", "shelf-3", "shelf-4"})
 """Their readings are state: nobody keeps what a newer one replaces."""
 TRIGGER_TYPE = "shelfloop.restock.trigger.v1"
+WAITING = frozenset({"proposed", "snoozed"})
+APPROVED = frozenset({"approved", "sent", "acknowledged", "ordered", "shipped", "received", "closed"})
+"""Not those that ended otherwise: they may have ended before anybody approved them."""
+MOST_LOST_PER_KILL = LinkLimits().window * (LinkLimits().max_tries + 1)
+"""What a killed bridge had read and not counted, and a full window sent as often as the link tries before it gives up."""
 
 
 class Bookkeeper:
@@ -40,12 +48,13 @@ class Bookkeeper:
         admin: CentreAdmin,
         courier: Courier,
         kills: Mapping[str, int],
+        files: Mapping[str, ShopFile],
         *,
         watched: bool,
     ) -> None:
         self._layout, self._shops, self._status = layout, shops, status
         self._admin, self._courier, self._kills = admin, courier, kills
-        self._watched = watched
+        self._files, self._watched = files, watched
 
     def books(self, now_ms: int, kills_undone: int) -> Books:
         shops = {shop: link.ask({"cmd": "report"}) for shop, link in self._shops.items()}
@@ -73,6 +82,7 @@ class Bookkeeper:
             deliveries=Deliveries(
                 due=tuple(row["despatch"] for row in self._courier.despatched if row["arrive_ms"] <= now_ms),
                 at_dock=tuple(name for shop in shops.values() for name in shop["deliveries"]),
+                in_ledger=self._ledger().despatches,
             ),
             pending=sum(int(shop["pending"]) for shop in shops.values()),
             refused=tuple(f"{path}: {why}" for path, why in replenisher["refused_reports"]),
@@ -81,7 +91,7 @@ class Bookkeeper:
 
     def happened(self) -> dict[str, int]:
         """What befell the shops besides plain sales."""
-        shops = [link.ask({"cmd": "report"}) for link in self._shops.values()]
+        shops = {shop: link.ask({"cmd": "report"}) for shop, link in self._shops.items()}
         names = (
             "stock_outs",
             "lost_sales_units",
@@ -91,11 +101,22 @@ class Bookkeeper:
             "voided_units",
         )
         despatched = self._courier.despatched
+        ledger = self._ledger()
         return {
-            **{name: sum(int(shop[name]) for shop in shops) for name in names},
+            **{name: sum(int(shop[name]) for shop in shops.values()) for name in names},
             "hand_orders": int(self._ask(REPLENISHER_NAME, "/report")["hand_orders"]),
             "short_shipments": sum(row["quantity_units"] < row["expected_units"] for row in despatched),
+            "short_deliveries": ledger.short_deliveries,
+            "opening_counts": ledger.opening_counts,
+            "stocktakes": ledger.stocktakes,
+            "damages": ledger.damages,
+            "swapped_facings": sum(
+                swapped_facings(self._files[shop].cells, report["stock"]) for shop, report in shops.items()
+            ),
         }
+
+    def _ledger(self) -> LedgerFacts:
+        return ledger_facts(self._layout.folder(CENTRAL_NAME) / "ledger.sqlite3")
 
     def _ask(self, name: str, path: str = "/status") -> dict[str, Any]:
         answer = self._status[name].get(path)
@@ -117,7 +138,8 @@ class Bookkeeper:
                         accepted=counted["frames_accepted"],
                         duplicates=sum(counted[name] for name in names),
                         crc_rejected=counted["frames_crc_rejected"],
-                        bridge_killed=bool(self._kills.get(place.name("bridge"))),
+                        bridge_kills=self._kills.get(place.name("bridge"), 0),
+                        most_lost_per_kill=MOST_LOST_PER_KILL,
                     )
                 )
         return wires
@@ -145,9 +167,10 @@ class Bookkeeper:
 
     def _triggers(self, replenisher: Mapping[str, Any]) -> Triggers:
         rows = self._admin.rows("/v1/triggers", limit=500)
-        waiting = [row for row in rows if row["state"] == "proposed"]
+        waiting = [row for row in rows if row["state"] in WAITING]
         return Triggers(
             created=len(rows),
+            approved=frozenset(row["trigger"] for row in rows if row["state"] in APPROVED),
             dispatched=frozenset(self._dispatched()),
             consumed=frozenset(replenisher["triggers"]),
             duplicates_in_effect=replenisher["duplicates_in_effect"],
@@ -182,6 +205,12 @@ class Bookkeeper:
             reversed_at_tills=sum(len(shop["reversals"]) for shop in shops.values()),
             duplicates_in_effect=member_app["duplicates_in_effect"],
         )
+
+
+def swapped_facings(cells: Sequence[CellPlan], stock: Sequence[Mapping[str, Any]]) -> int:
+    """Cells that carry other goods at the end than they were fitted with."""
+    fitted = {(cell.device, cell.cell): cell.sku for cell in cells}
+    return sum(fitted[row["device"], row["cell"]] != row["sku"] for row in stock)
 
 
 def _totals(row: Mapping[str, Any]) -> Totals:
