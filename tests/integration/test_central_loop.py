@@ -269,6 +269,17 @@ def test_an_outside_order_counts_as_on_order_until_it_is_delivered(
     assert supply_on_order(gateway.send(delivery("D-7", 12)))["sku-1"] == 12
 
 
+def test_a_shops_skus_are_those_whose_stock_is_minded(centre: CentreProcess, gateway: Gateway) -> None:
+    goods = [
+        {"sku": f"sku-{n}", "gtins": [gtin(n)], "name": f"Good {n}", "category": "food", "managed": n == 1}
+        for n in range(1, 5)
+    ]
+    put(centre.client(), f"/v1/stores/{STORE}/items", {"items": goods})
+    gateway.send(level(1, on_hand=0), level(2, on_hand=4), level(3, on_hand=None))
+    store = get(centre.client("hq"), f"/v1/stores/{STORE}")
+    assert (store["skus"], store["skus_out_of_stock"]) == (2, 1)
+
+
 def test_the_books_count_transmissions_cells_and_triggers(centre: CentreProcess, gateway: Gateway) -> None:
     system, hq = centre.client("system"), centre.client("hq")
     old = {"accepted_total": 5}
