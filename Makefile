@@ -82,7 +82,7 @@ integration: setup  ## tests with real processes, broker, browser
 
 .PHONY: soak
 soak: setup system-packages  ## the long suites with their full seeded counts, and a tally at the end
-	$(BIN)/python -m pytest -m soak -rA --timeout 3600 tests
+	SHELFLOOP_SOAK=1 $(BIN)/python -m pytest -q -m "soak or hypothesis" --timeout 3600 tests
 
 .PHONY: screenshots
 screenshots: setup system-packages  ## pictures of HQ's pages into var/screenshots
@@ -92,6 +92,10 @@ screenshots: setup system-packages  ## pictures of HQ's pages into var/screensho
 .PHONY: bench
 bench: setup  ## each benchmark prints a table with its peer
 	@for each in benchmarks/*.py; do [ -e "$$each" ] || continue; echo "== $$each"; $(BIN)/python "$$each" --quick; done
+
+.PHONY: bench-full
+bench-full: setup  ## the demo's benchmark in full: 28 days, once more with kills, and a fresh clone's first page
+	$(BIN)/python benchmarks/demo.py --first-page --chaos 1
 
 .PHONY: settings-page
 settings-page: setup  ## write docs/settings.md from the settings classes

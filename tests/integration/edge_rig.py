@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
+from soak import tell
 
 from contract.batch import records_from_batch
 from contract.codec import batch_from_bytes
@@ -200,6 +201,7 @@ class Gateway:
         return status if status and status["backlog"] == 0 else None
 
     def kill(self):
+        tell("kills of the gateway")
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(5)
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import random
 import select
 import signal
 import socket
@@ -17,6 +18,7 @@ from pathlib import Path
 import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
+from soak import seeds, tell
 
 from contract.devices import CellReading, ClockQuality, DeviceEvent, Scan, Weight, event_from_json
 from contract.topics import command_topic, stream_topic_from_text
@@ -260,6 +262,7 @@ class BridgeProcess:
 
     def kill(self) -> None:
         assert self.process is not None
+        tell("kills of the bridge")
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
@@ -270,7 +273,8 @@ class BridgeProcess:
 
     def close(self) -> None:
         if self.process is not None and self.process.poll() is None:
-            self.kill()
+            self.process.kill()
+            self.process.wait()
         self._log.close()
 
     def status(self) -> dict:
@@ -363,14 +367,17 @@ def test_unplugging_and_plugging_in_again_loses_and_doubles_nothing(rig):
     assert bridge.process.poll() is None
 
 
-def test_killing_the_bridge_loses_and_doubles_nothing_and_counters_go_on(rig):
+@pytest.mark.parametrize("seed", seeds(1, 25))
+def test_killing_the_bridge_loses_and_doubles_nothing_and_counters_go_on(rig, seed):
+    chance = random.Random(seed)
     till = rig.device("till", "uid-t")
     bridge = rig.bridge({"uid-t": "till-2"})
     for round_number in range(4):
         for number in range(100):
             till.scan(f"{round_number}/{number}")
+        part = chance.randint(0, 90)
         wait_for(
-            lambda count=round_number * 100 + 20: len(rig.gateway.of("till-2")) > count,
+            lambda count=round_number * 100 + part: len(rig.gateway.of("till-2")) > count,
             "part of a round arrives",
         )
         bridge.kill()

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import random
 import shutil
 import sqlite3
 import subprocess
@@ -21,6 +22,7 @@ from edge_rig import (
     shop_documents,
     wait_for,
 )  # fmt: skip
+from soak import seeds
 from test_central_loop import set_up_store
 
 from runtime.clock import ClockOwner
@@ -149,19 +151,23 @@ def test_labels_are_told_their_prices_until_they_show_them(rig):
     assert len(base.commands) == 4
 
 
-def test_kill_9_between_commit_and_ack_loses_nothing_and_counts_nothing_twice(rig):
+@pytest.mark.parametrize("seed", seeds(1, 25))
+def test_kill_9_between_commit_and_ack_loses_nothing_and_counts_nothing_twice(rig, seed):
+    chance = random.Random(seed)
     rig.gateway.start()
     wait_for(lambda: rig.gateway.status()["documents"].get("items"), "documents")
     sent = 0
-    for round_ in range(5):
-        for _ in range(60):
+    for _ in range(5):
+        for _ in range(chance.randint(20, 90)):
             sent += 1
             rig.till.send(
                 "receipt", START_MS + sent, **receipt(sent, [(gtin(1 + sent % 3), 1 + sent % 4, 100)])
             )
-        rig.centre.drop_replies = 2
-        if round_ % 2:
-            wait_for(lambda through=sent - 50: rig.till.stored_through > through, "progress")
+        rig.centre.drop_replies = chance.randint(0, 3)
+        # Now before anything is stored, now in the midst of it, now after all.
+        through = sent - chance.choice([0, 5, 50, sent])
+        wait_for(lambda through=through: rig.till.stored_through >= through, "progress")
+        time.sleep(chance.uniform(0, 0.05))
         rig.gateway.kill()
         rig.gateway.start()
         rig.till.resend()
