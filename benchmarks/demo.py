@@ -1,8 +1,8 @@
 """How long the loop takes and what it weighs: the unattended demo, timed, and the first page of a fresh clone.
 
-    python benchmarks/demo.py [--quick] [--json FILE] [--first-page]
+    python benchmarks/demo.py [--quick] [--json FILE] [--first-page] [--chaos SEED]
 
-The whole run is 28 days x 3 shops; --quick is 2 days x 3 shops, with the wall clock scaled to 28 days so that the row
+The whole run is 28 days x 3 shops; --quick is 2 days x 3 shops, with its stepped part scaled to 28 days so that the row
 keeps its goal (start-up is not scaled). --first-page also clones this repository into an empty folder and measures
 `make demo` until HQ's page answers (the package cache is whatever pip has).
 """
@@ -52,7 +52,7 @@ def main() -> int:
 
 
 def rows_from_report(report: dict[str, Any], days: int, prefix: str) -> list[dict[str, Any]]:
-    """One row a figure. The wall clock of a shorter run is scaled by its days, beside the measured one."""
+    """One row a figure. A shorter run's wall clock after start-up is scaled by its days, beside the measured one."""
     peaks: dict[str, float] = report["peak_rss_mb"]
     edges = [value for name, value in peaks.items() if "edge" in name]
     cells = report["cells"]
@@ -62,7 +62,7 @@ def rows_from_report(report: dict[str, Any], days: int, prefix: str) -> list[dic
         _row(f"{prefix}wall, {days} days x {STORES} shops", report["wall_s"], "s", None, "lower"),
         _row(
             f"{prefix}wall as of {DAYS} days",
-            round(report["wall_s"] * DAYS / days, 1),
+            round(report["startup_s"] + (report["wall_s"] - report["startup_s"]) * DAYS / days, 1),
             "s",
             GOAL_WALL_S,
             "lower",

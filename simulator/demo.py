@@ -115,6 +115,7 @@ class _Demo:
             quiet=Quiet(self._stages(crew, reaper), on_wait), refresh_members=lambda: crew.put_members(admin),
             on_progress=lambda now_ms: self._show(now_ms, conductor, reaper, admin),
         )  # fmt: skip
+        startup_s = time.monotonic() - self._began_s
         if options.speed is None:
             conductor.run_stepped(conductor.end_ms)
         else:
@@ -141,6 +142,7 @@ class _Demo:
             "days": options.days,
             "stores": options.stores,
             "broker": crew.broker_kind,
+            "startup_s": round(startup_s, 1),
             "wall_s": round(time.monotonic() - self._began_s, 1),
         }
         self._hand_in(report)
