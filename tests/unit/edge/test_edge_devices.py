@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.core.devices import MAX_ABOVE, MAX_DEVICES, Admission, Devices
+from edge.core.devices import MAX_ABOVE, MAX_DEVICES, QUIET_DEVICE_MS, Admission, Devices
 
 NEW, DUPLICATE = Admission.NEW, Admission.DUPLICATE
 
@@ -95,3 +95,11 @@ def test_any_order_with_resends_counts_each_event_once(data, count):
             devices = again
     assert sorted(accepted) == list(range(1, count + 1))
     assert devices.through_seq("till-1", "b") == count
+
+
+def test_a_bridge_that_beats_hourly_is_never_silent_even_while_the_shop_is_closed():
+    devices, hour_ms = Devices(), 3_600_000
+    for hour in range(72):
+        devices.admit("bridge-1", "b1", hour + 1, None, hour * hour_ms)
+        assert devices.silent((hour + 1) * hour_ms) == []
+    assert devices.silent(72 * hour_ms + QUIET_DEVICE_MS) == ["bridge-1"]
