@@ -24,9 +24,20 @@ class Supervisor:
         thread.start()
 
     def stop_on_signals(self) -> None:
-        """SIGTERM and SIGINT ask for an orderly end. Call from the main thread."""
+        """SIGTERM and SIGINT ask for an orderly end. Call from the main thread.
+
+        The handler only writes to a pipe: `Event.set` in a handler deadlocks when the signal comes while the main
+        thread itself holds the event's lock, on its way into `stop.wait`.
+        """
+        reading, writing = os.pipe()
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self.stop.set())
+            signal.signal(number, lambda *_: os.write(writing, b"."))
+
+        def wait_for_signal() -> None:
+            os.read(reading, 1)
+            self.stop.set()
+
+        threading.Thread(target=wait_for_signal, name="signals", daemon=True).start()
 
     def join(self, timeout_s: float = 10.0) -> None:
         for thread in self._threads:

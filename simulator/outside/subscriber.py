@@ -5,6 +5,7 @@ Both doors carry the same events with the same ids, so an event counts once whic
 
 import contextlib
 import json
+import os
 import signal
 import sqlite3
 import sys
@@ -71,8 +72,11 @@ class Subscriber:
 
     def run(self) -> None:
         """Blocks until SIGTERM or SIGINT."""
+        reading, writing = os.pipe()
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._end)
+            # Only a write: setting an event here deadlocks when the main thread is on its way into `wait`.
+            signal.signal(number, lambda *_: os.write(writing, b"."))
+        threading.Thread(target=self._end_on, args=(reading,), name="signals", daemon=True).start()
         threading.Thread(target=self._door.serve, name="door", daemon=True).start()
         next_pull_s = 0.0
         while not self._stop.is_set():
@@ -103,7 +107,8 @@ class Subscriber:
         self._stop.wait(self._retry_s)
         self._retry_s = min(self._retry_s * 2, RETRY_LAST_S)
 
-    def _end(self, *_: object) -> None:
+    def _end_on(self, reading: int) -> None:
+        os.read(reading, 1)
         self._stop.set()
         self._wake.set()
 

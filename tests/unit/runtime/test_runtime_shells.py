@@ -125,6 +125,23 @@ def test_sigterm_asks_for_an_orderly_end() -> None:
     assert process.returncode == 0
 
 
+def test_a_signal_on_the_way_into_wait_does_not_hang_the_process() -> None:
+    # What the main thread does inside `stop.wait`, held open: it owns the event's lock when the signal comes.
+    setup = """
+import os, signal
+with supervisor.stop._cond:
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(0.05)
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", SUPERVISED.format(setup=setup)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.communicate(timeout=10)[0] == "orderly end\n"
+        finally:
+            process.kill()
+
+
 # --- status
 
 
