@@ -176,13 +176,14 @@ def begin_facing(cell: CellRow, facing: CellFacing | None, from_ms: int, now_ms:
 
 
 def overdue(cell: CellRow, facing: CellFacing | None, now_ms: int) -> list[WeightChange]:
-    """What waiting has settled by `now_ms`: an unexplained weight is declared, an unseen swap is over."""
+    """What waiting has settled by `now_ms`: an unexplained weight is declared.
+
+    A swap is over by what the cell says, never by the clock alone: its readings may still be on their way, and until one
+    comes the units are unknown.
+    """
     unit_g = unit_of(cell, facing) if facing else None
     if facing is None or unit_g is None or cell.base_g is None:
         return []
-    if cell.swap_until_ms is not None and now_ms >= cell.swap_until_ms:
-        cell.swap_until_ms = None
-        return _count_absolutely(cell, facing, unit_g, cell.base_g, cell.base_sd_g, cell.base_ms)
     if cell.pending_g is not None and now_ms - cell.pending_ms >= HOLD_MS and not cell.unstable:
         return [_declare_unresolved(cell, unit_g, now_ms)]
     return []
@@ -190,8 +191,6 @@ def overdue(cell: CellRow, facing: CellFacing | None, now_ms: int) -> list[Weigh
 
 def due_ms(cell: CellRow) -> int | None:
     """When `overdue` next has something to say."""
-    if cell.swap_until_ms is not None:
-        return cell.swap_until_ms
     return None if cell.pending_g is None else cell.pending_ms + HOLD_MS
 
 

@@ -128,6 +128,17 @@ def test_a_swapped_facing_is_no_sale_and_no_refill():
     assert scale.put(8, after_ms=10 * MINUTE) == [("pick", 1)]
 
 
+def test_a_swap_waits_for_its_readings_however_late_they_are():
+    scale = Scale()
+    other = CellFacing("sku-2", 400.0, 300.0, 12)
+    swapped_ms = scale.now + MINUTE
+    begin_facing(scale.cell, other, swapped_ms, swapped_ms)
+    assert overdue(scale.cell, other, swapped_ms + 50 * MINUTE) == []
+    assert scale.cell.units is None  # unknown, not the old goods counted by the new unit
+    changes = observe(scale.cell, other, 300 + 7 * 400.0, 1, swapped_ms + 5000, stable=True)
+    assert [(c.kind, c.units) for c in changes] == [(ChangeKind.COUNTED, 7)]
+
+
 def test_a_late_planogram_takes_the_goods_that_lie_there():
     scale = Scale()
     scale.put(0, extra_g=7 * 410.0)
