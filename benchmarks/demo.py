@@ -84,8 +84,10 @@ def rows_from_report(report: dict[str, Any], days: int, prefix: str) -> list[dic
     for name in ("receipts", "lines", "units", "cents"):
         difference = report[name]["tills"] - report[name]["ledger"]
         rows.append(_row(f"{prefix}{name}: tills minus ledger", difference, name, 0, "lower"))
-    for name, value in report["latency_ms"].items():
-        rows.append(_row(f"{prefix}latency {name}", value, "ms", None, "lower"))
+    for name, summary in report["latency_ms"].items():
+        rows.extend(
+            _row(f"{prefix}{name} {part}", summary[part], "ms", None, "lower") for part in ("p50", "p95")
+        )
     return rows
 
 
