@@ -56,7 +56,10 @@ def main(argv: list[str] | None = None) -> int:
     if options.port is not None and not port_is_free(options.port):
         print(f"demo: --port {options.port} is taken on 127.0.0.1; choose another", file=sys.stderr)
         return EXIT_BAD_CONFIG
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(
+            number, _interrupt
+        )  # SIGINT too: a shell that starts us in the background has it ignored
     progress = Progress()
     with contextlib.ExitStack() as stack:
         try:
