@@ -184,7 +184,8 @@ Index("outgoing_member", outgoing.c.member, sqlite_where=outgoing.c.member.is_no
 endpoints = _table(
     "endpoints", _text("endpoint", key=True), _text("url"), _text("types"), _text("owner"), _text("secret"),
     _int("enabled"), _int("created_ms"), _int("delivered_total"), _int("failed_total"), _text("last_status"),
-    _int("last_ms", nullable=True),
+    _int("last_ms", nullable=True), _text("old_secret", nullable=True), _int("old_secret_until_ms", nullable=True),
+    _text("reach", nullable=True),
 )  # fmt: skip
 deliveries = _table(
     "deliveries", _text("endpoint", key=True), _int("position", key=True), _int("attempts"), _int("due_ms"),
@@ -199,6 +200,7 @@ gateways = _table(
     _text("counters"), _text("devices_online"), _text("devices_offline"), _int("rejected_total"),
     _int("quarantined_total"), _int("gaps_total"),
 )  # fmt: skip
+# reach, here and below: JSON {"stores": [...], "regions": [...]}; null for the whole chain. Expiry is real time.
 tokens = _table(
     "tokens",
     _text("token_hash", key=True),
@@ -206,7 +208,23 @@ tokens = _table(
     _text("scope"),
     _int("created_ms"),
     _int("revoked"),
+    _int("expires_ms", nullable=True),
+    _text("reach", nullable=True),
 )
+people = _table(
+    "people", _text("person", key=True), _text("password_hash"), _text("role"), _text("reach", nullable=True),
+    _int("created_ms"),
+)  # fmt: skip
+# kind: `session` or `link`, which opens one session and is gone.
+sessions = _table(
+    "sessions",
+    _text("token_hash", key=True),
+    _text("person"),
+    _text("kind"),
+    _int("created_ms"),
+    _int("expires_ms"),
+)
+Index("sessions_person", sessions.c.person)
 kill_switches = _table(
     "kill_switches", _text("scope", key=True), _text("target", key=True), _int("on"), _text("who"), _text("reason"),
     _int("changed_ms"),
