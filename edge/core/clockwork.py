@@ -34,7 +34,6 @@ class Clockwork:
         state = self._state
         if now_ms >= self._next_plan_ms:
             self._plan(now_ms)
-        self._sensing.settle(now_ms)
         self._stock_outs(now_ms)
         self._close_windows(now_ms)
         self._day(now_ms)
@@ -54,7 +53,6 @@ class Clockwork:
         window_ms = state.windows.next_close_ms()
         dues = (
             self._next_plan_ms,
-            state.shelves.next_due_ms(),
             state.stock_outs.next_due_ms(),
             None if window_ms is None else window_ms + LATENESS_MS,
             state.marks.at(SILENCE) + SILENCE_EVERY_MS,

@@ -44,9 +44,6 @@ class Sensing:
     def calibration(self, calibration: Calibration, now_ms: int) -> None:
         self._state.shelves.calibrate(calibration, event_ms(calibration, now_ms))
 
-    def settle(self, now_ms: int) -> None:
-        self._take(self._state.shelves.settle(now_ms), now_ms)
-
     def replan(self, now_ms: int) -> None:
         """Facings that came into effect."""
         state = self._state

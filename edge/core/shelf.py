@@ -9,7 +9,7 @@ from contract.documents import Facing
 from edge.core.documents import Documents
 from edge.core.planogram import cell_key
 from edge.core.rows import Row, Rows
-from edge.core.weight import CellFacing, CellRow, WeightChange, begin_facing, due_ms, observe, overdue
+from edge.core.weight import CellFacing, CellRow, WeightChange, begin_facing, observe, pending_of
 
 MAX_CELLS = 25_000
 CELL_SILENT_AFTER_MS = 3 * 3_600_000
@@ -38,7 +38,6 @@ class Shelves:
         self._documents = documents
         self._facings: dict[str, CellFacing] = {}
         self._cells_by_sku: dict[str, list[str]] = {}
-        self._waiting: set[str] = set()
 
     def replan(self, now_ms: int) -> tuple[list[FacingChange], list[CellChange]]:
         """Brings the facings to those in effect now. Nothing happens where nothing differs."""
@@ -107,24 +106,6 @@ class Shelves:
         cell.base_g, cell.pending_g, cell.foreign_g, cell.astray_ms = None, None, 0.0, None
         self._save(key)
 
-    def settle(self, now_ms: int) -> list[CellChange]:
-        """What waiting has settled."""
-        found: list[CellChange] = []
-        for key in sorted(self._waiting):
-            cell, facing = self.rows.by_key[key], self._facings.get(key)
-            due = due_ms(cell)
-            if due is None or now_ms < due:
-                continue
-            changes = overdue(cell, facing, now_ms)
-            if changes:
-                found.extend(CellChange(key, facing.sku, change) for change in changes if facing)
-                self._save(key)
-        return found
-
-    def next_due_ms(self) -> int | None:
-        dues = (due_ms(self.rows.by_key[key]) for key in self._waiting)
-        return min((due for due in dues if due is not None), default=None)
-
     def skus(self) -> list[str]:
         return list(self._cells_by_sku)
 
@@ -160,8 +141,9 @@ class Shelves:
             if cell.units is None:
                 return f"cell {key} has no clear count"
             unit_g = self._facings[key].unit_weight_g
-            if unit_g is not None and abs(cell.foreign_g) > MIN_FOREIGN_SHARE * unit_g:
-                return f"cell {key} holds {cell.foreign_g:.0f} g that no unit explains"
+            foreign_g = cell.foreign_g + pending_of(cell)
+            if unit_g is not None and abs(foreign_g) > MIN_FOREIGN_SHARE * unit_g:
+                return f"cell {key} holds {foreign_g:.0f} g that no unit explains"
         return ""
 
     def changed(self) -> list[Row]:
@@ -169,7 +151,6 @@ class Shelves:
 
     def restore(self, key: str, text: str) -> None:
         self.rows.restore(key, text)
-        self._wait(key)
 
     def rebuild(self, planned_ms: int) -> None:
         """After a restore: the look-ups as `replan` made them at `planned_ms`."""
@@ -191,10 +172,3 @@ class Shelves:
 
     def _save(self, key: str) -> None:
         self.rows.touch(key)
-        self._wait(key)
-
-    def _wait(self, key: str) -> None:
-        if due_ms(self.rows.by_key[key]) is None:
-            self._waiting.discard(key)
-        else:
-            self._waiting.add(key)

@@ -32,7 +32,9 @@ STEADY_G, DRIFT_G_PER_HOUR, MAX_DRIFT_G = 4.0, 3.0, 25.0
 """What an untouched cell may move: noise at once, creep and temperature over hours. Rate and size are limited, or zero
 tracking would eat slow removals."""
 HOLD_MS = 3 * 60_000
-"""How long an unexplained stable weight may wait for its other half (a hand on the shelf) before it is declared."""
+"""How long an unexplained stable weight may wait for its other half (a hand on the shelf) before it is declared. The cell's
+own readings tell that time has passed, the heartbeat's at the latest: by the clock alone, readings that are still on
+their way would meet a base that they do not know."""
 PUT_BACK_WITHIN_MS = {1: 120_000, 2: 30_000}
 """Units -> how soon after the last pick they still count as put back."""
 RECONCILE_AFTER_MS = 30 * 60_000
@@ -175,23 +177,9 @@ def begin_facing(cell: CellRow, facing: CellFacing | None, from_ms: int, now_ms:
     return []
 
 
-def overdue(cell: CellRow, facing: CellFacing | None, now_ms: int) -> list[WeightChange]:
-    """What waiting has settled by `now_ms`: an unexplained weight is declared.
-
-    A swap is over by what the cell says, never by the clock alone: its readings may still be on their way, and until one
-    comes the units are unknown.
-    """
-    unit_g = unit_of(cell, facing) if facing else None
-    if facing is None or unit_g is None or cell.base_g is None:
-        return []
-    if cell.pending_g is not None and now_ms - cell.pending_ms >= HOLD_MS and not cell.unstable:
-        return [_declare_unresolved(cell, unit_g, now_ms)]
-    return []
-
-
-def due_ms(cell: CellRow) -> int | None:
-    """When `overdue` next has something to say."""
-    return None if cell.pending_g is None else cell.pending_ms + HOLD_MS
+def pending_of(cell: CellRow) -> float:
+    """Grams that wait for an explanation."""
+    return 0.0 if cell.pending_g is None or cell.base_g is None else cell.pending_g - cell.base_g
 
 
 def _observe_change(

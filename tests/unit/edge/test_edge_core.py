@@ -21,6 +21,26 @@ def test_an_opening_count_is_no_shrink():
     }  # fmt: skip
 
 
+def test_an_unexplained_weight_waits_for_the_cells_own_readings_however_late_they_come():
+    """A hand on the shelf, then a radio bridge that was down for an hour: the clock alone ends nothing."""
+    shop = Shop().opened()
+    unit_g, then = 310.0, shop.now + MINUTE
+
+    def weighs(grams, at_ms):
+        readings = [{"cell": "c-1", "weight_g": grams, "stable": True, "sd_g": 1.0}]
+        return shop.event("shelf-1", "weight", at_ms, readings=readings)
+
+    shop.now = then
+    shop.batch(weighs(9 * unit_g - 130, then))
+    doubt = shop.core.state.shelves.doubt("sku-1", shop.now)
+    shop.now += HOUR
+    shop.batch()
+    shop.batch(weighs(9 * unit_g, then + 2000))
+    counters = shop.core.state.tally.counters
+    assert "no unit explains" in doubt
+    assert (counters.get("unresolved_total", 0), counters["picks_counted_units"]) == (0, 1)
+
+
 def test_levels_are_told_at_most_once_a_minute_but_an_empty_facing_at_once():
     shop = Shop().opened()
     shop.now += 2 * MINUTE

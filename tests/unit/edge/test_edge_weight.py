@@ -13,7 +13,6 @@ from edge.core.weight import (
     ChangeKind,
     begin_facing,
     observe,
-    overdue,
 )  # fmt: skip
 
 MINUTE = 60_000
@@ -33,10 +32,6 @@ class Scale:
         weight = self.facing.tare_g + units * self.facing.unit_weight_g + extra_g
         found = observe(self.cell, self.facing, weight, sd, self.now, stable=stable)
         return [(change.kind.value, change.units) for change in found]
-
-    def wait(self, ms):
-        self.now += ms
-        return [(c.kind.value, c.units) for c in overdue(self.cell, self.facing, self.now)]
 
 
 def test_the_first_stable_weight_counts_the_units_without_a_sale():
@@ -94,7 +89,7 @@ def test_a_hand_on_the_shelf_waits_for_its_other_half():
 def test_what_no_unit_explains_is_declared_with_its_grams():
     scale = Scale()
     assert scale.put(10, extra_g=120) == []
-    assert scale.wait(HOLD_MS) == [("unresolved", 0)]
+    assert scale.put(10, extra_g=120, after_ms=HOLD_MS) == [("unresolved", 0)]
     assert scale.cell.units == 10
     assert scale.put(9, extra_g=120) == [("pick", 1)]
     assert scale.put(9) == [("unresolved", 0)]
@@ -133,7 +128,6 @@ def test_a_swap_waits_for_its_readings_however_late_they_are():
     other = CellFacing("sku-2", 400.0, 300.0, 12)
     swapped_ms = scale.now + MINUTE
     begin_facing(scale.cell, other, swapped_ms, swapped_ms)
-    assert overdue(scale.cell, other, swapped_ms + 50 * MINUTE) == []
     assert scale.cell.units is None  # unknown, not the old goods counted by the new unit
     changes = observe(scale.cell, other, 300 + 7 * 400.0, 1, swapped_ms + 5000, stable=True)
     assert [(c.kind, c.units) for c in changes] == [(ChangeKind.COUNTED, 7)]
@@ -191,8 +185,6 @@ def test_units_counted_are_units_taken_over_noise_and_drift(unit_g, seed):
         drift += -drift * step + 1.5 * (2 * step) ** 0.5 * rng.gauss(0, 1) * (1 - step / 2)
         weight = 300 + sum(units) + drift + rng.gauss(0, 1.3) + swing
         for change in observe(cell, facing, weight, abs(rng.gauss(1.3, 0.3)), now, stable=stable):
-            counted[change.kind.value] += change.units
-        for change in overdue(cell, facing, now):
             counted[change.kind.value] += change.units
 
     weigh()
