@@ -5,7 +5,7 @@ import binascii
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from contract.errors import MalformedMessageError
 from contract.records import QUANTILE_LEVELS
@@ -24,11 +24,8 @@ from models.manifest import (
     Manifest,
 )
 
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-PublicKey: TypeAlias = "Path | bytes | Ed25519PublicKey"
-"""A PEM file, its bytes, or the key itself."""
+PublicKey: TypeAlias = Path | bytes
+"""A PEM file or its bytes."""
 
 MAX_FILE_BYTES = 32_000_000
 DEMO_BUNDLE = Path(__file__).parent / "bundles" / "demo"
@@ -73,9 +70,9 @@ def load_bundle(path: Path, public_key: PublicKey) -> Bundle:
 
 def check_signature(path: Path, public_key: PublicKey) -> bytes:
     """The manifest's bytes, once their signature is good. Raises BundleError (check folder or signature)."""
-    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - 10 MB that the baseline does without
+    from models.public_key import is_signed, read_public_key  # noqa: PLC0415 - memory that the baseline does without
 
-    key = _key_from(public_key)
+    key = read_public_key(public_key)
     if not path.is_dir():
         raise BundleError(
             "folder", path, "there is no such folder", "give the folder that holds manifest.json"
@@ -87,36 +84,14 @@ def check_signature(path: Path, public_key: PublicKey) -> bytes:
         raise BundleError(
             "signature", path / SIGNATURE_FILE, f"it is no base64 ({error})", _COPY_AGAIN
         ) from None
-    try:
-        key.verify(signature, manifest_bytes)
-    except InvalidSignature:
+    if not is_signed(manifest_bytes, signature, key):
         raise BundleError(
             "signature",
             path / SIGNATURE_FILE,
             "the manifest was not signed by the private half of this public key",
             "check the public key that is set, or sign again: shelfloop models sign",
-        ) from None
-    return manifest_bytes
-
-
-def _key_from(public_key: PublicKey) -> "Ed25519PublicKey":
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415
-    from cryptography.hazmat.primitives.serialization import load_pem_public_key  # noqa: PLC0415
-
-    if isinstance(public_key, Ed25519PublicKey):
-        return public_key
-    origin = public_key if isinstance(public_key, Path) else Path("public key")
-    next_step = "give the .pem that `shelfloop models keygen` wrote beside the private key"
-    try:
-        pem = public_key.read_bytes() if isinstance(public_key, Path) else public_key
-        key = load_pem_public_key(pem)
-    except (OSError, ValueError) as error:
-        raise BundleError("public key", origin, str(error)[:200], next_step) from None
-    if not isinstance(key, Ed25519PublicKey):
-        raise BundleError(
-            "public key", origin, f"it is a {type(key).__name__}, not an Ed25519 key", next_step
         )
-    return key
+    return manifest_bytes
 
 
 def _read(path: Path) -> bytes:

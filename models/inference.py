@@ -133,7 +133,7 @@ class Models:
 def open_models(path: Path | None, public_key: PublicKey) -> Models:
     """The models of the bundle at `path`; the seasonal baseline, with its reason, when there is none or it is bad.
 
-    public_key: a PEM file, PEM bytes or an Ed25519 public key.
+    public_key: a PEM file or its bytes, an Ed25519 key.
     """
     if path is None:
         return baseline_models("no bundle is set")
