@@ -9,6 +9,7 @@ from central.ledger.outgoing import OutgoingEvent
 from central.ledger.writer import Transaction
 from central.memory import LedgerMemory, StoreMemory
 from central.settings import CentralSettings
+from contract.records import StagingRecord
 
 CHAIN = ""
 """Stands as the store of what belongs to the chain."""
@@ -24,6 +25,8 @@ class Work:
     store: StoreMemory
     events: list[OutgoingEvent] = field(default_factory=list)
     supply_changed: bool = False
+    bundle_news: list[StagingRecord] = field(default_factory=list)
+    """What gateways said of bundles in this transaction, for the roll-out to judge."""
 
     @property
     def connection(self) -> Connection:

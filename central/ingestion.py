@@ -13,7 +13,7 @@ from central.core.ingest import BatchVerdict, Verdict, is_live, judge_batch
 from central.core.redemption import coupon_uses
 from central.core.rollups import QUARTER_MS, RollupSums
 from central.errors import ForbiddenError
-from central.ledger import facts
+from central.ledger import alert_acks, facts
 from central.memory import Position, StockLevel, forecast_from_rows
 from central.timeseries import projection
 from contract.batch import Batch, BatchRows, RejectedRecord
@@ -23,12 +23,14 @@ from contract.records import (
     ForecastRecord,
     GapRecord,
     HealthRecord,
+    ModelScore,
     ProposalRecord,
     QuarantineRecord,
     ReceiptRecord,
     Record,
     SkuWindow,
     SoldLine,
+    StagingRecord,
     StockFact,
     StockFactKind,
 )  # fmt: skip
@@ -99,6 +101,8 @@ class _Intake:
             QuarantineRecord: self._quarantined,
             HealthRecord: self._take_health,
             GapRecord: self._gap,
+            StagingRecord: self._staging,
+            ModelScore: self._model_score,
         }
 
     def take(self, read: BatchRows) -> tuple[RejectedRecord, ...]:
@@ -214,6 +218,12 @@ class _Intake:
             store.forecasts[record.sku] = forecast_from_rows(record.first_day, record.mean, record.quantiles)
 
     def _alert(self, record: AlertRecord) -> None:
+        if record.acknowledged_by:
+            self._write_table("alerts")
+            alert_acks.note(
+                self._work, record.code, record.subject, who=record.acknowledged_by, at_ms=record.at_ms
+            )
+            return
         if record.cleared:
             # Raised ones of this batch must be rows before one of them can be cleared.
             self._write_table("alerts")
@@ -236,6 +246,17 @@ class _Intake:
     def _gap(self, record: GapRecord) -> None:
         row = self._fact_row(record, "what", "reason", "lost_epoch", "seq_from", "seq_to", "units", "cents")
         self._add("gaps", {**row, "declared_by": "gateway"})
+
+    def _staging(self, record: StagingRecord) -> None:
+        row = self._fact_row(record, "what", "name", "reason", "sha256")
+        self._add("staging_events", {**row, "state": str(record.state)})
+        if self._live and record.what == "bundle":
+            self._work.bundle_news.append(record)
+
+    def _model_score(self, record: ModelScore) -> None:
+        row = self._fact_row(record, "day", "bundle", "sha256", "skus", "units", "mean_units", "pinball", "inside_80",
+            "inside_95")  # fmt: skip
+        self._add("model_scores", {**row, "role": str(record.role)})
 
     # ---- gathering ----
 

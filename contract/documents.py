@@ -12,6 +12,7 @@ from pydantic import Field
 from contract.devices import Cents, Text, Units
 from contract.ids import DayText, EpochMs, Gtin, Id, SkuText
 from contract.message import Message
+from contract.rules import Gates, Rules
 
 
 class DocumentKind(StrEnum):
@@ -22,6 +23,10 @@ class DocumentKind(StrEnum):
     SUPPLY = "supply"
     HISTORY = "history"
     COUPONS = "coupons"
+    CONFIG = "config"
+    ACKS = "acks"
+    MODELS = "models"
+    BUNDLE = "bundle"
 
 
 class Document(Message):
@@ -151,6 +156,67 @@ class CouponsDocument(Document):
     keys: Annotated[list[CouponKey], Field(max_length=1000)]
 
 
+class ConfigDocument(Document):
+    """How a gateway behaves, whole: what is left out has its default. Applied without a restart."""
+
+    kind: Literal["config"] = "config"
+    rules: Rules = Rules()
+    gates: Gates = Gates()
+
+
+class AlertAck(Message):
+    """A person at HQ took note of the alert (code, subject) that was raised at `raised_ms`."""
+
+    code: Id
+    subject: Text
+    raised_ms: EpochMs
+    who: Annotated[str, Field(min_length=1, max_length=80)]
+
+
+class AcksDocument(Document):
+    kind: Literal["acks"] = "acks"
+    acks: Annotated[list[AlertAck], Field(max_length=2000)]
+
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class BundleRef(Message):
+    """name: name@version, for people. sha256: of the manifest's bytes, which name every file's own."""
+
+    name: Text
+    sha256: Sha256
+
+
+class ModelsDocument(Document):
+    """Which bundle the gateway runs (None: the one it was installed with) and which it only scores beside it.
+
+    trial_days: business days over which a new current bundle must hold its bands before it counts as good; until then the
+    one before stays ready.
+    """
+
+    kind: Literal["models"] = "models"
+    current: BundleRef | None = None
+    candidate: BundleRef | None = None
+    trial_days: Annotated[int, Field(ge=0, le=28)] = 2
+
+
+FileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,40}\.[a-z]{1,10}$")]
+MAX_BUNDLE_BYTES = 8_000_000
+
+
+class BundleDocument(Document):
+    """A bundle's files, each as base64. Sent when `models` names a bundle that `have` lacks as `bundle:{sha256}`."""
+
+    kind: Literal["bundle"] = "bundle"
+    name: Text
+    sha256: Sha256
+    files: Annotated[
+        dict[FileName, Annotated[str, Field(max_length=MAX_BUNDLE_BYTES * 4 // 3 + 4)]],
+        Field(min_length=2, max_length=12),
+    ]
+
+
 AnyDocument = Annotated[
     StoreDocument
     | ItemsDocument
@@ -158,6 +224,10 @@ AnyDocument = Annotated[
     | PricesDocument
     | SupplyDocument
     | HistoryDocument
-    | CouponsDocument,
+    | CouponsDocument
+    | ConfigDocument
+    | AcksDocument
+    | ModelsDocument
+    | BundleDocument,
     Field(discriminator="kind"),
 ]

@@ -12,6 +12,7 @@ from pydantic import Field
 from contract.devices import Cents, ClockQuality, Place, ReceiptLine, SignedUnits, Text, Units
 from contract.ids import DayText, EpochMs, Id, MemberRef, Seq, SkuText
 from contract.message import Message
+from contract.severity import Severity as Severity  # noqa: PLC0414 - it is part of this page of the wire
 
 QUANTILE_LEVELS = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.99)
 """The levels of every forecast on the wire: the 95 % and 80 % bands, the quartiles, and the tail that orders use."""
@@ -150,14 +151,11 @@ class ProposalRecord(Record):
     watermark_ms: EpochMs
 
 
-class Severity(StrEnum):
-    INFO = "info"
-    WARNING = "warning"
-    CRITICAL = "critical"
-
-
 class AlertRecord(Record):
-    """A change of a condition: raised, or cleared. `subject` names the device, cell, SKU or tag."""
+    """A change of a condition: raised, cleared, or acknowledged. `subject` names the device, cell, SKU or tag.
+
+    acknowledged_by: set when a person took note of the open alert; the record then neither raises nor clears it.
+    """
 
     kind: ClassVar[str] = "alert"
     code: Id
@@ -165,6 +163,7 @@ class AlertRecord(Record):
     severity: Severity
     cleared: bool
     text: Annotated[str, Field(max_length=300)]
+    acknowledged_by: Annotated[str, Field(max_length=80)] = ""
 
 
 class QuarantineRecord(Record):
@@ -189,6 +188,56 @@ class HealthRecord(Record):
     devices_offline: Annotated[list[Id], Field(max_length=500)]
 
 
+class StagingState(StrEnum):
+    """Where what the centre sent stands. staged: whole on the disk. good: passed its trial. reverted: taken back."""
+
+    STAGED = "staged"
+    SHADOW = "shadow"
+    APPLIED = "applied"
+    GOOD = "good"
+    REFUSED = "refused"
+    REVERTED = "reverted"
+
+
+class StagingRecord(Record):
+    """What became of a document or a bundle that the centre sent, and why.
+
+    what: `bundle`, or the document's kind. name: the bundle's name@version, or `version N`. sha256: the bundle's.
+    """
+
+    kind: ClassVar[str] = "staging"
+    what: Id
+    name: Text
+    state: StagingState
+    reason: Annotated[str, Field(max_length=300)] = ""
+    sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+
+
+class ScoreRole(StrEnum):
+    CURRENT = "current"
+    CANDIDATE = "candidate"
+
+
+class ModelScore(Record):
+    """How a bundle forecast one business day, a day ahead, over the SKUs whose sales of that day are known.
+
+    pinball: summed over SKUs and QUANTILE_LEVELS, units. WQL = 2 * pinball / (levels * units).
+    inside_80, inside_95: SKUs whose sales lay within the central band. mean_units: what was expected in sum.
+    """
+
+    kind: ClassVar[str] = "model_score"
+    day: DayText
+    bundle: Text
+    sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    role: ScoreRole
+    skus: Annotated[int, Field(ge=0, le=1_000_000)]
+    units: Annotated[int, Field(ge=0, le=1_000_000_000)]
+    mean_units: Annotated[float, Field(ge=0, le=1e9)]
+    pinball: Annotated[float, Field(ge=0, le=1e9)]
+    inside_80: Annotated[int, Field(ge=0, le=1_000_000)]
+    inside_95: Annotated[int, Field(ge=0, le=1_000_000)]
+
+
 class GapRecord(Record):
     """A declared loss. units, cents: None when their extent is unknown."""
 
@@ -204,6 +253,6 @@ class GapRecord(Record):
 
 RECORD_CLASSES: tuple[type[Record], ...] = (
     SkuWindow, ReceiptRecord, DayCloseRecord, StockFact, ForecastRecord, ProposalRecord, AlertRecord,
-    QuarantineRecord, HealthRecord, GapRecord,
+    QuarantineRecord, HealthRecord, GapRecord, StagingRecord, ModelScore,
 )  # fmt: skip
 RECORD_BY_KIND: dict[str, type[Record]] = {record.kind: record for record in RECORD_CLASSES}

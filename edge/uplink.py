@@ -18,6 +18,7 @@ from typing import Protocol, TypeAlias
 
 from pydantic import ValidationError
 
+from contract.documents import DocumentKind
 from contract.errors import MalformedMessageError
 from contract.message import reason_from_validation
 from edge.batch_rows import batch_body
@@ -262,12 +263,23 @@ def _receipt_of(body: bytes) -> tuple[LeanReceipt, list[BadInput]]:
             documents.append(LEAN_DOCUMENT.validate_json(json.dumps(value)))
         except ValidationError as error:
             text = json.dumps(value).encode()[:4000]
-            bad.append(BadInput("central", "document", f"document: {reason_from_validation(error)}", text))
+            reason = f"document: {reason_from_validation(error)}"
+            bad.append(BadInput("central", "document", reason, text, *_kind_and_version(value)))
     receipt = LeanReceipt(
         gateway=envelope.gateway, epoch=envelope.epoch, acked_through=envelope.acked_through,
         rejected=envelope.rejected, documents=documents, server_time_ms=envelope.server_time_ms,
     )  # fmt: skip
     return receipt, bad
+
+
+def _kind_and_version(document: object) -> tuple[str, int]:
+    """Of a document that is wrong elsewhere, so that the centre is not asked for it again; ("", 0) when unreadable."""
+    if not isinstance(document, dict):
+        return "", 0
+    kind, version = document.get("kind"), document.get("version")
+    if kind not in set(DocumentKind) or type(version) is not int or not 1 <= version < 2**53:
+        return "", 0
+    return str(kind), version
 
 
 class _LooseReceipt(LeanReceipt):

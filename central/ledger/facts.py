@@ -16,7 +16,7 @@ _INSERTS = {
     name: BulkStatement(tables.metadata.tables[name].insert())
     for name in (
         "receipts", "receipt_lines", "windows", "stock_facts", "proposals", "alerts", "gaps", "quarantine",
-        "coupon_events",
+        "coupon_events", "staging_events", "model_scores",
     )
 }  # fmt: skip
 

@@ -99,6 +99,22 @@ forecasts = _table(
     _text("mean"), _text("quantiles"), _text("bundle"),
 )  # fmt: skip
 
+staging_events = _fact(
+    "staging_events", _text("what"), _text("name"), _text("state"), _text("reason"), _text("sha256")
+)
+Index("staging_bundles", staging_events.c.sha256, sqlite_where=staging_events.c.sha256 != "")
+model_scores = _fact(
+    "model_scores", _text("day"), _text("bundle"), _text("sha256"), _text("role"), _int("skus"), _int("units"),
+    Column("mean_units", Float, nullable=False), Column("pinball", Float, nullable=False), _int("inside_80"),
+    _int("inside_95"),
+)  # fmt: skip
+Index("model_scores_bundle", model_scores.c.sha256, model_scores.c.day)
+# Which raising of an alert was noted, by whom. Apart from `alerts`, whose rows are as the gateway told them.
+alert_acks = _table(
+    "alert_acks", _text("store_id", key=True), _text("code", key=True), _text("subject", key=True),
+    _int("raised_ms", key=True), _text("who"), _int("at_ms"),
+)  # fmt: skip
+
 # ---- what follows from it --------------------------------------------------------------------------------------
 
 stock = _table(

@@ -2,6 +2,7 @@
 
 from contract.records import HealthRecord, Severity, SkuWindow
 from edge.core.goods import Goods
+from edge.core.rules.local_rules import LocalRules
 from edge.core.sensing import Sensing
 from edge.core.state import PLANNED, EdgeState
 from edge.core.till import BAD_COUPON, MISMATCH, UNKNOWN_GTIN
@@ -16,8 +17,11 @@ NEVER_MS = 2**62
 
 
 class Clockwork:
-    def __init__(self, state: EdgeState, sensing: Sensing, goods: Goods, version: str) -> None:
+    def __init__(
+        self, state: EdgeState, sensing: Sensing, goods: Goods, rules: LocalRules, version: str
+    ) -> None:
         self._state, self._sensing, self._goods, self._version = state, sensing, goods, version
+        self._rules = rules
         self._next_plan_ms = 0
         self.bundle = ""
 
@@ -35,11 +39,13 @@ class Clockwork:
         if now_ms >= self._next_plan_ms:
             self._plan(now_ms)
         self._stock_outs(now_ms)
+        self._rules.tick(now_ms)
         self._close_windows(now_ms)
         self._day(now_ms)
         if now_ms - state.marks.at(SILENCE) >= SILENCE_EVERY_MS:
             state.marks.set(SILENCE, now_ms)
             self._silence(now_ms)
+            self._rules.look(now_ms)
         if now_ms - state.marks.at(RECONCILED) >= RECONCILE_EVERY_MS:
             state.marks.set(RECONCILED, now_ms)
             self._reconcile(now_ms)
@@ -58,6 +64,8 @@ class Clockwork:
             state.marks.at(SILENCE) + SILENCE_EVERY_MS,
             state.marks.at(RECONCILED) + RECONCILE_EVERY_MS,
             state.marks.at(HEALTH) + HEALTH_EVERY_MS,
+            self._rules.next_due_ms(),
+            state.config_trial.due_ms(),
         )
         return min(due for due in dues if due is not None)
 
@@ -78,6 +86,10 @@ class Clockwork:
             state.windows.add_stock_out(piece.sku, piece.from_ms, piece.to_ms - piece.from_ms, piece.open_ms)
             assert calendar is not None  # without one there is no opening time, hence no piece
             state.demand.was_empty(piece.sku, calendar.business_day(piece.from_ms).isoformat(), piece.open_ms)
+            since_ms = state.stock_outs.since_ms(piece.sku)
+            after_ms = state.documents.rules.empty_facing.after_min * 60_000
+            if since_ms is not None and now_ms - since_ms < after_ms:
+                continue
             text = f"{state.documents.title(piece.sku)}: the facing is empty"
             state.alert(EMPTY, piece.sku, active=True, text=text, now_ms=now_ms)
 

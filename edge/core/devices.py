@@ -20,7 +20,7 @@ MAX_ABOVE = 2000
 REORDER_WINDOW = 64
 """How far out of order events may come from a device that keeps nothing and so never fills its holes."""
 SILENT_AFTER_MS = 3 * 3_600_000
-"""A shelf's heartbeats come hourly: three missed ones are silence."""
+"""A shelf's heartbeats come hourly: three missed ones are silence, unless the configuration says otherwise."""
 QUIET_DEVICE_MS = 14 * 3_600_000
 """A till or a dock says nothing while the shop is closed."""
 SHELF_KIND = "shelf"
@@ -59,6 +59,7 @@ class DeviceRow:
 class Devices:
     def __init__(self) -> None:
         self.rows: Rows[DeviceRow] = Rows("device", TypeAdapter(DeviceRow))
+        self.shelf_silent_ms, self.other_silent_ms = SILENT_AFTER_MS, QUIET_DEVICE_MS
 
     def hear(self, device: str, now_ms: int) -> DeviceRow | None:
         """The device's row, made when new; None when there are too many devices."""
@@ -100,24 +101,23 @@ class Devices:
         return None
 
     def silent(self, now_ms: int) -> list[str]:
-        return sorted(device for device, row in self.rows.by_key.items() if _is_silent(row, now_ms))
+        return sorted(device for device, row in self.rows.by_key.items() if self._is_silent(row, now_ms))
 
     def watermark_ms(self, now_ms: int) -> int:
         """Shop time up to which every shelf that is not silent has been heard; tills speak only when they sell."""
         heard = [
             row.last_heard_ms
             for row in self.rows.by_key.values()
-            if row.kind == SHELF_KIND and not _is_silent(row, now_ms)
+            if row.kind == SHELF_KIND and not self._is_silent(row, now_ms)
         ]
         return min(heard, default=now_ms)
 
     def changed(self) -> list[Row]:
         return self.rows.changed()
 
-
-def _is_silent(row: DeviceRow, now_ms: int) -> bool:
-    limit_ms = SILENT_AFTER_MS if row.kind == SHELF_KIND else QUIET_DEVICE_MS
-    return row.online is False or now_ms - row.last_heard_ms > limit_ms
+    def _is_silent(self, row: DeviceRow, now_ms: int) -> bool:
+        limit_ms = self.shelf_silent_ms if row.kind == SHELF_KIND else self.other_silent_ms
+        return row.online is False or now_ms - row.last_heard_ms > limit_ms
 
 
 def _boot_of(row: DeviceRow, boot_id: str, seq: int, kept_from_seq: int | None) -> Boot:

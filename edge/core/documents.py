@@ -1,24 +1,45 @@
-"""The desired state that the centre sent: whole documents, newest version wins, an equal one changes nothing."""
+"""The desired state that the centre sent: whole documents, newest version wins, an equal one changes nothing.
+
+One that cannot be used is refused: the last good one stays in force and on the disk, and `have` names the refused version,
+so that the centre does not send it again and again.
+"""
 
 from bisect import bisect_right
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter
 
 from contract.documents import (
+    AcksDocument,
     AnyDocument,
+    ConfigDocument,
     CouponKey,
     CouponsDocument,
     HistoryDocument,
+    ModelsDocument,
     PlanogramDocument,
     StoreDocument,
     SupplyDocument,
     SupplyLine,
 )
+from contract.rules import Gates, Rule, Rules
 from edge.core.day import ShopCalendar
 from edge.core.lean import LEAN_DOCUMENT, ItemRow, LeanDocument, LeanItems, LeanPrices, PriceRow, lean_from
 from edge.core.planogram import Planogram
-from edge.core.rows import Row
+from edge.core.price_gate import price_list_problem
+from edge.core.rows import Row, Rows
+from edge.core.rules.governed import rules_by_code
 
 _NO_GTINS: list[str] = []
 """Shared by all items: theirs are in the index."""
+
+
+@dataclass(slots=True)
+class RefusedRow:
+    """program: the version of the gateway that could not use it."""
+
+    version: int
+    program: str
 
 
 class Documents:
@@ -38,18 +59,51 @@ class Documents:
         self._sku_by_gtin: dict[str, str] = {}
         self._prices: dict[str, tuple[tuple[int, int], ...]] = {}
         self._price_starts: list[int] = []
+        self.rules, self.gates = Rules(), Gates()
+        self._rule_by_code = rules_by_code(self.rules)
+        self.acks: AcksDocument | None = None
+        self.models: ModelsDocument | None = None
+        self.refused: Rows[RefusedRow] = Rows("refused", TypeAdapter(RefusedRow))
+        """By kind: the newest document that could not be used."""
+        self.program = ""
 
     def have(self) -> dict[str, int]:
-        """Kind -> version, as batches say it."""
-        return dict(self._versions)
+        """Kind -> version, as batches say it; a refused one counts as had."""
+        found = dict(self._versions)
+        for kind, row in self.refused.by_key.items():
+            found[kind] = max(row.version, found.get(kind, 0))
+        return found
 
-    def apply(self, given: AnyDocument | LeanDocument) -> bool:
-        """Takes a newer document in; False when it is not newer. Raises ValueError when it cannot be used."""
-        if given.version <= self._versions.get(given.kind, 0):
+    def version(self, kind: str) -> int:
+        """Of the document in force, 0 for none."""
+        return self._versions.get(kind, 0)
+
+    def refuse(self, kind: str, version: int) -> bool:
+        """The document cannot be used; False when that was known."""
+        if version <= self.have().get(kind, 0):
+            return False
+        self.refused.put(kind, RefusedRow(version, self.program))
+        return True
+
+    def rule_of(self, code: str) -> Rule | None:
+        """The rule that governs the alert `code`, None for one that no configuration silences."""
+        return self._rule_by_code.get(code)
+
+    def apply(self, given: AnyDocument | LeanDocument, now_ms: int | None = None) -> bool:
+        """Takes a newer document in; False when it is not newer. Raises ValueError when it cannot be used.
+
+        now_ms: when given, a price list has to pass the gate of the configuration.
+        """
+        if given.version <= self.have().get(given.kind, 0):
             return False
         document = lean_from(given)
+        if now_ms is not None and isinstance(document, LeanPrices):
+            problem = price_list_problem(self._prices, _steps_of(document.prices), self.gates, now_ms)
+            if problem:
+                raise ValueError(f"prices document {document.version}: {problem}")
         text = document.to_json().decode()
         self._index(document)
+        self.refused.drop(document.kind)
         self._versions[document.kind] = document.version
         self._unsaved[document.kind] = text
         return True
@@ -88,7 +142,19 @@ class Documents:
     def changed(self) -> list[Row]:
         rows: list[Row] = [("document", kind, text) for kind, text in sorted(self._unsaved.items())]
         self._unsaved.clear()
-        return rows
+        return rows + self.refused.changed()
+
+    def take_back_config(self, rules: Rules, gates: Gates) -> None:
+        """The configuration of before holds again, under the version of the one that is taken back."""
+        document = ConfigDocument(version=self._versions["config"], rules=rules, gates=gates)
+        self._index(document)
+        self._unsaved["config"] = document.to_json().decode()
+
+    def restore_refused(self, key: str, text: str) -> None:
+        """What another version of the program refused is asked for again: this one may know how to use it."""
+        self.refused.restore(key, text)
+        if self.refused.by_key[key].program != self.program:
+            self.refused.drop(key)
 
     def restore(self, key: str, text: str) -> None:
         document = LEAN_DOCUMENT.validate_json(text)
@@ -116,6 +182,13 @@ class Documents:
             self.history = document
         elif isinstance(document, CouponsDocument):
             self.coupon_keys = {key.prefix: key for key in document.keys}
+        elif isinstance(document, ConfigDocument):
+            self.rules, self.gates = document.rules, document.gates
+            self._rule_by_code = rules_by_code(self.rules)
+        elif isinstance(document, AcksDocument):
+            self.acks = document
+        elif isinstance(document, ModelsDocument):
+            self.models = document
 
     def _index_items(self, items: list[ItemRow]) -> None:
         categories: dict[str, str] = {}
@@ -129,8 +202,12 @@ class Documents:
             item.gtins = _NO_GTINS
 
     def _index_prices(self, prices: list[PriceRow]) -> None:
-        by_sku: dict[str, list[tuple[int, int]]] = {}
-        for price in prices:
-            by_sku.setdefault(price.sku, []).append((price.from_ms, price.price_cents))
-        self._prices = {sku: tuple(sorted(of_sku)) for sku, of_sku in by_sku.items()}
+        self._prices = _steps_of(prices)
         self._price_starts = sorted({price.from_ms for price in prices})
+
+
+def _steps_of(prices: list[PriceRow]) -> dict[str, tuple[tuple[int, int], ...]]:
+    by_sku: dict[str, list[tuple[int, int]]] = {}
+    for price in prices:
+        by_sku.setdefault(price.sku, []).append((price.from_ms, price.price_cents))
+    return {sku: tuple(sorted(of_sku)) for sku, of_sku in by_sku.items()}

@@ -167,6 +167,14 @@ class Labels:
     def waiting(self) -> int:
         return len(self._asked_real_ms)
 
+    def wrong_tags(self) -> set[str]:
+        """Tags that do not show what they should, or never said what they show."""
+        return {
+            tag
+            for tag, wanted in self._desired.items()
+            if (row := self.rows.get(tag)) is None or row.shown_hash != wanted.content_hash
+        }
+
     def changed(self) -> list[Row]:
         return self.rows.changed()
 

@@ -12,11 +12,15 @@ from pydantic import ConfigDict, Field, TypeAdapter
 from contract.batch import RejectedRecord
 from contract.devices import Text
 from contract.documents import (
+    AcksDocument,
     AnyDocument,
+    BundleDocument,
+    ConfigDocument,
     CouponsDocument,
     Document,
     HistoryDocument,
     ItemsDocument,
+    ModelsDocument,
     PlanogramDocument,
     PricesDocument,
     StoreDocument,
@@ -71,6 +75,10 @@ LeanDocument = (
     | SupplyDocument
     | HistoryDocument
     | CouponsDocument
+    | ConfigDocument
+    | AcksDocument
+    | ModelsDocument
+    | BundleDocument
 )
 LEAN_DOCUMENT: TypeAdapter[LeanDocument] = TypeAdapter(Annotated[LeanDocument, Field(discriminator="kind")])
 

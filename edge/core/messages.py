@@ -23,12 +23,14 @@ class DocumentArrived:
 
 @dataclass(frozen=True, slots=True)
 class BadInput:
-    """What a shell could not even decode."""
+    """What a shell could not even decode. kind, version: of a document that the centre sent, where they are readable."""
 
     source: str
     stream: str
     reason: str
     payload: bytes
+    kind: str = ""
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,4 +43,15 @@ class ConditionReported:
     text: str
 
 
-Message: TypeAlias = DeviceMessage | DocumentArrived | ForecastDone | BadInput | ConditionReported
+@dataclass(frozen=True, slots=True)
+class AlertNoted:
+    """Somebody in the shop took note of an open alert."""
+
+    code: str
+    subject: str
+    who: str
+
+
+Message: TypeAlias = (
+    DeviceMessage | DocumentArrived | ForecastDone | BadInput | ConditionReported | AlertNoted
+)

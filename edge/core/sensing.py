@@ -3,6 +3,7 @@
 from contract.devices import Calibration, Fault, Place, Weight
 from contract.records import StockFact, StockFactKind
 from edge.core.event_time import event_ms
+from edge.core.rules.local_rules import LocalRules
 from edge.core.shelf import CellChange, FacingChange
 from edge.core.state import PLANNED, EdgeState
 from edge.core.weight import ChangeKind
@@ -11,8 +12,8 @@ CELL_FAULT = "cell-fault"
 
 
 class Sensing:
-    def __init__(self, state: EdgeState) -> None:
-        self._state = state
+    def __init__(self, state: EdgeState, rules: LocalRules) -> None:
+        self._state, self._rules = state, rules
 
     def weight(self, weight: Weight, now_ms: int) -> None:
         state = self._state
@@ -79,19 +80,21 @@ class Sensing:
 
     def _take(self, changes: list[CellChange], now_ms: int) -> None:
         for change in changes:
-            self._count(change)
+            self._count(change, now_ms)
             self._seen(change.sku, change.change.at_ms, now_ms)
 
-    def _count(self, cell_change: CellChange) -> None:
+    def _count(self, cell_change: CellChange, now_ms: int) -> None:
         state, change, sku = self._state, cell_change.change, cell_change.sku
         if change.kind is ChangeKind.PICK:
             state.windows.add(sku, change.at_ms, picked_units=change.units)
             state.stock.moved(sku, change.at_ms)
             state.tally.add("picks_counted_units", change.units)
+            self._rules.picked(sku, change.units, change.at_ms, now_ms)
         elif change.kind is ChangeKind.PUT_BACK:
             state.windows.add(sku, change.at_ms, put_back_units=change.units)
             state.stock.moved(sku, change.at_ms)
             state.tally.add("put_back_units", change.units)
+            self._rules.settled(sku, change.units, now_ms)
         elif change.kind is ChangeKind.REFILL:
             state.windows.add(sku, change.at_ms, refilled_units=change.units)
             state.stock.refilled(sku, change.units)

@@ -109,6 +109,10 @@ class Shelves:
     def skus(self) -> list[str]:
         return list(self._cells_by_sku)
 
+    def facing_of(self, key: str) -> CellFacing | None:
+        """What the cell carries now."""
+        return self._facings.get(key)
+
     def has_cell(self, sku: str) -> bool:
         return sku in self._cells_by_sku
 

@@ -2,8 +2,9 @@
 
 from typing import Protocol
 
-from contract.records import AlertRecord, Record, Severity
+from contract.records import AlertRecord, Record, Severity, StagingRecord, StagingState
 from edge.core.alerts import Alerts
+from edge.core.config_trial import ConfigTrial
 from edge.core.coupons import Coupons
 from edge.core.demand import Demand
 from edge.core.devices import Devices
@@ -14,6 +15,9 @@ from edge.core.levels import Levels
 from edge.core.marks import Marks, Tally
 from edge.core.replenish import Plans
 from edge.core.rows import Row
+from edge.core.rules.cold_chain import ColdRooms
+from edge.core.rules.label_price import WrongLabels
+from edge.core.rules.removal import Removals
 from edge.core.sales import KnownSales
 from edge.core.shelf import Shelves
 from edge.core.stock import Level, Stock
@@ -44,6 +48,10 @@ class EdgeState:
         self.labels = Labels(self.documents)
         self.coupons = Coupons()
         self.alerts = Alerts()
+        self.cold_rooms = ColdRooms()
+        self.removals = Removals()
+        self.wrong_labels = WrongLabels()
+        self.config_trial = ConfigTrial()
         self.marks = Marks()
         self.tally = Tally()
         self.effects: list[Effect] = []
@@ -65,11 +73,27 @@ class EdgeState:
         now_ms: int,
         severity: Severity = Severity.WARNING,
     ) -> None:
+        """The rule that governs `code`, if any, says whether it is on and how loud it is."""
+        rule = self.documents.rule_of(code)
+        if rule is not None:
+            severity, active = rule.severity, active and rule.enabled
         records: list[AlertRecord] = self.alerts.set(
             code, subject, active=active, severity=severity, text=text, now_ms=now_ms
         )
         for record in records:
             self.emit(record)
+            if rule is not None and not record.cleared:
+                self.config_trial.raised()
+
+    def staged(
+        self, what: str, name: str, state: StagingState, now_ms: int, *, reason: str = "", sha256: str = ""
+    ) -> None:
+        """Tells the centre what became of a document or bundle that it sent."""
+        self.emit(
+            StagingRecord(
+                seq=1, at_ms=now_ms, what=what, name=name[:200], state=state, reason=reason[:300], sha256=sha256
+            )
+        )  # fmt: skip
 
     def level(self, sku: str) -> Level:
         return self.stock.level(sku, self.shelves.on_shelf_units(sku), has_cell=self.shelves.has_cell(sku))
@@ -79,6 +103,7 @@ class EdgeState:
         parts: tuple[_Saved, ...] = (
             self.documents, self.devices, self.shelves, self.stock, self.levels, self.windows, self.stock_outs,
             self.demand, self.sales, self.plans, self.labels, self.coupons, self.alerts, self.marks, self.tally,
+            self.cold_rooms, self.removals, self.wrong_labels, self.config_trial,
         )  # fmt: skip
         return [row for part in parts for row in part.changed()]
 
@@ -102,6 +127,11 @@ class EdgeState:
             "alert": self.alerts.rows.restore,
             "mark": self.marks.rows.restore,
             "tally": self.tally.rows.restore,
+            "refused": self.documents.restore_refused,
+            "cold": self.cold_rooms.rows.restore,
+            "removal": self.removals.rows.restore,
+            "wrong-label": self.wrong_labels.rows.restore,
+            "trial": self.config_trial.rows.restore,
         }
         for kind, key, text in rows:
             take_back = by_kind.get(kind)

@@ -20,14 +20,15 @@ from contract.devices import (
     EslAck,
     EslStatus,
     Fault,
+    Heartbeat,
     Place,
     Receipt,
     Rejected,
     Stocktake,
     Weight,
 )
-from contract.documents import AnyDocument, HistoryDocument, SupplyDocument
-from contract.records import Severity, StockFact, StockFactKind
+from contract.documents import AcksDocument, AnyDocument, ConfigDocument, HistoryDocument, SupplyDocument
+from contract.records import AlertRecord, Severity, StagingState, StockFact, StockFactKind
 from edge.core.alerts import in_band
 from edge.core.clockwork import DAY, EMPTY, Clockwork
 from edge.core.devices import SHELF_KIND
@@ -36,33 +37,47 @@ from edge.core.esl import LOW_BATTERY_MV, LabelOutcome
 from edge.core.goods import Goods
 from edge.core.intake import Intake
 from edge.core.lean import LeanDocument
-from edge.core.messages import BadInput, ConditionReported, DeviceMessage, DocumentArrived, Message
+from edge.core.messages import (
+    AlertNoted,
+    BadInput,
+    ConditionReported,
+    DeviceMessage,
+    DocumentArrived,
+    Message,
+)
 from edge.core.ordering import Ordering
 from edge.core.replenish import ForecastDone
 from edge.core.rows import Row
+from edge.core.rules.local_rules import LocalRules
 from edge.core.sensing import Sensing
 from edge.core.state import EdgeState
 from edge.core.stock import Level
 from edge.core.till import Till
 
 LABEL_FAILED, LABEL_BATTERY, LOW_STOCK = "label-failed", "label-battery", "low-stock"
+REFUSED = "document-refused"
+TOLD_KINDS = frozenset({"config", "prices", "models"})
+"""Documents whose application the centre is told; the others are told when they are refused."""
 
 
 class EdgeCore:
     def __init__(self, *, window_ms: int = 60_000, version: str = "") -> None:
         self.state = EdgeState(window_ms)
+        self.state.documents.program = version
         self._intake = Intake(self.state)
-        self._sensing = Sensing(self.state)
-        self._till = Till(self.state)
+        self._rules = LocalRules(self.state)
+        self._sensing = Sensing(self.state, self._rules)
+        self._till = Till(self.state, self._rules)
         self._goods = Goods(self.state)
         self.ordering = Ordering(self.state)
-        self._clockwork = Clockwork(self.state, self._sensing, self._goods, version)
+        self._clockwork = Clockwork(self.state, self._sensing, self._goods, self._rules, version)
         self._level_due_ms: int | None = None
         self._next_due_ms = 0
 
     def restore(self, rows: list[tuple[str, str, str]]) -> None:
         """Takes back the rows of all earlier `take` calls. Raises ValueError when one is none of ours."""
         self.state.restore(rows)
+        self._use_rules()
         self._clockwork.go_on()
 
     def use_bundle(self, name: str) -> None:
@@ -93,9 +108,15 @@ class EdgeCore:
             self.state.alert(
                 message.code, message.subject, active=message.active, text=message.text, now_ms=now_ms
             )
+        elif isinstance(message, AlertNoted):
+            self._emit_all(
+                self.state.alerts.acknowledge(message.code, message.subject, message.who, now_ms)
+            )
         else:
             assert isinstance(message, BadInput)
             self._intake.put_aside(message.source, message.stream, message.reason, message.payload, now_ms)
+            if message.kind:
+                self._refused(message.kind, message.version, message.reason, now_ms)
 
     def settle(self, now_ms: int) -> None:
         """Call once after the messages of a batch."""
@@ -104,6 +125,7 @@ class EdgeCore:
         # Documents and late events may have made time-driven work due, also while the clock stands.
         self._clockwork.tick(now_ms)
         self._tell_levels(now_ms)
+        self._judge_config(now_ms)
         self.ordering.ask(now_ms)
         dues = (
             self._clockwork.next_due_ms(),
@@ -145,7 +167,9 @@ class EdgeCore:
             self.state.devices.rows.touch(event.device)
         elif isinstance(event, Rejected):
             self._intake.reject(event, now_ms)
-        # A scan or a heartbeat says that the device lives, which `admit` has noted.
+        elif isinstance(event, Heartbeat):
+            self._rules.heartbeat(event, now_ms)
+        # A scan says that the device lives, which `admit` has noted.
 
     def _birth(self, birth: Birth) -> None:
         self._kind(birth.device, birth.kind)
@@ -161,13 +185,30 @@ class EdgeCore:
 
     def _document(self, document: AnyDocument | LeanDocument, now_ms: int) -> None:
         state = self.state
+        before = (state.documents.rules, state.documents.gates)
         try:
-            if not state.documents.apply(document):
+            if not state.documents.apply(document, now_ms):
                 return
         except ValueError as error:
-            self._intake.put_aside("central", document.kind, str(error), document.to_json(), now_ms)
+            self._refuse(document, str(error), now_ms)
             return
         state.tally.add("documents_total")
+        name = f"version {document.version}"
+        if document.kind in TOLD_KINDS:
+            state.staged(document.kind, name, StagingState.APPLIED, now_ms)
+        text = f"{document.kind} {name} is in force"
+        state.alert(REFUSED, document.kind, active=False, text=text, now_ms=now_ms)
+        if isinstance(document, ConfigDocument):
+            state.config_trial.begin(document.version, *before, now_ms)
+            self._use_rules()
+            self._rules.changed(now_ms)
+            return
+        if isinstance(document, AcksDocument):
+            for ack in document.acks:
+                self._emit_all(
+                    state.alerts.acknowledge(ack.code, ack.subject, ack.who, now_ms, ack.raised_ms)
+                )
+            return
         self._clockwork.plan_again()
         self.ordering.forget_inputs()
         if isinstance(document, SupplyDocument):
@@ -179,6 +220,51 @@ class EdgeCore:
                 state.plans.dirty(sku, now_ms)
                 state.plans.rows.touch(sku)
         state.marks.set(DAY, 0)  # whichever document it was: the day's work looks at all of them
+
+    def _refuse(self, document: AnyDocument | LeanDocument, reason: str, now_ms: int) -> None:
+        """The last good document stays in force; people see why the new one does not."""
+        self._intake.put_aside("central", document.kind, reason, document.to_json(), now_ms)
+        self._refused(document.kind, document.version, reason, now_ms)
+
+    def _refused(self, kind: str, version: int, reason: str, now_ms: int) -> None:
+        state = self.state
+        if state.documents.refuse(kind, version):
+            state.staged(kind, f"version {version}", StagingState.REFUSED, now_ms, reason=reason)
+            state.alert(REFUSED, kind, active=True, text=reason, now_ms=now_ms)
+
+    def _judge_config(self, now_ms: int) -> None:
+        """Takes a configuration back that floods the shop with alerts; one that has stood its time is good."""
+        state, trial = self.state, self.state.config_trial
+        running, due_ms = trial.running, trial.due_ms()
+        if running is None or due_ms is None:
+            return
+        name = f"version {running.version}"
+        if trial.is_flooded():
+            trial.end()
+            state.documents.take_back_config(running.rules, running.gates)
+            self._use_rules()
+            self._rules.changed(now_ms)
+            minutes = (now_ms - running.since_ms) // 60_000
+            reason = (
+                f"config {name} raised {running.raised} alerts within {minutes} minutes; at most"
+                f" {running.gates.new_alerts} may: the one before holds again"
+            )
+            state.staged("config", name, StagingState.REVERTED, now_ms, reason=reason)
+            state.alert(REFUSED, "config", active=True, text=reason, now_ms=now_ms)
+        elif now_ms >= due_ms:
+            trial.end()
+            state.staged("config", name, StagingState.GOOD, now_ms)
+
+    def _use_rules(self) -> None:
+        """Rooms that keep a limit of the configuration."""
+        rule = self.state.documents.rules.silent_device
+        devices = self.state.devices
+        devices.shelf_silent_ms = rule.shelf_after_min * 60_000
+        devices.other_silent_ms = rule.other_after_min * 60_000
+
+    def _emit_all(self, records: list[AlertRecord]) -> None:
+        for record in records:
+            self.state.emit(record)
 
     def _tell_levels(self, now_ms: int) -> None:
         """Levels that changed, stock-outs that began or ended. A level that may not be told yet stays touched."""
@@ -235,13 +321,14 @@ class EdgeCore:
         )
 
     def _track_low(self, sku: str, level: Level, now_ms: int) -> None:
-        """Low: not more than a day's demand is left; cleared from two days' on."""
+        """Low: not more than `raise_days` of demand are left; cleared above `clear_days`."""
         mean = self.state.plans.daily_mean(sku)
         on_hand = level.on_hand_units
         if mean is None or on_hand is None:
             return
         was = self.state.alerts.is_open(LOW_STOCK, sku)
-        low = in_band(on_hand, mean, 2 * mean + 1, was_active=was)
+        rule = self.state.documents.rules.low_stock
+        low = in_band(on_hand, rule.raise_days * mean, rule.clear_days * mean + 1, was_active=was)
         title = self.state.documents.title(sku)
         text = f"{title}: {on_hand} units left, {mean:.1f} sell a day"
         self.state.alert(LOW_STOCK, sku, active=low, text=text, now_ms=now_ms)

@@ -4,6 +4,7 @@ from contract.devices import ClockQuality, DayClose, LineKind, Receipt, ReceiptL
 from contract.records import DayCloseRecord, ReceiptRecord, Severity, SoldLine
 from edge.core.coupons import CouponVerdict
 from edge.core.event_time import event_ms
+from edge.core.rules.local_rules import LocalRules
 from edge.core.state import EdgeState
 
 MAX_GTIN_ALERTS = 50
@@ -11,8 +12,8 @@ MISMATCH, UNKNOWN_GTIN, BAD_COUPON = "price-mismatch", "unknown-gtin", "coupon-r
 
 
 class Till:
-    def __init__(self, state: EdgeState) -> None:
-        self._state = state
+    def __init__(self, state: EdgeState, rules: LocalRules) -> None:
+        self._state, self._rules = state, rules
 
     def receipt(self, receipt: Receipt, now_ms: int) -> None:
         state = self._state
@@ -87,6 +88,7 @@ class Till:
             state.stock.sold(sku, line.sold_units, at_ms)
         if line.kind is LineKind.SALE:
             self._check_price(sku, line, at_ms, now_ms)
+            self._rules.settled(sku, line.sold_units, now_ms)
         if not state.documents.is_managed(sku):
             return
         if line.kind is not LineKind.RETURN:

@@ -74,6 +74,15 @@ class Windows:
         """The watermark at which the next window closes."""
         return min((window.start_ms + window.span_ms for window in self.rows.by_key.values()), default=None)
 
+    def net_picked_units(self, sku: str, from_ms: int, to_ms: int) -> int:
+        """Picks less put-backs in the open windows of this span that touch [from_ms, to_ms]."""
+        total = 0
+        for start_ms in range(from_ms - from_ms % self.span_ms, to_ms + 1, self.span_ms):
+            window = self.rows.get(f"{start_ms}|{self.span_ms}|{sku}")
+            if window is not None:
+                total += window.picked_units - window.put_back_units
+        return total
+
     def open_windows(self) -> Iterable[WindowRow]:
         return self.rows.by_key.values()
 
