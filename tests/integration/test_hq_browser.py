@@ -31,15 +31,14 @@ class Rig:
     def text(self):
         return self.driver.execute_script("return document.body.innerText")
 
-    def see(self, text, seconds=10):
-        wait_for(lambda: text in self.text(), seconds, f"{text!r} on the page")
+    def see(self, text):
+        wait_for(lambda: text in self.text(), f"{text!r} on the page")
 
     def loaded(self):
         wait_for(
             lambda: self.driver.execute_script(
                 "return !document.querySelector('.skeleton') && !!document.querySelector('.live-content > *')"
             ),
-            10,
             "content",
         )
 
@@ -51,14 +50,14 @@ class Rig:
             const found = all.filter((el) => el.innerText.trim() === arguments[0] && el.offsetParent);
             if (!found.length) return false; found[arguments[1] === '.dialog' ? found.length - 1 : 0].click(); return true;"""
         wait_for(
-            lambda: self.driver.execute_script(script, text, within), 5, f"something called {text!r} to click"
+            lambda: self.driver.execute_script(script, text, within), f"something called {text!r} to click"
         )
 
     def fill(self, label, text):
         script = """const found = [...document.querySelectorAll('.dialog .q-field')].filter((el) => el.innerText.includes(arguments[0])).pop();
             if (!found) return false; const input = found.querySelector('input'); input.focus();
             input.value = arguments[1]; input.dispatchEvent(new Event('input', {bubbles: true})); return true;"""
-        wait_for(lambda: self.driver.execute_script(script, label, text), 5, f"a field called {label!r}")
+        wait_for(lambda: self.driver.execute_script(script, label, text), f"a field called {label!r}")
 
     def severe(self):
         return [line["message"] for line in self.driver.get_log("browser") if line["level"] == "SEVERE"]
@@ -113,10 +112,9 @@ def test_a_page_shows_its_content_and_no_chart_is_empty(rig, name, size):
     rig.open(path, size)
     rig.loaded()
     rig.see(text)
-    wait_for(lambda: len(rig.charts()) == charts, 5, f"{charts} charts")
+    wait_for(lambda: len(rig.charts()) == charts, f"{charts} charts")
     for chart in wait_for(
         lambda: all(one["painted"] > 500 for one in rig.charts()) and (rig.charts() or ["none"]),
-        5,
         "painted charts",
     ):
         if chart == "none":
@@ -132,7 +130,7 @@ def test_a_page_shows_its_content_and_no_chart_is_empty(rig, name, size):
 def test_the_sku_chart_has_every_series(rig):
     rig.open("/shops/s367/skus/900003")
     rig.loaded()
-    (chart,) = wait_for(lambda: [one for one in rig.charts() if one["painted"] > 500], 5, "the chart")
+    (chart,) = wait_for(lambda: [one for one in rig.charts() if one["painted"] > 500], "the chart")
     for name in (
         "Sold",
         "Forecast",
@@ -154,7 +152,7 @@ def test_an_empty_chart_would_be_noticed(rig):
     rig.fake.empty = True
     rig.open("/")
     rig.loaded()
-    (chart,) = wait_for(rig.charts, 5, "the chart")
+    (chart,) = wait_for(rig.charts, "the chart")
     assert not any(chart["series"].values())
     assert OURS not in chart["colours"]
 
@@ -198,7 +196,7 @@ def test_figures_change_without_a_reload_and_the_zoom_stays(rig):
     rig.open("/shops/s367/skus/900003")
     rig.loaded()
     find = "const chart = getElement(parseInt(document.querySelector('.nicegui-echart').id.slice(1))).chart;"
-    wait_for(rig.charts, 5, "the chart")
+    wait_for(rig.charts, "the chart")
     rig.driver.execute_script(
         find
         + "chart.dispatchAction({type: 'dataZoom', dataZoomIndex: 1, start: 40, end: 70}); window.stays = 1;"
@@ -206,7 +204,7 @@ def test_figures_change_without_a_reload_and_the_zoom_stays(rig):
     rig.fake.now_ms += 86_400_000
     rig.see("Sun 4 May 2025, 09:59")
     newest = find + "return chart.getOption().series.find((s) => s.name === 'Sold').data.at(-1).head"
-    wait_for(lambda: rig.driver.execute_script(newest) == "Sun 4 May 2025", 5, "a new bar")
+    wait_for(lambda: rig.driver.execute_script(newest) == "Sun 4 May 2025", "a new bar")
     zoom = rig.driver.execute_script(
         find + "return chart.getOption().dataZoom.map((z) => [Math.round(z.start), Math.round(z.end)])"
     )
@@ -231,18 +229,17 @@ def test_an_order_is_approved_with_a_name_and_can_be_taken_back(rig):
     rig.see("Taken back: nothing was sent.")
     assert rig.fake.decisions == []
 
-    wait_for(lambda: "going out" not in rig.text(), 5, "the row to be free again")
+    wait_for(lambda: "going out" not in rig.text(), "the row to be free again")
     rig.click("Approve", ".list")
     rig.see("Approve 1 order?")
     wait_for(
         lambda: rig.driver.execute_script(
             "return [...document.querySelectorAll('.dialog input')].some((el) => el.value === 'Ada Lovelace')"
         ),
-        5,
         "the name to be remembered",
     )
     rig.click("Approve", ".dialog")
-    wait_for(lambda: rig.fake.decisions, 10, "the decision to go out")
+    wait_for(lambda: rig.fake.decisions, "the decision to go out")
     rig.see("1 order approved. The audit has a line for each.")
     ((trigger, act, decision),) = rig.fake.decisions
     assert (act, decision.who) == ("approve", "Ada Lovelace")
@@ -260,7 +257,7 @@ def test_a_rejection_wants_a_reason(rig):
     rig.see("Give a reason")
     rig.fill("Reason", "the shop closes for a week")
     rig.click("Reject", ".dialog")
-    wait_for(lambda: rig.fake.decisions, 10, "the decision to go out")
+    wait_for(lambda: rig.fake.decisions, "the decision to go out")
     assert rig.fake.decisions[0][1] == "reject"
     assert rig.fake.decisions[0][2].reason == "the shop closes for a week"
 
@@ -275,7 +272,7 @@ def test_many_orders_are_approved_at_once_and_a_refusal_is_told(rig):
     rig.see("Approve 3 orders?")
     rig.fill("Your name", "Ada")
     rig.click("Approve", ".dialog")
-    rig.see("2 orders approved; 1 not: Already decided.", 15)
+    rig.see("2 orders approved; 1 not: Already decided.")
     assert len(rig.fake.decisions) == 3
 
 
@@ -292,7 +289,7 @@ def test_automatic_orders_are_stopped_with_a_reason_and_started_again(rig):
     rig.see("Stopped for the whole chain")
     assert rig.fake.switches["chain", ""].on
     rig.click("Undo", ".toast")
-    wait_for(lambda: not rig.fake.switches["chain", ""].on, 5, "the undo")
+    wait_for(lambda: not rig.fake.switches["chain", ""].on, "the undo")
 
 
 def test_the_evidence_of_an_order_is_shown(rig):
@@ -313,7 +310,7 @@ def test_a_list_is_filtered_sorted_and_paged_by_the_centre(rig):
         "[...document.querySelectorAll('.list th')].find((th) => th.innerText.includes('On hand')).click()"
     )
     rig.see("1 to 50 of 120")
-    wait_for(lambda: "Cola 12 x 12 fl oz\n" in rig.text(), 5, "the emptiest shelf first")
+    wait_for(lambda: "Cola 12 x 12 fl oz\n" in rig.text(), "the emptiest shelf first")
     rig.driver.execute_script(
         "const i = document.querySelector('.filter input'); i.value = 'coffee'; i.dispatchEvent(new Event('input', {bubbles: true}));"
     )
@@ -341,7 +338,7 @@ def test_a_centre_that_is_down_is_told_and_the_last_answer_stays(rig):
     assert "6,370.71 USD" in rig.text()
     keep_screenshot(rig.driver, "hq-away-desk")
     rig.fake.fail = 0
-    wait_for(lambda: "No news of" not in rig.text(), 10, "the banner to go")
+    wait_for(lambda: "No news of" not in rig.text(), "the banner to go")
 
 
 def test_an_unknown_shop_and_an_unknown_sku_say_what_to_do(rig):

@@ -150,16 +150,16 @@ def test_a_page_over_the_real_centre_shows_what_the_gateway_sent(centre, tmp_pat
         with chromium(tmp_path / "profile") as driver:
             driver.get(f"{hq.url}/shops/{STORE}/skus/sku-1")
             text = "return document.body.innerText"
-            wait_for(lambda: "Good 1" in driver.execute_script(text), 15, "the SKU")
-            wait_for(lambda: "On hand\n3" in driver.execute_script(text), 5, "what is on hand")
-            (chart,) = wait_for(lambda: driver.execute_script(CHARTS_JS), 10, "the chart")
+            wait_for(lambda: "Good 1" in driver.execute_script(text), "the SKU")
+            wait_for(lambda: "On hand\n3" in driver.execute_script(text), "what is on hand")
+            (chart,) = wait_for(lambda: driver.execute_script(CHARTS_JS), "the chart")
             assert chart["series"]["Sold"] > 0
             assert chart["series"]["Forecast"] > 0
             assert (
                 httpx.get(f"{centre.url}/v1/stores", headers={"Authorization": "Bearer x"}).status_code == 401
             )
             driver.get(f"{hq.url}/fleet")
-            wait_for(lambda: "Keys and tokens refused" in driver.execute_script(text), 15, "the door")
+            wait_for(lambda: "Keys and tokens refused" in driver.execute_script(text), "the door")
         orders = httpx.get(f"{hq.url}/export/orders.csv", timeout=10).text.splitlines()
         assert len(orders) == 1 + 2
     finally:
