@@ -43,7 +43,10 @@ Publish = Callable[[str, bytes], None]
 
 
 class EdgeLoop:
-    """`run` until `is_stopping`. `idle_wait_s`: how long to wait for a message before looking at the clock again."""
+    """`run` until `is_stopping`. `idle_wait_s`: how long to wait for a message before looking at the clock again.
+
+    on_progress: called after each cycle, in the loop's thread.
+    """
 
     def __init__(
         self,
@@ -60,12 +63,13 @@ class EdgeLoop:
         idle_wait_s: float,
         outbox_max_bytes: int,
         is_stopping: Callable[[], bool],
+        on_progress: Callable[[], None] = lambda: None,
     ) -> None:
         self._core, self._store, self._models, self._clock = core, store, models, clock
         self._forecasting = Forecasting(models)
         self._inbox, self._uplink_inbox, self._uplink = inbox, uplink_inbox, uplink_status
         self._publish, self._linger_s, self._idle_wait_s = publish, linger_s, idle_wait_s
-        self._is_stopping = is_stopping
+        self._is_stopping, self._on_progress = is_stopping, on_progress
         self._full_cycle_s = 0.0
         self._outbox_max_bytes, self._trim_again_s = outbox_max_bytes, 0.0
         self._reclaim_again_s = 0.0
@@ -91,6 +95,7 @@ class EdgeLoop:
         self._core.step(self._models_condition(), self._clock.now_ms())
         while not self._is_stopping():
             self.cycle(self._idle_wait_s)
+            self._on_progress()
         self._full_cycle_s = 0.0
         self.cycle(0.0)
 
@@ -202,6 +207,8 @@ class EdgeLoop:
                 time.sleep(DISK_RETRY_S)
                 if self._is_stopping():
                     raise
+                # A disk that says no is a known problem, and a restart heals none; a disk that says nothing ends us.
+                self._on_progress()
                 continue
             self.commits += 1
             self.disk_problem = ""

@@ -3,7 +3,6 @@
 import importlib.metadata
 import queue
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -14,6 +13,9 @@ from edge.folder_lock import hold_folder
 from edge.inference import models_from_settings
 from edge.loop import EdgeLoop
 from edge.settings import EdgeSettings
+from edge.state_watch import StateWatch
+from edge.status_pages import pages_of
+from edge.status_report import StatusReport
 from edge.store import EdgeStore
 from edge.store_file import open_store
 from edge.transport import CentralTransport
@@ -26,14 +28,15 @@ from runtime.mqtt_link import BrokerAddress, MqttLink
 from runtime.settings import secret_from_file
 from runtime.status import StatusServer
 from runtime.supervise import Supervisor
+from runtime.systemd_notify import ServiceNotifier
 
 log = Log("edge")
 
 IDLE_WAIT_S = 0.05
 SIMULATED_WAIT_S = 0.008
 """A simulation waits for every process to see each step of its clock."""
-UNSET_CLOCK_MS = 1_262_304_000_000
-"""2010: a clock before it was never set (a Raspberry Pi without network time starts in 1970)."""
+LOOK_S = 1.0
+"""How often states are compared with what they were, for the log and for `systemctl status`."""
 
 
 def version() -> str:
@@ -114,6 +117,7 @@ def run_gateway(settings: EdgeSettings) -> int:
     # Our session's backlog is the broker's to keep; the in-flight window must hold a commit's batch.
     link = MqttLink(address, f"shelfloop-edge-{settings.gateway}", [ALL_DEVICE_STREAMS], inbox_size=1000)
     loop_holder: list[EdgeLoop] = []
+    notifier = ServiceNotifier()
     uplink = None
     if transport is not None:
         uplink = Uplink(
@@ -128,14 +132,11 @@ def run_gateway(settings: EdgeSettings) -> int:
         linger_s=settings.commit_linger_ms / 1000,
         idle_wait_s=SIMULATED_WAIT_S if isinstance(clock, SharedClock) else IDLE_WAIT_S,
         outbox_max_bytes=settings.outbox_max_bytes,
-        is_stopping=is_stopping,
+        is_stopping=is_stopping, on_progress=notifier.progress,
     )  # fmt: skip
     loop_holder.append(loop)
-
-    def status() -> Mapping[str, object]:
-        return _status(settings, core, store, loop, link, uplink, clock.now_ms())
-
-    server = StatusServer(settings.status_port, status)
+    report = StatusReport(settings, core, store, loop, link, uplink, clock, notifier, version(), time.monotonic())
+    server = StatusServer(settings.status_port, report.short, settings.status_host, pages_of(report))
     log.info(
         "gateway starts", gateway=settings.gateway, epoch=store.streams.live.epoch, models=models.name,
         status_port=server.port, waiting=store.streams.waiting(),
@@ -147,8 +148,10 @@ def run_gateway(settings: EdgeSettings) -> int:
         supervisor.start("uplink", uplink.run)
     supervisor.start("mqtt", link.run)
     supervisor.start("status", server.serve)
-    while not supervisor.stop.wait(1.0):
-        pass
+    watch = StateWatch(report, notifier)
+    while not supervisor.stop.wait(LOOK_S):
+        watch.look()
+    notifier.stopping()
     # Inputs first, outputs last: what was taken in is committed before the end.
     link.close()
     store.streams.news.set()
@@ -165,68 +168,3 @@ def _publish(link: MqttLink, topic: str, payload: bytes) -> None:
     except queue.Full:
         # `stored` comes again with the next event or resend, a price with its next try.
         log.warning("too many commands wait for the broker", topic=topic)
-
-
-def _status(
-    settings: EdgeSettings,
-    core: EdgeCore,
-    store: EdgeStore,
-    loop: EdgeLoop,
-    link: MqttLink,
-    uplink: Uplink | None,
-    now_ms: int,
-) -> Mapping[str, object]:
-    waiting = store.streams.waiting() if uplink else 0
-    pending = 0
-    if uplink is not None:
-        handed, applied = uplink.status.documents_handed, uplink.status.documents_applied
-        pending = max(0, handed - applied) + uplink.inbox.qsize()
-    problems = []
-    if not link.connected.is_set():
-        problems.append(f"no connection to the broker {settings.broker_host}:{settings.broker_port}")
-    if uplink is not None and uplink.status.problem:
-        problems.append(uplink.status.problem)
-    if loop.disk_problem:
-        problems.append(loop.disk_problem)
-    if now_ms < UNSET_CLOCK_MS:
-        problems.append("the clock was never set; give the gateway network time or a clock of its own")
-    ticked_ms = loop.ticked_ms
-    return {
-        "backlog": link.inbox.qsize() + loop.uncommitted + waiting + pending + loop.pending_jobs,
-        "now_ms": ticked_ms,
-        "gateway": settings.gateway,
-        "epoch": store.streams.live.epoch,
-        "outbox_rows": store.streams.waiting(),
-        "outbox_bytes": store.outbox_bytes,
-        "quarantine_rows": store.quarantine_rows(),
-        "documents": loop.have,
-        "bundle": loop.bundle,
-        "uplink": _uplink_status(uplink),
-        "devices": {
-            device: {
-                "kind": row.kind,
-                "online": row.online,
-                "last_heard_ms": row.last_heard_ms,
-                "accepted": row.accepted,
-                "duplicates": row.duplicates,
-                "rejected": row.rejected,
-            }
-            for device, row in list(core.state.devices.rows.by_key.items())
-        },
-        "counters": {**core.state.tally.counters, "commits_total": loop.commits},
-        "problems": problems,
-    }
-
-
-def _uplink_status(uplink: Uplink | None) -> Mapping[str, object] | None:
-    if uplink is None:
-        return None
-    status = uplink.status
-    return {
-        "is_up": status.is_up,
-        "batches": status.batches,
-        "rows": status.rows,
-        "resent_batches": status.resent,
-        "failures": status.failures,
-        "silent_s": round(time.monotonic() - status.last_ok_monotonic_s, 1),
-    }

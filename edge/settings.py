@@ -43,7 +43,13 @@ class EdgeSettings(Settings):
         default="",
         description="PEM file of the key that signs bundles; empty: the one that comes with Shelfloop.",
     )
-    status_port: Port = Field(default=0, description="Loopback port of /status and /healthz; 0 picks one.")
+    status_port: Port = Field(
+        default=0, description="Port of the shop's page, /status, /healthz and /metrics; 0 picks one."
+    )
+    status_host: str = Field(
+        default="127.0.0.1",
+        description="Address of that port; 0.0.0.0 shows the page, which only reads, to the shop's whole network.",
+    )
     clock_file: str = Field(default="", description="Clock file of a simulation; empty: the system's clock.")
     commit_linger_ms: Milliseconds = Field(
         default=250, description="How long a commit may wait for more messages while they keep coming."

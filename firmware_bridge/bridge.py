@@ -24,6 +24,7 @@ from runtime.mqtt_link import BrokerAddress, MqttLink, MqttMessage, Will
 from runtime.settings import secret_from_file
 from runtime.status import StatusServer
 from runtime.supervise import Supervisor
+from runtime.systemd_notify import ServiceNotifier
 
 log = Log("firmware_bridge.bridge")
 
@@ -78,8 +79,11 @@ class Bridge:
         self._supervisor.start("status", self._status_server.serve)
         self._supervisor.start("discovery", lambda: watch(self._settings.ports, self._start_port, stop))
         log.info("bridge started", bridge=self._settings.bridge, status_port=self.status_port)
+        notifier = ServiceNotifier()
+        notifier.progress()
         while not stop.wait(HEARTBEAT_LOOK_S):
             self._states.publish_rest()
+            notifier.progress()
             # Both clocks count: a simulation's hours pass in seconds, and silence for hours means something.
             now_s, now_ms = time.monotonic(), self._clock.now_ms()
             if now_s - last_s < self._settings.heartbeat_s and now_ms - last_ms < HEARTBEAT_MS:
@@ -89,6 +93,7 @@ class Bridge:
                 queue.Full
             ):  # heartbeats are the first to yield; the next one says it all
                 self._own_events.heartbeat(self._heartbeat_counters())
+        notifier.stopping()
         self._say_goodbye()
 
     def status(self) -> dict[str, object]:

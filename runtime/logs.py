@@ -5,21 +5,31 @@ import logging
 import sys
 from typing import Any
 
+from runtime.journald import JournalHandler, is_journal
+
 MAX_FIELD_CHARS = 200
 
 
 class _LineFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
+        line = f"{self.formatTime(record, '%Y-%m-%dT%H:%M:%S')} {record.levelname.lower():8} {self.message_of(record)}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+    @staticmethod
+    def message_of(record: logging.LogRecord) -> str:
+        """Logger, event and fields: the line without its time and level."""
         fields = getattr(record, "fields", {})
         tail = "".join(f" {name}={_shown(value)}" for name, value in fields.items())
-        line = f"{self.formatTime(record, '%Y-%m-%dT%H:%M:%S')} {record.levelname.lower():8} {record.name}: {record.getMessage()}{tail}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        return f"{record.name}: {record.getMessage()}{tail}"
 
 
 def start_logging(level: str = "INFO") -> None:
-    """Sends this process' log lines to standard error."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_LineFormatter())
+    """Sends this process' log lines to standard error, or to systemd's journal with their fields where that is the same."""
+    lines = _LineFormatter()
+    handler: logging.Handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(lines)
+    if is_journal():
+        handler = JournalHandler(handler, lines.message_of, printable)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.getLogger("httpx").setLevel(logging.WARNING)
 

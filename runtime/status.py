@@ -1,50 +1,83 @@
-"""A process' status on a loopback port: `GET /status` as JSON, `GET /healthz` as 200 or 503."""
+"""A process' status over HTTP: `GET /status` as JSON, `GET /healthz` as 200 or 503, and pages that it adds."""
 
 import json
+import sys
+import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from runtime.errors import OperatorError
+from runtime.logs import Log
+
+log = Log("runtime.status")
+
+MAX_CONNECTIONS = 32
+"""Each has a thread of its own; who comes when all are taken is sent away."""
+IDLE_LIMIT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    content_type: str
+    body: bytes
 
 
 class StatusServer:
-    """Serves what `status` returns. `backlog` in it is the work not yet passed on; `problems` (a list) makes /healthz 503."""
+    """Serves what `status` returns. `backlog` in it is the work not yet passed on; `problems` (a list) makes /healthz 503.
+
+    pages: path -> what is there; called for each request, in the request's thread.
+    """
 
     def __init__(
-        self, port: int, status: Callable[[], Mapping[str, object]], host: str = "127.0.0.1"
+        self,
+        port: int,
+        status: Callable[[], Mapping[str, object]],
+        host: str = "127.0.0.1",
+        pages: Mapping[str, Callable[[], Page]] | None = None,
     ) -> None:
+        others = dict(pages or {})
+        known = ", ".join(["/status", "/healthz", *others])
+
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             # One segment an answer: header and body in two would wait 40 ms for the reader's delayed ACK.
             disable_nagle_algorithm = True
             wbufsize = 65_536
+            timeout = IDLE_LIMIT_S
 
             def do_GET(self) -> None:
-                if self.path not in ("/status", "/healthz"):
-                    self._answer(404, {"error": "ask for /status or /healthz"})
-                    return
-                report = status()
-                unhealthy = self.path == "/healthz" and report.get("problems")
-                self._answer(503 if unhealthy else 200, report)
+                path = self.path.partition("?")[0]
+                if path in others:
+                    self._answer(200, others[path]())
+                elif path in ("/status", "/healthz"):
+                    report = status()
+                    unhealthy = path == "/healthz" and report.get("problems")
+                    self._answer(503 if unhealthy else 200, _json_page(report))
+                else:
+                    self._answer(404, _json_page({"error": f"ask for one of {known}"}))
 
-            def _answer(self, code: int, report: Mapping[str, object]) -> None:
-                body = json.dumps(report).encode()
+            def _answer(self, code: int, page: Page) -> None:
                 self.send_response(code)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
+                self.send_header("Content-Type", page.content_type)
+                self.send_header("Content-Length", str(len(page.body)))
+                self.send_header("Cache-Control", "no-store")
+                if page.content_type.startswith("text/html"):
+                    self.send_header(
+                        "Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"
+                    )
                 self.end_headers()
-                self.wfile.write(body)
+                self.wfile.write(page.body)
 
             def log_message(self, *_: object) -> None:
                 """Requests for status are no events."""
 
         try:
-            self._server = ThreadingHTTPServer((host, port), Handler)
+            self._server = _BoundedServer((host, port), Handler)
         except OSError as error:
             raise OperatorError(
                 f"status_port {port} on {host}: {error.strerror}; choose a free port, 0 picks one"
             ) from None
-        self._server.daemon_threads = True
         self.port: int = self._server.server_address[1]
 
     def serve(self) -> None:
@@ -54,3 +87,36 @@ class StatusServer:
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+class _BoundedServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self._free = threading.BoundedSemaphore(MAX_CONNECTIONS)
+        super().__init__(address, handler)
+
+    def process_request(self, request: object, client_address: object) -> None:
+        if not self._free.acquire(blocking=False):
+            self.shutdown_request(request)  # type: ignore[arg-type]  # a socket, as the base class knows it
+            return
+        try:
+            super().process_request(request, client_address)  # type: ignore[arg-type]
+        except BaseException:
+            self._free.release()
+            raise
+
+    def process_request_thread(self, request: object, client_address: object) -> None:
+        try:
+            super().process_request_thread(request, client_address)  # type: ignore[arg-type]
+        finally:
+            self._free.release()
+
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 - the base class' signature
+        """A client that went away is no event of ours; a page that cannot be made is."""
+        if not isinstance(sys.exception(), OSError):
+            log.exception("a status page could not be made")  # noqa: LOG004 - the base class calls this in its handler
+
+
+def _json_page(report: Mapping[str, object]) -> Page:
+    return Page("application/json", json.dumps(report).encode())
