@@ -1,6 +1,7 @@
 """`shelfloop central`: run the centre, make its folder, keys and tokens, and look at it."""
 
 import argparse
+import getpass
 import json
 import os
 import sys
@@ -8,9 +9,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from central.settings import CentralSettings
 from runtime.errors import EXIT_BAD_CONFIG, EXIT_FAULT, EXIT_OK, OperatorError
+from runtime.settings import secret_from_file
+
+if TYPE_CHECKING:
+    from central.access import Reach
 
 OWNER_ONLY = 0o077
 """The umask: the ledger holds members' pseudonyms and coupon codes."""
@@ -61,8 +67,63 @@ def _gateway_add(settings: CentralSettings, arguments: argparse.Namespace) -> in
 def _token_create(settings: CentralSettings, arguments: argparse.Namespace) -> int:
     from central.setup import create_token  # noqa: PLC0415
 
-    _show_secret(create_token(settings, arguments.scope, arguments.name), arguments.token_file)
+    token = create_token(
+        settings, arguments.scope, arguments.name, days=arguments.days, reach=_reach(arguments)
+    )
+    _show_secret(token, arguments.token_file)
     return EXIT_OK
+
+
+def _reach(arguments: argparse.Namespace) -> "Reach | None":
+    from central.access import Reach  # noqa: PLC0415
+
+    if not arguments.store and not arguments.region:
+        return None
+    return Reach(tuple(arguments.store), tuple(arguments.region))
+
+
+def _person_add(settings: CentralSettings, arguments: argparse.Namespace) -> int:
+    from central.setup import put_person  # noqa: PLC0415
+
+    password = _password(arguments.password_file)
+    put_person(settings, arguments.name, arguments.role, password, reach=_reach(arguments))
+    print(f"{arguments.name} can log in as {arguments.role}; sessions opened before have ended")
+    return EXIT_OK
+
+
+def _person_remove(settings: CentralSettings, arguments: argparse.Namespace) -> int:
+    from central.setup import remove_person  # noqa: PLC0415
+
+    count = remove_person(settings, arguments.name)
+    print(f"{count} person(s) named {arguments.name} removed; open pages end within 5 seconds")
+    return EXIT_OK if count else EXIT_FAULT
+
+
+def _person_link(settings: CentralSettings, arguments: argparse.Namespace) -> int:
+    from central.setup import make_link  # noqa: PLC0415
+
+    _show_secret(make_link(settings, arguments.name), arguments.link_file)
+    return EXIT_OK
+
+
+def _access(settings: CentralSettings, _: argparse.Namespace) -> int:
+    from central.setup import who_may  # noqa: PLC0415
+
+    for line in who_may(settings):
+        print(line)
+    return EXIT_OK
+
+
+def _password(path: Path | None) -> str:
+    """From the file, or typed twice; never from the command line, which others can read."""
+    if path is not None:
+        return secret_from_file(str(path), "--password-file")
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\n")
+    password = getpass.getpass("password: ")
+    if getpass.getpass("again: ") != password:
+        raise OperatorError("the two passwords differ; nothing was changed")
+    return password
 
 
 def _token_revoke(settings: CentralSettings, arguments: argparse.Namespace) -> int:
@@ -141,20 +202,64 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument(
         "--key-file", type=Path, metavar="FILE", help="write the key there instead of printing it"
     )
-    tokens = commands.add_parser("token", help="Tokens of systems and people's tools.").add_subparsers(
-        required=True
-    )
+    tokens = commands.add_parser("token", help="Tokens of systems.").add_subparsers(required=True)
     create = command(tokens, "create", "Make a token.", _token_create)
     create.add_argument(
-        "--scope", required=True, choices=("system", "hq", "member-app", "admin"), help="what it may do"
+        "--scope",
+        required=True,
+        choices=("system", "hq", "region", "store", "member-app", "admin"),
+        help="what it may do",
     )
     create.add_argument("--name", required=True, help="whose it is: shown in the audit")
     create.add_argument(
         "--token-file", type=Path, metavar="FILE", help="write the token there instead of printing it"
     )
+    create.add_argument(
+        "--days", type=int, default=365, metavar="N", help="days until it expires; 0: never (default: 365)"
+    )
+    _add_reach(create)
     revoke = command(tokens, "revoke", "Make all tokens of a name useless.", _token_revoke)
     revoke.add_argument("--name", required=True)
+    persons = commands.add_parser("person", help="People who log in.").add_subparsers(required=True)
+    person = command(
+        persons,
+        "add",
+        "Make a person, or change password, role and reach of one; asks for the password.",
+        _person_add,
+    )
+    person.add_argument("--name", required=True, help="what the person types, and what the audit shows")
+    person.add_argument(
+        "--role", required=True, choices=("store", "region", "hq", "replenishment", "member-app", "admin")
+    )
+    person.add_argument(
+        "--password-file", type=Path, metavar="FILE", help="read the password there instead of asking"
+    )
+    _add_reach(person)
+    remove = command(persons, "remove", "Remove a person and end all sessions.", _person_remove)
+    remove.add_argument("--name", required=True)
+    link = command(
+        persons, "link", "Make a code that logs the person in once, within 15 minutes: HQ's page /login?link=CODE.",
+        _person_link,
+    )  # fmt: skip
+    link.add_argument("--name", required=True)
+    link.add_argument(
+        "--link-file", type=Path, metavar="FILE", help="write the code there instead of printing it"
+    )
+    command(commands, "access", "List the people and the tokens that may come in.", _access)
     return parser
+
+
+def _add_reach(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--store", action="append", default=[], metavar="ID", help="only this store's rows; repeat for more"
+    )
+    command.add_argument(
+        "--region",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only this region's stores; repeat for more",
+    )
 
 
 if __name__ == "__main__":

@@ -54,7 +54,9 @@ class Dispatcher:
             for name in set(self._senders) - set(wanted):
                 self._senders.pop(name).close()
             for name, endpoint in wanted.items():
-                if name not in self._senders:
+                if name in self._senders:
+                    self._senders[name].endpoint = endpoint
+                else:
                     self._senders[name] = Sender(self._centre, endpoint, self.refresh)
                     self._senders[name].start()
             self._changed.wait(LONGEST_WAIT_S)
@@ -70,10 +72,10 @@ class Dispatcher:
 
 
 class Sender:
-    """One endpoint's thread."""
+    """One endpoint's thread. endpoint: may be replaced at any time by what the ledger says of it now."""
 
     def __init__(self, centre: Centre, endpoint: Endpoint, on_disabled: Callable[[], None]) -> None:
-        self._centre, self._endpoint, self._on_disabled = centre, endpoint, on_disabled
+        self._centre, self.endpoint, self._on_disabled = centre, endpoint, on_disabled
         self._wake, self._closed = threading.Event(), threading.Event()
         self._failing = False
         self._lots = random.Random()  # noqa: S311 - jitter, no secret
@@ -83,7 +85,7 @@ class Sender:
         )  # fmt: skip
 
     def start(self) -> None:
-        threading.Thread(target=self._run, name=f"webhook {self._endpoint.endpoint}", daemon=True).start()
+        threading.Thread(target=self._run, name=f"webhook {self.endpoint.endpoint}", daemon=True).start()
 
     def wake(self) -> None:
         self._wake.set()
@@ -96,7 +98,7 @@ class Sender:
         try:
             self._serve()
         except BaseException:  # a thread's top: a centre that no longer sends must not look alive
-            log.exception("webhook sender died, ending the process", endpoint=self._endpoint.endpoint)
+            log.exception("webhook sender died, ending the process", endpoint=self.endpoint.endpoint)
             os._exit(EXIT_FAULT)
 
     def _serve(self) -> None:
@@ -105,7 +107,7 @@ class Sender:
             try:
                 busy = self._send_due()
             except CentralError as error:
-                log.warning("webhook sender waits", endpoint=self._endpoint.endpoint, reason=error.detail)
+                log.warning("webhook sender waits", endpoint=self.endpoint.endpoint, reason=error.detail)
                 busy = False
             if not busy:
                 self._wake.wait(self._wait_s())
@@ -113,14 +115,14 @@ class Sender:
 
     def _wait_s(self) -> float:
         with self._centre.ledger.read.connect() as connection:
-            due_ms = outgoing.next_due_ms(connection, self._endpoint.endpoint)
+            due_ms = outgoing.next_due_ms(connection, self.endpoint.endpoint)
         if due_ms is None:
             return LONGEST_WAIT_S
         return min(max((due_ms - real_ms()) / 1000, 0.001), LONGEST_WAIT_S)
 
     def _send_due(self) -> bool:
         """Whether anything was due. Results are in the ledger when it returns."""
-        name = self._endpoint.endpoint
+        name = self.endpoint.endpoint
         with self._centre.ledger.read.connect() as connection:
             due = outgoing.due_deliveries(connection, name, real_ms(), AT_ONCE)
         attempts: list[Attempt] = []
@@ -153,10 +155,10 @@ class Sender:
         body = due.body.encode()
         try:
             target = checked_target(
-                self._endpoint.url, allow_private=self._centre.settings.allow_private_webhooks
+                self.endpoint.url, allow_private=self._centre.settings.allow_private_webhooks
             )
             headers = {
-                **signed_headers(due.event_id, int(time.time()), body, (self._endpoint.secret,)),
+                **signed_headers(due.event_id, int(time.time()), body, self.endpoint.secrets(real_ms())),
                 "Host": target.host_header,
                 "Content-Type": "application/cloudevents+json; charset=utf-8",
                 "User-Agent": "shelfloop-webhooks/1",
@@ -180,7 +182,7 @@ class Sender:
         return response.status_code, _retry_after_s(response), f"HTTP {response.status_code}"
 
     def _record(self, transaction: Transaction, attempts: list[Attempt]) -> None:
-        name, now_ms, connection = self._endpoint.endpoint, real_ms(), transaction.connection
+        name, now_ms, connection = self.endpoint.endpoint, real_ms(), transaction.connection
         delivered = failed = 0
         for attempt in attempts:
             outcome = attempt.verdict.outcome
@@ -216,7 +218,7 @@ class Sender:
             self._failing = failing
             log.warning(
                 "webhook endpoint fails" if failing else "webhook endpoint answers again",
-                endpoint=self._endpoint.endpoint, status=status,
+                endpoint=self.endpoint.endpoint, status=status,
             )  # fmt: skip
 
 

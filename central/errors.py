@@ -38,6 +38,16 @@ class TooLargeError(CentralError):
     status, title = 413, "Request too large"
 
 
+class TooManyError(CentralError):
+    """The caller must slow down. retry_after_s: when the next request is taken."""
+
+    status, title = 429, "Too many requests"
+
+    def __init__(self, detail: str, retry_after_s: float) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
 class BusyError(CentralError):
     """Nothing is wrong with the request: the queue to the ledger is full. Send again."""
 

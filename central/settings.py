@@ -90,6 +90,17 @@ class CentralSettings(Settings):
     minute_rollup_days: int = Field(
         default=14, ge=1, description="Days for which sums by the minute are kept; coarser sums stay."
     )
+    requests_per_s: float = Field(
+        default=1000.0,
+        ge=0,
+        description="Requests a second that one key, token or person may send for ever; 0: no limit.",
+    )
+    requests_burst: int = Field(
+        default=10_000, ge=1, description="Requests that one key, token or person may send at once."
+    )
+    session_h: float = Field(
+        default=12.0, gt=0, le=24 * 31, description="Real hours after which a person logs in again."
+    )
     influx_url: str = Field(default="", description="InfluxDB-compatible server for time series; empty: off.")
     influx_token: SecretStr = Field(default=SecretStr(""), description="Token of the InfluxDB server.")
     influx_org: str = Field(default="", description="Organisation in the InfluxDB server.")

@@ -1,6 +1,7 @@
 """What the command line does to the ledger beside the running centre: folders, keys, tokens, rebuilt projections."""
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from zoneinfo import ZoneInfo
@@ -8,8 +9,9 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from central.auth import GATEWAY_PREFIX, TOKEN_PREFIX, hash_of, new_secret
-from central.ledger import credentials
+from central.access import Reach, Scope
+from central.auth import GATEWAY_PREFIX, LINK_PREFIX, TOKEN_PREFIX, hash_of, new_secret
+from central.ledger import credentials, people
 from central.ledger.engine import Ledger
 from central.settings import CentralSettings
 from central.timeseries.sql import rebuild_store
@@ -18,6 +20,10 @@ from runtime.clock import SystemClock
 from runtime.errors import OperatorError
 
 MAX_NAME_CHARS = 80
+TOKEN_DAYS = 365
+"""A token that leaks must not work for ever; the command says the day."""
+LINK_MIN = 15
+DAY_MS = 86_400_000
 _STORES = sa.text("SELECT store_id, timezone FROM stores ORDER BY store_id")
 
 
@@ -51,13 +57,71 @@ def add_gateway(settings: CentralSettings, store: str, gateway: str) -> str:
     return key
 
 
-def create_token(settings: CentralSettings, scope: str, name: str) -> str:
-    if not 1 <= len(name) <= MAX_NAME_CHARS or not name.isprintable():
-        raise OperatorError(f"--name must be 1 to {MAX_NAME_CHARS} printable characters")
-    token = new_secret(TOKEN_PREFIX)
+def create_token(
+    settings: CentralSettings, scope: str, name: str, *, days: int = TOKEN_DAYS, reach: Reach | None = None
+) -> str:
+    """A new token. days: until it expires, 0 never. reach: None for the whole chain. Raises OperatorError for a bad name."""
+    _check_name(name)
+    _check_reach(reach, scope)
+    token, now_ms = new_secret(TOKEN_PREFIX), SystemClock().now_ms()
     with _ledger(settings) as connection:
-        credentials.put_token(connection, name, scope, hash_of(token), SystemClock().now_ms())
+        credentials.put_token(
+            connection, name, scope, hash_of(token), now_ms,
+            expires_ms=now_ms + days * DAY_MS if days else None,
+            reach=None if reach is None else reach.to_json(),
+        )  # fmt: skip
     return token
+
+
+def put_person(
+    settings: CentralSettings, name: str, role: str, password: str, *, reach: Reach | None = None
+) -> None:
+    """Makes a person, or gives one a new password, role and reach; open sessions end. Raises OperatorError for bad values."""
+    plain = unicodedata.normalize("NFKC", name)
+    _check_name(plain)
+    _check_reach(reach, role)
+    from central.passwords import hash_password  # noqa: PLC0415 - the other commands hash no password
+
+    password_hash = hash_password(password)
+    with _ledger(settings) as connection:
+        people.put_person(
+            connection, plain, password_hash, role, None if reach is None else reach.to_json(), SystemClock().now_ms()
+        )  # fmt: skip
+
+
+def make_link(settings: CentralSettings, name: str) -> str:
+    """A code that opens one session of the person within LINK_MIN minutes. Raises OperatorError for an unknown name."""
+    code, now_ms = new_secret(LINK_PREFIX), SystemClock().now_ms()
+    with _ledger(settings) as connection:
+        if people.person_row(connection, unicodedata.normalize("NFKC", name)) is None:
+            raise OperatorError(
+                f"nobody is called {name!r}; `shelfloop central person list` shows who is there"
+            )
+        people.open_session(
+            connection, name, hash_of(code), now_ms, now_ms + LINK_MIN * 60_000, kind="link"
+        )  # fmt: skip
+    return code
+
+
+def remove_person(settings: CentralSettings, name: str) -> int:
+    with _ledger(settings) as connection:
+        return people.delete_person(connection, unicodedata.normalize("NFKC", name))
+
+
+def who_may(settings: CentralSettings) -> list[str]:
+    """A line for each person and each token that works."""
+    now_ms = SystemClock().now_ms()
+    with _ledger(settings) as connection:
+        persons = people.all_people(connection)
+        tokens = [row for row in credentials.all_tokens(connection) if not row.revoked]
+    lines = [f"person {row.person}: {row.role}, {_shown(row.reach)}" for row in persons]
+    for row in tokens:
+        left = (
+            "never expires" if row.expires_ms is None else f"{(row.expires_ms - now_ms) // DAY_MS} days left"
+        )
+        expired = row.expires_ms is not None and row.expires_ms <= now_ms
+        lines.append(f"token {row.name}: {row.scope}, {_shown(row.reach)}, {'expired' if expired else left}")
+    return lines
 
 
 def revoke_token(settings: CentralSettings, name: str) -> int:
@@ -70,6 +134,31 @@ def rebuild_rollups(settings: CentralSettings) -> Iterator[tuple[str, int]]:
     with _ledger(settings) as connection:
         for row in connection.execute(_STORES).all():
             yield row.store_id, rebuild_store(connection, row.store_id, ZoneInfo(row.timezone))
+
+
+def _check_name(name: str) -> None:
+    if not 1 <= len(name) <= MAX_NAME_CHARS or not name.isprintable():
+        raise OperatorError(f"--name must be 1 to {MAX_NAME_CHARS} printable characters")
+
+
+def _check_reach(reach: Reach | None, role: str) -> None:
+    """The roles `store` and `region` are nothing without a reach; the others may have one."""
+    if role == Scope.STORE and not (reach and reach.stores):
+        raise OperatorError("--role store wants at least one --store")
+    if role == Scope.REGION and not (reach and reach.regions):
+        raise OperatorError("--role region wants at least one --region")
+    for store in reach.stores if reach is not None else ():
+        if not re.match(ID_PATTERN, store):
+            raise OperatorError(f"--store {store!r} must be lower case letters, digits and inner hyphens")
+    if role in (Scope.ADMIN, Scope.MEMBER_APP) and reach is not None:
+        raise OperatorError(f"{role} is about the whole chain; leave out --store and --region")
+
+
+def _shown(reach: str | None) -> str:
+    if reach is None:
+        return "the whole chain"
+    of = Reach.from_json(reach)
+    return ", ".join([*(f"store {name}" for name in of.stores), *(f"region {name}" for name in of.regions)])
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from central.api import batches, feed, offers, overview, problems, restock, stores
+from central.api import batches, feed, offers, overview, problems, restock, sessions, stores
 from central.api.gate import Gate
 from central.api.json_body import add_schemas
 from central.auth import Authority
@@ -28,9 +28,9 @@ def make_app(centre: Centre, authority: Authority) -> FastAPI:
         title="Shelfloop central", version=overview.own_version(), lifespan=lifespan, docs_url=None, redoc_url=None,
         responses=RESPONSES,
     )  # fmt: skip
-    app.state.centre = centre
+    app.state.centre, app.state.authority, app.state.log_in_guard = centre, authority, sessions.LogInGuard()
     problems.install(app)
-    for part in (batches, stores, restock, feed, offers, overview):
+    for part in (batches, stores, restock, feed, offers, overview, sessions):
         app.include_router(part.router)
     plain_openapi = app.openapi
     app.openapi = lambda: add_schemas(plain_openapi())  # type: ignore[method-assign]

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
+from central.access import Scope
 from central.api.gate import caller, the_centre_of
-from central.auth import Scope
 from central.core.ingest import Verdict
 from central.errors import ForbiddenError
 from central.ingestion import Answer, take_batch

@@ -4,7 +4,7 @@ import asyncio
 import json
 import secrets
 import time
-from typing import Annotated, get_args
+from typing import Annotated, Any, get_args
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Path, Query
@@ -12,17 +12,18 @@ from fastapi.responses import Response
 from sqlalchemy.engine import Connection
 from starlette.concurrency import run_in_threadpool
 
+from central.access import Principal, Scope
 from central.addresses import checked_target
 from central.api.gate import FromConsumer, FromConsumerOrHq, TheCentre
-from central.auth import Principal, Scope
 from central.centre import Centre, real_ms
 from central.context import CHAIN, Work
 from central.dispatch import Dispatcher
 from central.errors import ForbiddenError, NotFoundError, SenderError
 from central.ledger import outgoing
+from central.ledger.of_stores import Stores
 from central.webhook_signature import new_webhook_secret
 from contract.api import Accepted, Page
-from contract.api.feed import EventType, Feed, WebhookCreated, WebhookPost, WebhookView
+from contract.api.feed import EventType, Feed, SecretRotation, WebhookCreated, WebhookPost, WebhookView
 
 router = APIRouter(prefix="/v1", tags=["events"])
 
@@ -78,7 +79,7 @@ async def get_feed(
     wanted = _types(principal, [part for part in types.split(",") if part])
     deadline = time.monotonic() + wait
     while True:
-        rows = await run_in_threadpool(_rows, centre, after, limit, wanted)
+        rows = await run_in_threadpool(_rows, centre, after, limit, wanted, principal.stores)
         left = deadline - time.monotonic()
         if rows or left <= 0 or centre.stop.is_set():
             return Response(_feed_body(rows, after), media_type="application/json")
@@ -118,6 +119,7 @@ def post_webhook(post: WebhookPost, principal: FromConsumer, centre: TheCentre) 
         row = {
             "endpoint": name, "url": post.url, "types": json.dumps(types), "owner": _owner(principal),
             "secret": secret, "now": work.now_ms,
+            "reach": None if principal.reach is None else principal.reach.to_json(),
         }  # fmt: skip
         outgoing.put_endpoint(work.connection, row)
         work.audit(principal.name, "put-webhook", name, post.url[:200])
@@ -130,7 +132,7 @@ def post_webhook(post: WebhookPost, principal: FromConsumer, centre: TheCentre) 
 @router.get("/webhooks")
 def get_webhooks(principal: FromConsumerOrHq, centre: TheCentre) -> Page[WebhookView]:
     """A system sees its own; HQ and admin see all."""
-    sees_all = principal.scope in (Scope.HQ, Scope.ADMIN)
+    sees_all = principal.scope in (Scope.HQ, Scope.ADMIN) and principal.stores is None
     with centre.ledger.read.connect() as connection:
         rows = webhook_views(connection, "" if sees_all else _owner(principal))
     return Page(rows=rows, total=len(rows))
@@ -160,12 +162,31 @@ def delete_webhook(webhook: WebhookPath, principal: FromConsumer, centre: TheCen
     _dispatcher(centre).refresh()
 
 
+@router.post("/webhooks/{webhook}/secret")
+def rotate_secret(
+    webhook: WebhookPath, rotation: SecretRotation, principal: FromConsumer, centre: TheCentre
+) -> WebhookCreated:
+    """A new secret; both sign until the old one's time is over, so that the receiver changes over without a pause."""
+    secret = new_webhook_secret()
+
+    def job(work: Work) -> str:
+        url = _own(work, webhook, principal).url
+        outgoing.rotate_secret(work.connection, webhook, secret, real_ms() + rotation.keep_old_s * 1000)
+        work.audit(principal.name, "rotate-webhook-secret", webhook)
+        return str(url)
+
+    url = centre.call_store(CHAIN, job)
+    _dispatcher(centre).refresh()
+    return WebhookCreated(webhook=webhook, url=url, secret=secret)
+
+
 @router.post("/webhooks/{webhook}/replay")
 def replay(webhook: WebhookPath, principal: FromConsumer, centre: TheCentre, after: Position = 0) -> Accepted:
     """Sends the feed's rows after `after` again, with the ids they had."""
 
     def job(work: Work) -> int:
-        types = _own(work, webhook, principal)
+        types = tuple(json.loads(_own(work, webhook, principal).types))
+        work.audit(principal.name, "replay-webhook", webhook, f"after position {after}")
         return outgoing.replay(work.connection, webhook, types, after, real_ms())
 
     count = centre.call_store(CHAIN, job)
@@ -173,9 +194,11 @@ def replay(webhook: WebhookPath, principal: FromConsumer, centre: TheCentre, aft
     return Accepted(accepted=count)
 
 
-def _rows(centre: Centre, after: int, limit: int, types: tuple[str, ...]) -> list[tuple[int, str]]:
+def _rows(
+    centre: Centre, after: int, limit: int, types: tuple[str, ...], stores: Stores
+) -> list[tuple[int, str]]:
     with centre.ledger.read.connect() as connection:
-        return outgoing.feed_rows(connection, after, limit, types)
+        return outgoing.feed_rows(connection, after, limit, types, stores)
 
 
 def _feed_body(rows: list[tuple[int, str]], after: int) -> str:
@@ -195,11 +218,11 @@ def _types(principal: Principal, asked: list[str]) -> tuple[str, ...]:
     return tuple(asked) or mine
 
 
-def _own(work: Work, webhook: str, principal: Principal) -> tuple[str, ...]:
-    """The webhook's types. Raises NotFoundError when it is not there or another system's."""
+def _own(work: Work, webhook: str, principal: Principal) -> Any:
+    """The webhook's row. Raises NotFoundError when it is not there or another system's."""
     for row in work.connection.execute(_ENDPOINTS):
         if row.endpoint == webhook and (principal.scope is Scope.ADMIN or row.owner == _owner(principal)):
-            return tuple(json.loads(row.types))
+            return row
     raise NotFoundError(f"webhook {webhook} does not exist, or is another system's")
 
 

@@ -1,29 +1,38 @@
-"""The gate before all routes: who calls, how much they may send. Pure ASGI, so that a body is not read for a stranger."""
+"""The gate before all routes: who calls, how often, how much they may send. Pure ASGI, so that a body is not read for a stranger."""
 
+import time
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Send
+from starlette.types import Scope as AsgiScope
 
-from central.api.problems import count_refusal, problem_response
-from central.auth import Authority, Principal
-from central.auth import Scope as AuthScope
+from central.access import Principal, Scope
+from central.api.problems import count_refusal, problem_of
+from central.auth import Authority
 from central.centre import Centre
-from central.errors import CentralError, TooLargeError
+from central.core.throttle import Throttle
+from central.errors import CentralError, TooLargeError, TooManyError, UnauthorizedError
 from contract.batch import MAX_BODY_BYTES
 
 MAX_DOCUMENT_BYTES = 32_000_000
 """Of a PUT: 50,000 items of 600 bytes."""
 MAX_SMALL_BYTES = 1_000_000
-OPEN_PATHS = frozenset({"/healthz", "/openapi.json"})
+MAX_LOG_IN_BYTES = 4_096
+LOG_IN_PATH = "/v1/sessions"
+OPEN_PATHS = frozenset({"/healthz", "/openapi.json", LOG_IN_PATH})
+STRANGERS_PER_S, STRANGERS_BURST = 5.0, 500
+"""Requests without a good credential from one address, before it is told to wait: each costs a look at the ledger."""
 
 
 class Gate:
     def __init__(self, app: ASGIApp, authority: Authority, centre: Centre) -> None:
         self._app, self._authority, self._centre = app, authority, centre
+        self._callers = Throttle(centre.settings.requests_per_s, centre.settings.requests_burst)
+        self._strangers = Throttle(STRANGERS_PER_S, STRANGERS_BURST)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -33,27 +42,56 @@ class Gate:
         try:
             if scope["path"] not in OPEN_PATHS:
                 authorization = headers.get(b"authorization", b"").decode("latin-1")
-                scope.setdefault("state", {})["principal"] = await self._principal(authorization)
+                principal = await self._principal(authorization, _address(scope))
+                scope.setdefault("state", {})["principal"] = principal
+                self._slow_down(principal)
             limit = _limit(scope)
             declared = headers.get(b"content-length", b"0")
             if declared.isdigit() and int(declared) > limit:
                 raise TooLargeError(f"the body has {int(declared)} bytes; at most {limit}. Send it in parts")
         except CentralError as error:
             count_refusal(self._centre, error.status, scope["path"])
-            await problem_response(error.status, error.title, error.detail)(scope, receive, send)
+            await problem_of(error)(scope, receive, send)
             return
         await self._app(scope, _bounded(receive, limit), send)
 
-    async def _principal(self, authorization: str) -> Principal:
+    async def _principal(self, authorization: str, address: str) -> Principal:
         known = self._authority.known(authorization)
-        return (
-            known if known is not None else await run_in_threadpool(self._authority.principal, authorization)
-        )
+        if known is not None:
+            return known
+        now_s = time.monotonic()
+        wait_s = self._strangers.wait_s(address, now_s)
+        if wait_s:
+            raise TooManyError(
+                "too many requests without a valid key or token came from this address", wait_s
+            )
+        try:
+            return await run_in_threadpool(self._authority.principal, authorization)
+        except UnauthorizedError:
+            self._strangers.take(address, now_s)
+            raise
+
+    def _slow_down(self, principal: Principal) -> None:
+        wait_s = self._callers.take(f"{principal.scope}:{principal.name}", time.monotonic())
+        if wait_s:
+            limit = self._centre.settings.requests_per_s
+            raise TooManyError(
+                f"{principal.name} sends more than {limit:g} requests a second; wait as Retry-After says, "
+                "or ask for a higher requests_per_s",
+                wait_s,
+            )
 
 
-def _limit(scope: Scope) -> int:
+def _address(scope: AsgiScope) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else ""
+
+
+def _limit(scope: AsgiScope) -> int:
     if scope["path"].endswith("/batches"):
         return MAX_BODY_BYTES
+    if scope["path"] == LOG_IN_PATH:
+        return MAX_LOG_IN_BYTES
     return MAX_DOCUMENT_BYTES if scope["method"] == "PUT" else MAX_SMALL_BYTES
 
 
@@ -85,21 +123,40 @@ def caller(request: Request) -> Principal:
     return principal
 
 
-def scoped(*scopes: AuthScope) -> Any:
-    """A dependency that gives the caller when its scope is one of `scopes`, or admin. Async: a plain one costs a thread hop."""
+async def any_caller(request: Request) -> Principal:
+    return caller(request)
+
+
+def scoped(*scopes: Scope, by_store: bool = False) -> Any:
+    """A dependency that gives the caller when its scope is one of `scopes`, or admin. Async: a plain one costs a thread hop.
+
+    by_store: the route keeps to the caller's reach, by `{store}` of its path here and by the caller's `of_reach`,
+    `require_store` and `require_row`. A route that does not say so is closed to callers of some stores only.
+    """
 
     async def require(request: Request) -> Principal:
         principal = caller(request)
         principal.require(*scopes)
+        if not by_store:
+            principal.require_chain()
+        elif (store := request.path_params.get("store")) is not None:
+            principal.require_store(store)
         return principal
 
     return Depends(require)
 
 
+STORES_PEOPLE = (Scope.HQ, Scope.REGION, Scope.STORE)
+"""Who looks at stores and decides there; each within its reach."""
+
 TheCentre = Annotated[Centre, Depends(the_centre)]
-FromHq = Annotated[Principal, scoped(AuthScope.HQ)]
-FromSystem = Annotated[Principal, scoped(AuthScope.SYSTEM)]
-FromHqOrSystem = Annotated[Principal, scoped(AuthScope.HQ, AuthScope.SYSTEM)]
-FromMemberApp = Annotated[Principal, scoped(AuthScope.MEMBER_APP)]
-FromConsumer = Annotated[Principal, scoped(AuthScope.SYSTEM, AuthScope.MEMBER_APP)]
-FromConsumerOrHq = Annotated[Principal, scoped(AuthScope.SYSTEM, AuthScope.MEMBER_APP, AuthScope.HQ)]
+FromAnyone = Annotated[Principal, Depends(any_caller)]
+FromHq = Annotated[Principal, scoped(Scope.HQ)]
+FromSystem = Annotated[Principal, scoped(Scope.SYSTEM)]
+FromHqOrSystem = Annotated[Principal, scoped(Scope.HQ, Scope.SYSTEM)]
+FromMemberApp = Annotated[Principal, scoped(Scope.MEMBER_APP)]
+FromConsumer = Annotated[Principal, scoped(Scope.SYSTEM, Scope.MEMBER_APP, by_store=True)]
+FromConsumerOrHq = Annotated[Principal, scoped(Scope.SYSTEM, Scope.MEMBER_APP, Scope.HQ, by_store=True)]
+FromStoreSystem = Annotated[Principal, scoped(Scope.SYSTEM, by_store=True)]
+FromPeople = Annotated[Principal, scoped(*STORES_PEOPLE, by_store=True)]
+FromReaders = Annotated[Principal, scoped(*STORES_PEOPLE, Scope.SYSTEM, by_store=True)]

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from central.api.feed import webhook_views
-from central.api.gate import FromHq, TheCentre
+from central.api.gate import FromHq, FromPeople, TheCentre
 from central.api.paging import After, Limit, StoreFilter, next_if_full, skip_from
 from central.ledger import restock_views, store_views
 from contract.api import Health, Page
@@ -26,34 +26,35 @@ def healthz(centre: TheCentre) -> Health:
 
 
 @router.get("/v1/overview")
-def get_overview(from_ms: Moment, to_ms: Moment, _: FromHq, centre: TheCentre) -> Overview:
+def get_overview(from_ms: Moment, to_ms: Moment, principal: FromPeople, centre: TheCentre) -> Overview:
     with centre.ledger.read.connect() as connection:
         return store_views.overview(
             connection, now_ms=centre.clock.now_ms(), from_ms=from_ms, to_ms=to_ms,
             online=dict(centre.memory.heard_ms), silent_ms=centre.settings.gateway_silent_min * MINUTE_MS,
+            of=principal.stores,
         )  # fmt: skip
 
 
 @router.get("/v1/accounting")
-def get_accounting(_: FromHq, centre: TheCentre, store: StoreFilter = "") -> Accounting:
+def get_accounting(principal: FromPeople, centre: TheCentre, store: StoreFilter = "") -> Accounting:
     """What the tills say of each closed day beside what the ledger holds of it."""
     with centre.ledger.read.connect() as connection:
-        return store_views.accounting(connection, store)
+        return store_views.accounting(connection, principal.of_reach(store))
 
 
 @router.get("/v1/gateways")
-def get_gateways(_: FromHq, centre: TheCentre) -> Page[GatewayView]:
+def get_gateways(principal: FromPeople, centre: TheCentre) -> Page[GatewayView]:
     with centre.ledger.read.connect() as connection:
         rows = store_views.gateway_views(
             connection, now_ms=centre.clock.now_ms(), heard=dict(centre.memory.heard_ms),
-            silent_ms=centre.settings.gateway_silent_min * MINUTE_MS,
+            silent_ms=centre.settings.gateway_silent_min * MINUTE_MS, stores=principal.stores,
         )  # fmt: skip
     return Page(rows=rows, total=len(rows))
 
 
 @router.get("/v1/alerts")
 def get_alerts(
-    _: FromHq,
+    principal: FromPeople,
     centre: TheCentre,
     store: StoreFilter = "",
     open: bool = False,  # noqa: A002 - the query's own name
@@ -63,18 +64,22 @@ def get_alerts(
     """Newest first. open: only those that are not cleared."""
     skip = skip_from(after)
     with centre.ledger.read.connect() as connection:
-        rows = store_views.alert_views(connection, store=store, only_open=open, skip=skip, limit=limit)
+        rows = store_views.alert_views(
+            connection, stores=principal.of_reach(store), only_open=open, skip=skip, limit=limit
+        )
     return Page(rows=rows, next=next_if_full(skip, limit, len(rows)))
 
 
 @router.get("/v1/quarantine")
 def get_quarantine(
-    _: FromHq, centre: TheCentre, store: StoreFilter = "", after: After = "", limit: Limit = 100
+    principal: FromPeople, centre: TheCentre, store: StoreFilter = "", after: After = "", limit: Limit = 100
 ) -> Page[QuarantineView]:
     """Newest first: what gateways and the centre put aside, and why."""
     skip = skip_from(after)
     with centre.ledger.read.connect() as connection:
-        rows = store_views.quarantine_views(connection, store=store, skip=skip, limit=limit)
+        rows = store_views.quarantine_views(
+            connection, stores=principal.of_reach(store), skip=skip, limit=limit
+        )
     return Page(rows=rows, next=next_if_full(skip, limit, len(rows)))
 
 
@@ -92,13 +97,13 @@ def get_doors(_: FromHq, centre: TheCentre) -> DoorsView:
 
 @router.get("/v1/audit")
 def get_audit(
-    _: FromHq, centre: TheCentre, store: StoreFilter = "", after: After = "", limit: Limit = 100
+    principal: FromPeople, centre: TheCentre, store: StoreFilter = "", after: After = "", limit: Limit = 100
 ) -> Page[AuditView]:
-    """Newest first: who decided what, and why. store empty: all, with the chain's own."""
+    """Newest first: who decided what, and why. store empty: all in reach, with the chain's own for who sees the chain."""
     skip = skip_from(after)
     with centre.ledger.read.connect() as connection:
         rows = restock_views.audit_page(
-            connection, store=store or "*", before_ms=4_102_444_800_000, skip=skip, limit=limit
+            connection, stores=principal.of_reach(store), before_ms=4_102_444_800_000, skip=skip, limit=limit
         )
     return Page(rows=rows, next=next_if_full(skip, limit, len(rows)))
 

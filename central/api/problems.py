@@ -1,12 +1,14 @@
 """Every error as `application/problem+json` (RFC 9457): what, which, the limit and the next step."""
 
+import math
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from central.centre import Centre
-from central.errors import CentralError
+from central.errors import CentralError, TooManyError
 from contract.api import Problem
 from contract.errors import ContractError
 from runtime.logs import Log, printable
@@ -17,13 +19,21 @@ MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = "1"
 
 
-def problem_response(status: int, title: str, detail: str) -> Response:
+def problem_of(error: CentralError) -> Response:
+    """The answer to `error`."""
+    retry_after_s = error.retry_after_s if isinstance(error, TooManyError) else None
+    return problem_response(error.status, error.title, error.detail, retry_after_s)
+
+
+def problem_response(status: int, title: str, detail: str, retry_after_s: float | None = None) -> Response:
     body = Problem(title=title, status=status, detail=detail).model_dump_json().encode()
     headers = {}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     if status == 503:
         headers["Retry-After"] = RETRY_AFTER_S
+    if retry_after_s is not None:
+        headers["Retry-After"] = str(max(math.ceil(retry_after_s), 1))
     return Response(body, status, headers, MEDIA_TYPE)
 
 
@@ -31,6 +41,8 @@ def count_refusal(centre: Centre, status: int, path: str) -> None:
     """Counts what was turned away at the door: HQ shows it. Other statuses are the ordinary pace of an API."""
     if status in (401, 403):
         centre.count("refused_tokens")
+    elif status == 429:
+        centre.count("slowed_requests")
     elif status in (400, 413, 422):
         centre.count("bad_batches" if path.endswith("/batches") else "bad_requests")
 
@@ -51,7 +63,8 @@ def _refusal(request: Request, status: int, title: str, detail: str) -> Response
 
 async def _central(request: Request, error: Exception) -> Response:
     assert isinstance(error, CentralError)
-    return _refusal(request, error.status, error.title, error.detail)
+    count_refusal(request.app.state.centre, error.status, request.url.path)
+    return problem_of(error)
 
 
 async def _contract(request: Request, error: Exception) -> Response:

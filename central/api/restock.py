@@ -6,7 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 
 from central import restocking
-from central.api.gate import FromHq, FromHqOrSystem, FromSystem, TheCentre
+from central.access import Principal
+from central.api.gate import FromPeople, FromReaders, FromStoreSystem, TheCentre
 from central.api.paging import After, Limit, StoreFilter
 from central.centre import Centre
 from central.context import CHAIN, Work
@@ -23,7 +24,7 @@ TriggerPath = Annotated[str, Path(max_length=80)]
 
 @router.get("/triggers")
 def get_triggers(
-    _: FromHqOrSystem, centre: TheCentre, store: StoreFilter = "",
+    principal: FromReaders, centre: TheCentre, store: StoreFilter = "",
     state: Annotated[str, Query(max_length=200, description="one state or several with commas; empty: all")] = "",
     sku: Annotated[str, Query(max_length=32)] = "", after: After = "", limit: Limit = 100,
 ) -> Page[TriggerView]:  # fmt: skip
@@ -34,20 +35,26 @@ def get_triggers(
             raise SenderError(f"state {part[:20]!r} is unknown; known are {', '.join(TriggerState)}")
     with centre.ledger.read.connect() as connection:
         rows = restock_views.trigger_page(
-            connection, store=store, states=states, sku=sku, after=_cursor(after), limit=limit
+            connection,
+            stores=principal.of_reach(store),
+            states=states,
+            sku=sku,
+            after=_cursor(after),
+            limit=limit,
         )
     last = rows[-1] if len(rows) == limit else None
     return Page(rows=rows, next=f"{last.created_ms}:{last.trigger}" if last else None)
 
 
 @router.get("/triggers/{trigger}")
-def get_trigger(trigger: TriggerPath, _: FromHqOrSystem, centre: TheCentre) -> TriggerView:
-    return _view(centre, trigger)
+def get_trigger(trigger: TriggerPath, principal: FromReaders, centre: TheCentre) -> TriggerView:
+    return _view(centre, trigger, principal)
 
 
 @router.get("/triggers/{trigger}/evidence")
-def get_evidence(trigger: TriggerPath, _: FromHqOrSystem, centre: TheCentre) -> Evidence:
+def get_evidence(trigger: TriggerPath, principal: FromReaders, centre: TheCentre) -> Evidence:
     """The stored inputs, and the same decision computed again now."""
+    _view(centre, trigger, principal)
     with centre.ledger.read.connect() as connection:
         row = restock_views.evidence_row(connection, trigger)
     if row is None:
@@ -56,26 +63,33 @@ def get_evidence(trigger: TriggerPath, _: FromHqOrSystem, centre: TheCentre) -> 
 
 
 @router.post("/triggers/{trigger}/approve")
-def approve(trigger: TriggerPath, decision: Decision, _: FromHq, centre: TheCentre) -> TriggerView:
-    """Sends the order. quantity_units changes it: whole packs."""
-    return _decide(centre, trigger, lambda work: restocking.approve(work, trigger, decision))
+def approve(
+    trigger: TriggerPath, decision: Decision, principal: FromPeople, centre: TheCentre
+) -> TriggerView:
+    """Sends the order. quantity_units changes it: whole packs. Of a person who logged in, the audit keeps the log-in's name."""
+    by = _signed(decision, principal)
+    return _decide(centre, trigger, principal, lambda work: restocking.approve(work, trigger, by))
 
 
 @router.post("/triggers/{trigger}/reject")
-def reject(trigger: TriggerPath, decision: Decision, _: FromHq, centre: TheCentre) -> TriggerView:
+def reject(trigger: TriggerPath, decision: Decision, principal: FromPeople, centre: TheCentre) -> TriggerView:
     """Ends the trigger; `reason` says why."""
-    return _decide(centre, trigger, lambda work: restocking.reject(work, trigger, decision))
+    by = _signed(decision, principal)
+    return _decide(centre, trigger, principal, lambda work: restocking.reject(work, trigger, by))
 
 
 @router.post("/triggers/{trigger}/statuses")
-def post_status(trigger: TriggerPath, post: StatusPost, _: FromSystem, centre: TheCentre) -> TriggerView:
+def post_status(
+    trigger: TriggerPath, post: StatusPost, principal: FromStoreSystem, centre: TheCentre
+) -> TriggerView:
     """What became of the order. The same (revision, status) again changes nothing; a late one moves nothing back."""
-    return _decide(centre, trigger, lambda work: restocking.report(work, trigger, post))
+    return _decide(centre, trigger, principal, lambda work: restocking.report(work, trigger, post))
 
 
 @router.post("/orders")
-def post_order(order: OutsideOrder, principal: FromSystem, centre: TheCentre) -> Accepted:
+def post_order(order: OutsideOrder, principal: FromStoreSystem, centre: TheCentre) -> Accepted:
     """An order placed outside counts as on-order until its despatch is delivered."""
+    principal.require_store(order.store)
 
     def job(work: Work) -> bool:
         if not work.store.exists:
@@ -89,15 +103,26 @@ def post_order(order: OutsideOrder, principal: FromSystem, centre: TheCentre) ->
 
 
 @router.get("/kill-switches")
-def get_switches(_: FromHq, centre: TheCentre) -> Page[KillSwitch]:
+def get_switches(principal: FromPeople, centre: TheCentre) -> Page[KillSwitch]:
+    """Those of the chain and of suppliers, and of the stores in reach."""
     with centre.ledger.read.connect() as connection:
-        rows = restock_views.kill_switches(connection)
+        rows = [
+            row
+            for row in restock_views.kill_switches(connection)
+            if row.scope != "store" or principal.reaches(row.target)
+        ]
     return Page(rows=rows, total=len(rows))
 
 
 @router.put("/kill-switches")
-def put_switch(switch: KillSwitch, _: FromHq, centre: TheCentre) -> KillSwitch:
-    """On: proposals in its scope wait for a person. What was sent goes on."""
+def put_switch(switch: KillSwitch, principal: FromPeople, centre: TheCentre) -> KillSwitch:
+    """On: proposals in its scope wait for a person. What was sent goes on. Who reaches some stores may stop those."""
+    if switch.scope == "store":
+        principal.require_store(switch.target)
+    else:
+        principal.require_chain()
+    if principal.is_person:
+        switch = switch.model_copy(update={"who": principal.name})
     if (switch.scope == "chain") != (switch.target == ""):
         raise SenderError('target names the store or supplier; it is "" for the chain, and only for it')
 
@@ -117,16 +142,22 @@ def put_switch(switch: KillSwitch, _: FromHq, centre: TheCentre) -> KillSwitch:
     return switch
 
 
-def _decide(centre: Centre, trigger: str, job: Callable[[Work], None]) -> TriggerView:
-    centre.call_store(_view(centre, trigger).store, job)
-    return _view(centre, trigger)
+def _signed(decision: Decision, principal: Principal) -> Decision:
+    """A person who logged in decides under that name; a system (HQ's pages with a token) says who it is that decides."""
+    return decision.model_copy(update={"who": principal.name}) if principal.is_person else decision
 
 
-def _view(centre: Centre, trigger: str) -> TriggerView:
+def _decide(centre: Centre, trigger: str, principal: Principal, job: Callable[[Work], None]) -> TriggerView:
+    centre.call_store(_view(centre, trigger, principal).store, job)
+    return _view(centre, trigger, principal)
+
+
+def _view(centre: Centre, trigger: str, principal: Principal) -> TriggerView:
     with centre.ledger.read.connect() as connection:
         view = restock_views.trigger_view(connection, trigger)
     if view is None:
         raise NotFoundError(f"trigger {trigger} does not exist; GET /v1/triggers lists those that do")
+    principal.require_row(view.store, f"trigger {trigger}")
     return view
 
 

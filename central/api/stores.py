@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from fastapi import APIRouter, Depends, Path, Query
 
 from central import couponing, desired_state
-from central.api.gate import FromHqOrSystem, FromSystem, TheCentre
+from central.api.gate import FromReaders, FromStoreSystem, TheCentre
 from central.api.json_body import described, json_body
 from central.api.paging import Limit, next_after, skip_from
 from central.centre import Centre
@@ -43,7 +43,7 @@ MAX_TEXT = 100
 
 
 @router.put("/{store}")
-def put_store(store: StorePath, put: StorePut, principal: FromSystem, centre: TheCentre) -> StoreView:
+def put_store(store: StorePath, put: StorePut, principal: FromStoreSystem, centre: TheCentre) -> StoreView:
     """Makes or changes a store; its gateways get the new profile with their next batch."""
     zone = _zone(put.timezone)
     if put.h3_cell is not None and not is_cell(put.h3_cell):
@@ -68,16 +68,17 @@ def put_store(store: StorePath, put: StorePut, principal: FromSystem, centre: Th
 
 
 @router.get("")
-def get_stores(_: FromHqOrSystem, centre: TheCentre) -> Page[StoreView]:
+def get_stores(principal: FromReaders, centre: TheCentre) -> Page[StoreView]:
+    """Those that the caller may see."""
     with centre.ledger.read.connect() as connection:
-        rows = store_views(connection)
+        rows = store_views(connection, principal.stores)
     return Page(rows=rows, total=len(rows))
 
 
 @router.get("/{store}")
-def get_store(store: StorePath, _: FromHqOrSystem, centre: TheCentre) -> StoreView:
+def get_store(store: StorePath, _: FromReaders, centre: TheCentre) -> StoreView:
     with centre.ledger.read.connect() as connection:
-        rows = store_views(connection, store)
+        rows = store_views(connection, (store,))
     if not rows:
         raise NotFoundError(f"store {store} is unknown; GET /v1/stores lists those that are known")
     return rows[0]
@@ -86,8 +87,8 @@ def get_store(store: StorePath, _: FromHqOrSystem, centre: TheCentre) -> StoreVi
 @router.put("/{store}/items", openapi_extra=described(ItemsPut))
 def put_items(
     store: StorePath,
+    principal: FromStoreSystem,
     put: Annotated[ItemsPut, Depends(json_body(ItemsPut))],
-    principal: FromSystem,
     centre: TheCentre,
 ) -> Accepted:
     """The whole item list. Refused as a whole when a SKU or a GTIN stands twice."""
@@ -106,8 +107,8 @@ def put_items(
 @router.put("/{store}/planogram", openapi_extra=described(PlanogramPut))
 def put_planogram(
     store: StorePath,
+    principal: FromStoreSystem,
     put: Annotated[PlanogramPut, Depends(json_body(PlanogramPut))],
-    principal: FromSystem,
     centre: TheCentre,
 ) -> Accepted:
     """All facings with their effective times; a swap is one more entry for each cell."""
@@ -122,8 +123,8 @@ def put_planogram(
 @router.put("/{store}/prices", openapi_extra=described(PricesPut))
 def put_prices(
     store: StorePath,
+    principal: FromStoreSystem,
     put: Annotated[PricesPut, Depends(json_body(PricesPut))],
-    principal: FromSystem,
     centre: TheCentre,
 ) -> Accepted:
     """The whole price list, with effective times. Prices that were in force stay in the store's history."""
@@ -140,8 +141,8 @@ def put_prices(
 @router.put("/{store}/supply", openapi_extra=described(SupplyPut))
 def put_supply(
     store: StorePath,
+    principal: FromStoreSystem,
     put: Annotated[SupplyPut, Depends(json_body(SupplyPut))],
-    principal: FromSystem,
     centre: TheCentre,
 ) -> Accepted:
     """How each SKU reaches the store. What is on order is the centre's to say."""
@@ -158,8 +159,8 @@ def put_supply(
 @router.put("/{store}/history", openapi_extra=described(HistoryPut))
 def put_history(
     store: StorePath,
+    principal: FromStoreSystem,
     put: Annotated[HistoryPut, Depends(json_body(HistoryPut))],
-    principal: FromSystem,
     centre: TheCentre,
 ) -> Accepted:
     """Daily sales from before the gateway: seeds forecasts, never counted as sales."""
@@ -173,7 +174,7 @@ def put_history(
 
 @router.get("/{store}/skus")
 def get_skus(
-    store: StorePath, _: FromHqOrSystem, centre: TheCentre,
+    store: StorePath, _: FromReaders, centre: TheCentre,
     search: Annotated[str, Query(max_length=MAX_TEXT)] = "", sort: Annotated[str, Query(max_length=40)] = "",
     after: Annotated[str, Query(max_length=20)] = "", limit: Limit = 50,
 ) -> Page[SkuView]:  # fmt: skip
@@ -190,7 +191,7 @@ def get_skus(
 
 
 @router.get("/{store}/skus/{sku}")
-def get_sku(store: StorePath, sku: SkuPath, _: FromHqOrSystem, centre: TheCentre) -> SkuView:
+def get_sku(store: StorePath, sku: SkuPath, _: FromReaders, centre: TheCentre) -> SkuView:
     with centre.ledger.read.connect() as connection:
         zone, _currency = _known(store_zone(connection, store), store)
         rows, _total = sku_page(
@@ -205,7 +206,7 @@ def get_sku(store: StorePath, sku: SkuPath, _: FromHqOrSystem, centre: TheCentre
 
 @router.get("/{store}/skus/{sku}/series")
 def get_series(
-    store: StorePath, sku: SkuPath, from_ms: Moment, to_ms: Moment, principal: FromHqOrSystem, centre: TheCentre,
+    store: StorePath, sku: SkuPath, from_ms: Moment, to_ms: Moment, principal: FromReaders, centre: TheCentre,
     step: Literal["15m", "1h", "1d"] = "1h",
 ) -> SkuSeries:  # fmt: skip
     """Sales, stock, stock-outs, forecasts, orders and prices of one SKU on one time axis."""

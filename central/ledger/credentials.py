@@ -1,7 +1,11 @@
 """Rows of gateways' keys and systems' tokens."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+
+from central.access import Reach
 
 _PUT_GATEWAY = sa.text(
     """INSERT INTO gateways (gateway, store_id, key_hash, created_ms, version, bundle, counters, devices_online,
@@ -11,7 +15,14 @@ _PUT_GATEWAY = sa.text(
 )
 _STORE_OF = sa.text("SELECT store_id FROM gateways WHERE gateway = :gateway")
 _PUT_TOKEN = sa.text(
-    "INSERT INTO tokens (token_hash, name, scope, created_ms, revoked) VALUES (:hash, :name, :scope, :now, 0)"
+    """INSERT INTO tokens (token_hash, name, scope, created_ms, revoked, expires_ms, reach)
+    VALUES (:hash, :name, :scope, :now, 0, :expires, :reach)"""
+)
+_TOKENS = sa.text(
+    "SELECT name, scope, created_ms, revoked, expires_ms, reach FROM tokens ORDER BY name, created_ms"
+)
+_OF_REGIONS = sa.text("SELECT store_id FROM stores WHERE region IN :regions").bindparams(
+    sa.bindparam("regions", expanding=True)
 )
 _REVOKE = sa.text("UPDATE tokens SET revoked = 1 WHERE name = :name AND revoked = 0")
 
@@ -25,8 +36,34 @@ def put_gateway(connection: Connection, gateway: str, store: str, key_hash: str,
     return None
 
 
-def put_token(connection: Connection, name: str, scope: str, token_hash: str, now_ms: int) -> None:
-    connection.execute(_PUT_TOKEN, {"hash": token_hash, "name": name, "scope": scope, "now": now_ms})
+def put_token(
+    connection: Connection,
+    name: str,
+    scope: str,
+    token_hash: str,
+    now_ms: int,
+    expires_ms: int | None = None,
+    reach: str | None = None,
+) -> None:
+    """expires_ms: real time, None never. reach: `Reach.to_json`, None for the whole chain."""
+    connection.execute(
+        _PUT_TOKEN,
+        {
+            "hash": token_hash, "name": name, "scope": scope, "now": now_ms, "expires": expires_ms, "reach": reach,
+        },
+    )  # fmt: skip
+
+
+def reached_stores(connection: Connection, reach: Reach | None) -> frozenset[str] | None:
+    """The stores that are in reach now; None is the whole chain."""
+    if reach is None:
+        return None
+    rows = connection.execute(_OF_REGIONS, {"regions": list(reach.regions)})
+    return frozenset(reach.stores) | {row.store_id for row in rows}
+
+
+def all_tokens(connection: Connection) -> list[Any]:
+    return list(connection.execute(_TOKENS).all())
 
 
 def revoke_tokens(connection: Connection, name: str) -> int:

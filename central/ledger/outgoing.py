@@ -7,7 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from central.access import Reach
 from central.core.days import utc_text
+from central.ledger.credentials import reached_stores
+from central.ledger.of_stores import Stores, named, of_stores
 
 MAX_RELAYED = 500
 
@@ -31,6 +34,18 @@ class Endpoint:
     url: str
     types: tuple[str, ...]
     secret: str
+    old_secret: str | None = None
+    old_secret_until_ms: int = 0
+    stores: frozenset[str] | None = None
+
+    def secrets(self, real_now_ms: int) -> tuple[str, ...]:
+        """Those that sign now: the new one first, and the one before it while receivers change over."""
+        if self.old_secret is not None and real_now_ms < self.old_secret_until_ms:
+            return (self.secret, self.old_secret)
+        return (self.secret,)
+
+    def wants(self, kind: str, store: str) -> bool:
+        return kind in self.types and (self.stores is None or store in self.stores)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +62,14 @@ _PUT = sa.text(
     VALUES (:store_id, :event_id, :type, :subject, :created_ms, :body, :member, :secret)"""
 )
 _UNPLACED = sa.text(
-    "SELECT number, type, subject FROM outgoing WHERE position IS NULL ORDER BY number LIMIT :limit"
+    "SELECT number, type, subject, store_id FROM outgoing WHERE position IS NULL ORDER BY number LIMIT :limit"
 )
 _LAST = sa.text("SELECT max(position) FROM outgoing")
 _PLACE = sa.text("UPDATE outgoing SET position = :position WHERE number = :number")
-_ENDPOINTS = sa.text("SELECT endpoint, url, types, secret FROM endpoints WHERE enabled = 1 ORDER BY endpoint")
+_ENDPOINTS = sa.text(
+    """SELECT endpoint, url, types, secret, old_secret, old_secret_until_ms, reach FROM endpoints
+    WHERE enabled = 1 ORDER BY endpoint"""
+)
 _DELIVER = sa.text(
     """INSERT INTO deliveries (endpoint, position, attempts, due_ms, last_status)
     VALUES (:endpoint, :position, 0, :due_ms, '') ON CONFLICT DO NOTHING"""
@@ -80,11 +98,12 @@ _PENDING = sa.text(
     """SELECT (SELECT count(*) FROM deliveries d JOIN endpoints e ON e.endpoint = d.endpoint WHERE e.enabled = 1)
     + (SELECT count(*) FROM outgoing WHERE position IS NULL)"""
 )
-_FEED = sa.text(
-    """SELECT position, body FROM outgoing WHERE position > :after AND type IN :types ORDER BY position LIMIT :limit"""
+_FEED = of_stores(
+    """SELECT position, body FROM outgoing WHERE position > :after AND type IN :types AND {stores}
+    ORDER BY position LIMIT :limit"""
 ).bindparams(sa.bindparam("types", expanding=True))
-_AFTER = sa.text(
-    "SELECT position FROM outgoing WHERE position > :after AND type IN :types ORDER BY position"
+_AFTER = of_stores(
+    "SELECT position FROM outgoing WHERE position > :after AND type IN :types AND {stores} ORDER BY position"
 ).bindparams(sa.bindparam("types", expanding=True))
 _SECRETS = sa.text("SELECT number, body FROM outgoing WHERE secret = 1 AND created_ms < :before LIMIT 500")
 _BLANK = sa.text("UPDATE outgoing SET body = :body, secret = 0 WHERE number = :number")
@@ -92,8 +111,13 @@ _OF_MEMBER = sa.text("SELECT number, body FROM outgoing WHERE member = :member")
 _UNLINK = sa.text("UPDATE outgoing SET body = :body, member = NULL, secret = 0 WHERE number = :number")
 _PUT_ENDPOINT = sa.text(
     """INSERT INTO endpoints (endpoint, url, types, owner, secret, enabled, created_ms, delivered_total, failed_total,
-    last_status) VALUES (:endpoint, :url, :types, :owner, :secret, 1, :now, 0, 0, '')"""
+    last_status, reach) VALUES (:endpoint, :url, :types, :owner, :secret, 1, :now, 0, 0, '', :reach)"""
 )
+_ROTATE = sa.text(
+    """UPDATE endpoints SET old_secret = secret, old_secret_until_ms = :until, secret = :secret
+    WHERE endpoint = :endpoint"""
+)
+_REACH = sa.text("SELECT reach FROM endpoints WHERE endpoint = :endpoint")
 _DELETE_ENDPOINT = sa.text("DELETE FROM endpoints WHERE endpoint = :endpoint")
 
 
@@ -121,19 +145,19 @@ def place_events(connection: Connection, real_now_ms: int) -> list[str]:
     if not waiting:
         return []
     last = connection.execute(_LAST).scalar() or 0
-    placed = [(last + step + 1, row.type) for step, row in enumerate(waiting)]
+    placed = [(last + step + 1, row.type, row.store_id) for step, row in enumerate(waiting)]
     connection.execute(
         _PLACE,
         [
             {"position": position, "number": row.number}
-            for (position, _), row in zip(placed, waiting, strict=True)
+            for (position, _, _), row in zip(placed, waiting, strict=True)
         ],
     )
     wanted = [
         {"endpoint": endpoint.endpoint, "position": position, "due_ms": real_now_ms}
         for endpoint in enabled_endpoints(connection)
-        for position, kind in placed
-        if kind in endpoint.types
+        for position, kind, store in placed
+        if endpoint.wants(kind, store)
     ]
     if wanted:
         connection.execute(_DELIVER, wanted)
@@ -142,9 +166,21 @@ def place_events(connection: Connection, real_now_ms: int) -> list[str]:
 
 def enabled_endpoints(connection: Connection) -> list[Endpoint]:
     return [
-        Endpoint(row.endpoint, row.url, tuple(json.loads(row.types)), row.secret)
+        Endpoint(
+            row.endpoint,
+            row.url,
+            tuple(json.loads(row.types)),
+            row.secret,
+            row.old_secret,
+            row.old_secret_until_ms or 0,
+            _stores(connection, row.reach),
+        )
         for row in connection.execute(_ENDPOINTS)
     ]
+
+
+def _stores(connection: Connection, reach: str | None) -> frozenset[str] | None:
+    return reached_stores(connection, None if reach is None else Reach.from_json(reach))
 
 
 def due_deliveries(connection: Connection, endpoint: str, real_now_ms: int, limit: int) -> list[Due]:
@@ -198,6 +234,11 @@ def put_endpoint(connection: Connection, row: dict[str, Any]) -> None:
     connection.execute(_PUT_ENDPOINT, row)
 
 
+def rotate_secret(connection: Connection, endpoint: str, secret: str, old_until_ms: int) -> None:
+    """`secret` signs from now on, and the one before it too until `old_until_ms` (real time)."""
+    connection.execute(_ROTATE, {"endpoint": endpoint, "secret": secret, "until": old_until_ms})
+
+
 def delete_endpoint(connection: Connection, endpoint: str) -> None:
     connection.execute(_DELETE_ENDPOINT, {"endpoint": endpoint})
     connection.execute(_DROP, {"endpoint": endpoint})
@@ -207,7 +248,8 @@ def replay(
     connection: Connection, endpoint: str, types: tuple[str, ...], after: int, real_now_ms: int
 ) -> int:
     """Sends the feed's rows after `after` to the endpoint again. Returns how many."""
-    rows = connection.execute(_AFTER, {"after": after, "types": list(types)}).all()
+    stores = _stores(connection, connection.execute(_REACH, {"endpoint": endpoint}).scalar())
+    rows = connection.execute(_AFTER, {"after": after, "types": list(types), **named(stores)}).all()
     if rows:
         connection.execute(
             _DELIVER,
@@ -222,9 +264,9 @@ def pending(connection: Connection) -> int:
 
 
 def feed_rows(
-    connection: Connection, after: int, limit: int, types: tuple[str, ...]
+    connection: Connection, after: int, limit: int, types: tuple[str, ...], stores: Stores = None
 ) -> list[tuple[int, str]]:
-    rows = connection.execute(_FEED, {"after": after, "limit": limit, "types": list(types)})
+    rows = connection.execute(_FEED, {"after": after, "limit": limit, "types": list(types), **named(stores)})
     return [(row.position, row.body) for row in rows]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from central.ledger.of_stores import Stores, named, of_stores
 from contract.api.common import AuditView
 from contract.api.restock import KillSwitch, TriggerState, TriggerView
 
@@ -16,13 +17,13 @@ _COLUMNS = """t.store_id, t.number, t.trigger_id, t.revision, t.sku, t.gtin, t.k
 _FROM = """FROM triggers t LEFT JOIN stores s ON s.store_id = t.store_id
     LEFT JOIN items i ON i.store_id = t.store_id AND i.sku = t.sku"""
 _BY_ID = sa.text(f"SELECT {_COLUMNS} {_FROM} WHERE t.trigger_id = :trigger")
-_AUDIT = sa.text(
+_AUDIT = of_stores(
     """SELECT store_id, number, at_ms, who, action, subject, reason FROM audit
-    WHERE (:store = '*' OR store_id = :store) AND at_ms <= :before ORDER BY at_ms DESC, store_id, number DESC
+    WHERE {stores} AND at_ms <= :before ORDER BY at_ms DESC, store_id, number DESC
     LIMIT :limit OFFSET :skip"""
 )
 _SWITCHES = sa.text('SELECT scope, target, "on", who, reason FROM kill_switches ORDER BY scope, target')
-_COUNTS = sa.text("SELECT state, count(*) AS n FROM triggers GROUP BY state")
+_COUNTS = of_stores("SELECT state, count(*) AS n FROM triggers WHERE {stores} GROUP BY state")
 _INPUTS = sa.text(
     "SELECT inputs, watermark_ms, rule, bundle, quantity_units FROM triggers WHERE trigger_id = :trigger"
 )
@@ -36,7 +37,7 @@ def trigger_view(connection: Connection, trigger: str) -> TriggerView | None:
 def trigger_page(
     connection: Connection,
     *,
-    store: str,
+    stores: Stores,
     states: list[str],
     sku: str,
     after: tuple[int, str] | None,
@@ -44,9 +45,10 @@ def trigger_page(
 ) -> list[TriggerView]:
     """Newest first. after: (created_ms, trigger_id) of the last one seen."""
     where = ["1 = 1"]
-    values: dict[str, Any] = {"limit": limit, "store": store, "sku": sku}
-    if store:
-        where.append("t.store_id = :store")
+    values: dict[str, Any] = {"limit": limit, "sku": sku}
+    if stores is not None:
+        where.append("t.store_id IN :stores")
+        values["stores"] = list(stores)
     if sku:
         where.append("t.sku = :sku")
     if states:
@@ -58,13 +60,14 @@ def trigger_page(
     statement = sa.text(
         f"SELECT {_COLUMNS} {_FROM} WHERE {' AND '.join(where)} ORDER BY t.created_ms DESC, t.trigger_id LIMIT :limit"
     )
-    if states:
-        statement = statement.bindparams(sa.bindparam("states", expanding=True))
+    for name in ("states", "stores"):
+        if name in values:
+            statement = statement.bindparams(sa.bindparam(name, expanding=True))
     return [_view(row) for row in connection.execute(statement, values)]
 
 
-def states_count(connection: Connection) -> dict[str, int]:
-    return {row.state: row.n for row in connection.execute(_COUNTS)}
+def states_count(connection: Connection, stores: Stores = None) -> dict[str, int]:
+    return {row.state: row.n for row in connection.execute(_COUNTS, named(stores))}
 
 
 def evidence_row(connection: Connection, trigger: str) -> dict[str, Any] | None:
@@ -73,10 +76,10 @@ def evidence_row(connection: Connection, trigger: str) -> dict[str, Any] | None:
 
 
 def audit_page(
-    connection: Connection, *, store: str, before_ms: int, skip: int, limit: int
+    connection: Connection, *, stores: Stores, before_ms: int, skip: int, limit: int
 ) -> list[AuditView]:
-    """Newest first. store "*": all, with the chain's own."""
-    rows = connection.execute(_AUDIT, {"store": store, "before": before_ms, "skip": skip, "limit": limit})
+    """Newest first. stores None: all, with the chain's own."""
+    rows = connection.execute(_AUDIT, {**named(stores), "before": before_ms, "skip": skip, "limit": limit})
     return [
         AuditView(
             at_ms=row.at_ms, store=row.store_id or None, who=row.who, action=row.action, subject=row.subject,

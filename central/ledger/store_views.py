@@ -12,6 +12,7 @@ from central.core.accounting import DayKey, Totals, balance_books
 from central.core.days import day_of
 from central.core.lifecycle import OPEN, WAITING
 from central.core.rollups import DAY_MS
+from central.ledger.of_stores import Stores, named, of_stores
 from central.ledger.restock_views import states_count
 from contract.api.stores import (
     Accounting,
@@ -29,7 +30,7 @@ from contract.api.stores import (
 _OPEN = tuple(state.value for state in OPEN)
 _WAITING = tuple(state.value for state in WAITING)
 
-_STORES = sa.text("SELECT * FROM stores WHERE :store = '' OR store_id = :store ORDER BY store_id")
+_STORES = of_stores("SELECT * FROM stores WHERE {stores} ORDER BY store_id")
 _FIGURES = sa.text(
     """SELECT
     (SELECT max(at_ms) FROM receipts WHERE store_id = :store AND business_date =
@@ -49,45 +50,45 @@ _TODAY = sa.text(
     """SELECT count(*) AS receipts, coalesce(sum(sold_units), 0) AS units, coalesce(sum(total_cents), 0) AS cents
     FROM receipts WHERE store_id = :store AND business_date = :day"""
 )
-_LEDGER = sa.text(
+_LEDGER = of_stores(
     """SELECT store_id, register_id, business_date, count(*) AS receipts, sum(line_count) AS lines,
-    sum(sold_units) AS units, sum(total_cents) AS cents FROM receipts WHERE :store = '' OR store_id = :store
+    sum(sold_units) AS units, sum(total_cents) AS cents FROM receipts WHERE {stores}
     GROUP BY store_id, business_date, register_id"""
 )
-_TILLS = sa.text("SELECT * FROM day_closes WHERE :store = '' OR store_id = :store")
-_COUNTERS = sa.text("SELECT counters FROM gateways WHERE :store = '' OR store_id = :store")
-_TRIGGERS = sa.text(
+_TILLS = of_stores("SELECT * FROM day_closes WHERE {stores}")
+_COUNTERS = of_stores("SELECT counters FROM gateways WHERE {stores}")
+_TRIGGERS = of_stores(
     """SELECT
-    (SELECT count(*) FROM triggers WHERE :store = '' OR store_id = :store) AS created,
+    (SELECT count(*) FROM triggers WHERE {stores}) AS created,
     (SELECT count(DISTINCT subject) FROM outgoing WHERE type = 'shelfloop.restock.trigger.v1'
-        AND position IS NOT NULL AND (:store = '' OR store_id = :store)) AS sent,
-    (SELECT count(DISTINCT trigger_id) FROM trigger_statuses WHERE :store = '' OR store_id = :store) AS acknowledged,
-    (SELECT count(*) FROM triggers WHERE (:store = '' OR store_id = :store) AND state IN :waiting) AS waiting"""
+        AND position IS NOT NULL AND {stores}) AS sent,
+    (SELECT count(DISTINCT trigger_id) FROM trigger_statuses WHERE {stores}) AS acknowledged,
+    (SELECT count(*) FROM triggers WHERE {stores} AND state IN :waiting) AS waiting"""
 ).bindparams(sa.bindparam("waiting", expanding=True))
-_GAPS = sa.text("SELECT count(*) FROM gaps WHERE :store = '' OR store_id = :store")
+_GAPS = of_stores("SELECT count(*) FROM gaps WHERE {stores}")
 _DAYS = sa.text(
     """SELECT store_id, at_ms, receipts, sold_units, sold_cents, stock_out_ms, shrink_units FROM rollups
     WHERE step_ms = :step AND sku = '' AND at_ms >= :from_ms AND at_ms < :to_ms ORDER BY store_id, at_ms"""
 )
-_ALERTS = sa.text(
-    """SELECT * FROM alerts WHERE (:store = '' OR store_id = :store) AND (:any = 1 OR cleared_ms IS NULL)
+_ALERTS = of_stores(
+    """SELECT * FROM alerts WHERE {stores} AND (:any = 1 OR cleared_ms IS NULL)
     ORDER BY at_ms DESC, seq DESC LIMIT :limit OFFSET :skip"""
 )
-_QUARANTINE = sa.text(
-    """SELECT * FROM quarantine WHERE (:store = '' OR store_id = :store)
+_QUARANTINE = of_stores(
+    """SELECT * FROM quarantine WHERE {stores}
     ORDER BY at_ms DESC, number DESC LIMIT :limit OFFSET :skip"""
 )
-_GATEWAYS = sa.text(
+_GATEWAYS = of_stores(
     """SELECT g.*, (SELECT count(*) FROM positions p WHERE p.store_id = g.store_id AND p.gateway = g.gateway) AS epochs,
     (SELECT p.through_seq FROM positions p WHERE p.store_id = g.store_id AND p.gateway = g.gateway
-     ORDER BY p.ordinal DESC LIMIT 1) AS through_seq FROM gateways g ORDER BY g.gateway"""
+     ORDER BY p.ordinal DESC LIMIT 1) AS through_seq FROM gateways g WHERE {stores} ORDER BY g.gateway"""
 )
-_COUPONS = sa.text("SELECT event, count(*) AS n FROM coupon_events GROUP BY event")
+_COUPONS = of_stores("SELECT event, count(*) AS n FROM coupon_events WHERE {stores} GROUP BY event")
 
 
-def store_views(connection: Connection, store: str = "") -> list[StoreView]:
-    """All stores, or the one named: none when it is unknown."""
-    return [_store_view(connection, row) for row in connection.execute(_STORES, {"store": store}).all()]
+def store_views(connection: Connection, stores: Stores = None) -> list[StoreView]:
+    """The stores named, those that exist; None is all."""
+    return [_store_view(connection, row) for row in connection.execute(_STORES, named(stores)).all()]
 
 
 def _store_view(connection: Connection, row: Any) -> StoreView:
@@ -108,12 +109,12 @@ def _store_view(connection: Connection, row: Any) -> StoreView:
     )  # fmt: skip
 
 
-def accounting(connection: Connection, store: str = "") -> Accounting:
+def accounting(connection: Connection, stores: Stores = None) -> Accounting:
     """Both sides from their own rows: day closes as the tills sent them, receipts as the ledger holds them.
 
     With what gateways counted of devices and cells, and what became of the triggers.
     """
-    of = {"store": store}
+    of = named(stores)
     tills = {
         _key(row): Totals(row.receipts, row.lines, row.units, row.cents)
         for row in connection.execute(_TILLS, of)
@@ -150,9 +151,16 @@ def _key(row: Any) -> DayKey:
 
 
 def overview(
-    connection: Connection, *, now_ms: int, from_ms: int, to_ms: int, online: dict[str, int], silent_ms: int
+    connection: Connection,
+    *,
+    now_ms: int,
+    from_ms: int,
+    to_ms: int,
+    online: dict[str, int],
+    silent_ms: int,
+    of: Stores = None,
 ) -> Overview:
-    stores = store_views(connection)
+    stores = store_views(connection, of)
     zones = {store.store: ZoneInfo(store.timezone) for store in stores}
     days = [
         DayPoint(
@@ -162,12 +170,12 @@ def overview(
         for row in connection.execute(_DAYS, {"step": DAY_MS, "from_ms": from_ms, "to_ms": to_ms})
         if row.store_id in zones
     ]  # fmt: skip
-    gateways = gateway_views(connection, now_ms=now_ms, heard=online, silent_ms=silent_ms)
+    gateways = gateway_views(connection, now_ms=now_ms, heard=online, silent_ms=silent_ms, stores=of)
     counts = {"issued": 0, "redeemed": 0, "reversed": 0, "refused": 0}
-    counts.update({row.event: row.n for row in connection.execute(_COUPONS)})
+    counts.update({row.event: row.n for row in connection.execute(_COUPONS, named(of))})
     heard = [store.newest_ms for store in stores if store.newest_ms is not None]
     return Overview(
-        now_ms=now_ms, stores=stores, days=days, triggers_by_state=states_count(connection),
+        now_ms=now_ms, stores=stores, days=days, triggers_by_state=states_count(connection, of),
         waiting_triggers=sum(store.waiting_triggers for store in stores),
         open_alerts=sum(store.open_alerts for store in stores), coupons=counts,
         gateways_online=sum(gateway.online for gateway in gateways), gateways_total=len(gateways),
@@ -178,11 +186,11 @@ def overview(
 
 
 def gateway_views(
-    connection: Connection, *, now_ms: int, heard: dict[str, int], silent_ms: int
+    connection: Connection, *, now_ms: int, heard: dict[str, int], silent_ms: int, stores: Stores = None
 ) -> list[GatewayView]:
     """heard: newer than the ledger's own, from memory: a poll without rows writes nothing."""
     views = []
-    for row in connection.execute(_GATEWAYS):
+    for row in connection.execute(_GATEWAYS, named(stores)):
         last = max(row.last_heard_ms or 0, heard.get(row.gateway, 0)) or None
         views.append(
             GatewayView(
@@ -198,10 +206,10 @@ def gateway_views(
 
 
 def alert_views(
-    connection: Connection, *, store: str, only_open: bool, skip: int, limit: int
+    connection: Connection, *, stores: Stores, only_open: bool, skip: int, limit: int
 ) -> list[AlertView]:
     rows = connection.execute(
-        _ALERTS, {"store": store, "any": int(not only_open), "skip": skip, "limit": limit}
+        _ALERTS, {**named(stores), "any": int(not only_open), "skip": skip, "limit": limit}
     )
     return [
         AlertView(
@@ -212,8 +220,10 @@ def alert_views(
     ]  # fmt: skip
 
 
-def quarantine_views(connection: Connection, *, store: str, skip: int, limit: int) -> list[QuarantineView]:
-    rows = connection.execute(_QUARANTINE, {"store": store, "skip": skip, "limit": limit})
+def quarantine_views(
+    connection: Connection, *, stores: Stores, skip: int, limit: int
+) -> list[QuarantineView]:
+    rows = connection.execute(_QUARANTINE, {**named(stores), "skip": skip, "limit": limit})
     return [
         QuarantineView(
             at_ms=row.at_ms, store=row.store_id, where=row.found_at, source=row.source, stream=row.stream,

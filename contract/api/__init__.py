@@ -1,46 +1,52 @@
 """Models of the centre's HTTP API, shared by the centre (which serves it) and HQ (which reads it).
 
-Every error is `application/problem+json` (`Problem`). Every route but /healthz and /openapi.json wants
-`Authorization: Bearer …`. Scopes: g gateway key, s system (replenishment), h HQ, m member app, a admin (may all but g).
+Every error is `application/problem+json` (`Problem`). Every route but those marked `-` and /openapi.json wants
+`Authorization: Bearer …`: a gateway's key, a system's token or a person's session. Scopes: g gateway key, s system
+(replenishment), h HQ, r a region's people, t a shop's team, m member app, * any of them; an admin may all but g. Who
+reaches some stores only sees and changes those; a route about the whole chain is closed to it. A test holds this table.
 
-    POST   /v1/gateways/{gateway}/batches                g    Batch → BatchReceipt          (contract.batch)
-    GET    /v1/gateways                                  h    Page[GatewayView]
-    PUT    /v1/stores/{store}                            a s  StorePut → StoreView
-    GET    /v1/stores                                    h s  Page[StoreView]
-    GET    /v1/stores/{store}                            h s  StoreView
-    PUT    /v1/stores/{store}/items                      a s  ItemsPut → Accepted           (whole list; also planogram,
-    PUT    /v1/stores/{store}/planogram                  a s  PlanogramPut → Accepted        prices, supply, history)
-    PUT    /v1/stores/{store}/prices                     a s  PricesPut → Accepted
-    PUT    /v1/stores/{store}/supply                     a s  SupplyPut → Accepted
-    PUT    /v1/stores/{store}/history                    a s  HistoryPut → Accepted
-    GET    /v1/stores/{store}/skus?search=&sort=&after=&limit=   h s  Page[SkuView]
-    GET    /v1/stores/{store}/skus/{sku}                 h s  SkuView
-    GET    /v1/stores/{store}/skus/{sku}/series?from_ms=&to_ms=&step=15m|1h|1d   h s  SkuSeries
-    GET    /v1/overview?from_ms=&to_ms=                  h    Overview
-    GET    /v1/accounting?store=                         h    Accounting
-    GET    /v1/alerts?store=&open=                       h    Page[AlertView]
-    GET    /v1/quarantine?store=                         h    Page[QuarantineView]
-    GET    /v1/triggers?store=&state=&after=&limit=      h s  Page[TriggerView]
-    GET    /v1/triggers/{trigger}                        h s  TriggerView
-    GET    /v1/triggers/{trigger}/evidence               h s  Evidence                      (recomputed on the spot)
-    POST   /v1/triggers/{trigger}/approve                h    Decision → TriggerView
-    POST   /v1/triggers/{trigger}/reject                 h    Decision → TriggerView
-    POST   /v1/triggers/{trigger}/statuses               s    StatusPost → TriggerView      (idempotent on trigger, revision, status)
-    POST   /v1/orders                                    s    OutsideOrder → Accepted       (counts as on-order)
-    GET    /v1/kill-switches                             h    Page[KillSwitch]
-    PUT    /v1/kill-switches                             h a  KillSwitch → KillSwitch       (scope chain | store | supplier)
-    GET    /v1/feed?after=&wait=&limit=&types=           s m  Feed                          (wait: seconds, at most 30)
-    POST   /v1/webhooks                                  s m a  WebhookPost → WebhookCreated (the secret is shown once)
-    GET    /v1/webhooks                                  s m h  Page[WebhookView]
-    DELETE /v1/webhooks/{webhook}                        s m a  204
-    POST   /v1/webhooks/{webhook}/replay?after=          s m a  Accepted                     (sends the feed's rows again)
-    PUT    /v1/members/{member}                          m a  MemberPut → 204               (consents, H3 cell; never coordinates)
-    DELETE /v1/members/{member}                          m a  204
-    PUT    /v1/campaigns/{campaign}                      h a  CampaignPut → CampaignView
-    GET    /v1/campaigns                                 h    Page[CampaignView]            (the funnel)
-    GET    /v1/audit?store=&after=                       h a  Page[AuditView]
-    GET    /v1/doors                                     h    DoorsView                     (what was turned away, and webhooks)
-    GET    /healthz                                      -    Health
+    POST   /v1/gateways/{gateway}/batches                               g        Batch → BatchReceipt          (contract.batch)
+    GET    /v1/gateways                                                 h r t    Page[GatewayView]
+    PUT    /v1/stores/{store}                                           s        StorePut → StoreView
+    GET    /v1/stores                                                   h r t s  Page[StoreView]
+    GET    /v1/stores/{store}                                           h r t s  StoreView
+    PUT    /v1/stores/{store}/items                                     s        ItemsPut → Accepted           (whole list; also planogram,
+    PUT    /v1/stores/{store}/planogram                                 s        PlanogramPut → Accepted        prices, supply, history)
+    PUT    /v1/stores/{store}/prices                                    s        PricesPut → Accepted
+    PUT    /v1/stores/{store}/supply                                    s        SupplyPut → Accepted
+    PUT    /v1/stores/{store}/history                                   s        HistoryPut → Accepted
+    GET    /v1/stores/{store}/skus?search=&sort=&after=&limit=          h r t s  Page[SkuView]
+    GET    /v1/stores/{store}/skus/{sku}                                h r t s  SkuView
+    GET    /v1/stores/{store}/skus/{sku}/series?from_ms=&to_ms=&step=15m|1h|1d h r t s  SkuSeries
+    GET    /v1/overview?from_ms=&to_ms=                                 h r t    Overview
+    GET    /v1/accounting?store=                                        h r t    Accounting
+    GET    /v1/alerts?store=&open=                                      h r t    Page[AlertView]
+    GET    /v1/quarantine?store=                                        h r t    Page[QuarantineView]
+    GET    /v1/triggers?store=&state=&after=&limit=                     h r t s  Page[TriggerView]
+    GET    /v1/triggers/{trigger}                                       h r t s  TriggerView
+    GET    /v1/triggers/{trigger}/evidence                              h r t s  Evidence                      (recomputed on the spot)
+    POST   /v1/triggers/{trigger}/approve                               h r t    Decision → TriggerView
+    POST   /v1/triggers/{trigger}/reject                                h r t    Decision → TriggerView
+    POST   /v1/triggers/{trigger}/statuses                              s        StatusPost → TriggerView      (idempotent on trigger, revision, status)
+    POST   /v1/orders                                                   s        OutsideOrder → Accepted       (counts as on-order)
+    GET    /v1/kill-switches                                            h r t    Page[KillSwitch]
+    PUT    /v1/kill-switches                                            h r t    KillSwitch → KillSwitch       (scope chain | store | supplier)
+    GET    /v1/feed?after=&wait=&limit=&types=                          s m      Feed                          (wait: seconds, at most 30)
+    POST   /v1/webhooks                                                 s m      WebhookPost → WebhookCreated (the secret is shown once)
+    GET    /v1/webhooks                                                 s m h    Page[WebhookView]
+    DELETE /v1/webhooks/{webhook}                                       s m      204
+    POST   /v1/webhooks/{webhook}/replay?after=                         s m      Accepted                     (sends the feed's rows again)
+    PUT    /v1/members/{member}                                         m        MemberPut → 204               (consents, H3 cell; never coordinates)
+    DELETE /v1/members/{member}                                         m        204
+    PUT    /v1/campaigns/{campaign}                                     h        CampaignPut → CampaignView
+    GET    /v1/campaigns                                                h        Page[CampaignView]            (the funnel)
+    GET    /v1/audit?store=&after=                                      h r t    Page[AuditView]
+    GET    /v1/doors                                                    h        DoorsView                     (what was turned away, and webhooks)
+    POST   /v1/webhooks/{webhook}/secret                                s m      SecretRotation → WebhookCreated (both sign for a while)
+    POST   /v1/sessions                                                 -        LogIn → SessionMade          (name and password, or a one-time link)
+    DELETE /v1/sessions/mine                                            *        204                          (people only: logs out)
+    GET    /v1/me                                                       *        Me
+    GET    /healthz                                                     -        Health
 """
 
 from contract.api.common import Accepted, Decision, Health, Page, Problem

@@ -105,6 +105,12 @@ class WebhookCreated(ApiModel):
     secret: str
 
 
+class SecretRotation(ApiModel):
+    """keep_old_s: real seconds for which the old secret signs beside the new one."""
+
+    keep_old_s: Annotated[int, Field(ge=0, le=7 * 86_400)] = 86_400
+
+
 class WebhookView(ApiModel):
     webhook: str
     url: str
