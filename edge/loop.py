@@ -6,6 +6,7 @@ time                   ─┘
 """
 
 import queue
+import threading
 import time
 from collections.abc import Callable
 
@@ -16,7 +17,9 @@ from edge.core.messages import ConditionReported, DeviceMessage, DocumentArrived
 from edge.core.replenish import ForecastDone, ForecastJob
 from edge.core.step import EdgeCore
 from edge.errors import DiskError
+from edge.gather import Gathering, is_time_to_commit
 from edge.inference import Forecasting
+from edge.intake import Arrival, Inbox
 from edge.store import Commit, EdgeStore
 from edge.store_trim import trim
 from edge.uplink import Acked, FromUplink, Poisoned, UplinkStatus
@@ -24,13 +27,10 @@ from models.inference import Models
 from runtime.clock import Clock
 from runtime.heap import give_back_memory
 from runtime.logs import Log
-from runtime.mqtt_link import MqttMessage
 
 log = Log("edge.loop")
 
-MAX_BATCH = 500
-GATHER_S = 0.002
-"""A burst's messages lie this far apart; waiting for the next saves a commit."""
+MAX_BATCH = 1000
 DISK_RETRY_S = 1.0
 REST_S = 0.25
 TRIM_AGAIN_S = 60.0
@@ -40,6 +40,7 @@ NEW_EPOCH_ROWS = 20_000
 BASELINE, DISK = "model-baseline", "disk"
 
 Publish = Callable[[str, bytes], None]
+Acknowledge = Callable[[list[Arrival]], None]
 
 
 class EdgeLoop:
@@ -54,12 +55,13 @@ class EdgeLoop:
         store: EdgeStore,
         models: Models,
         clock: Clock,
-        inbox: "queue.Queue[MqttMessage]",
+        inbox: Inbox,
         uplink_inbox: "queue.Queue[FromUplink]",
         uplink_status: UplinkStatus | None,
         publish: Publish,
+        acknowledge: Acknowledge,
         *,
-        linger_s: float,
+        gathering: Gathering,
         idle_wait_s: float,
         outbox_max_bytes: int,
         is_stopping: Callable[[], bool],
@@ -68,7 +70,8 @@ class EdgeLoop:
         self._core, self._store, self._models, self._clock = core, store, models, clock
         self._forecasting = Forecasting(models)
         self._inbox, self._uplink_inbox, self._uplink = inbox, uplink_inbox, uplink_status
-        self._publish, self._linger_s, self._idle_wait_s = publish, linger_s, idle_wait_s
+        self._publish, self._acknowledge = publish, acknowledge
+        self._gathering, self._idle_wait_s = gathering, idle_wait_s
         self._is_stopping, self._on_progress = is_stopping, on_progress
         self._full_cycle_s = 0.0
         self._outbox_max_bytes, self._trim_again_s = outbox_max_bytes, 0.0
@@ -76,6 +79,8 @@ class EdgeLoop:
         self._job: ForecastJob | None = None
         self._acked: dict[str, int] = {}
         self._acked_since_s = 0.0
+        self.ended = threading.Event()
+        """The last commit is done and acknowledged."""
         self.uncommitted = 0
         self.ticked_ms = 0
         self.commits = 0
@@ -98,6 +103,7 @@ class EdgeLoop:
             self._on_progress()
         self._full_cycle_s = 0.0
         self.cycle(0.0)
+        self.ended.set()
 
     def cycle(self, wait_s: float) -> None:
         """One group commit."""
@@ -108,8 +114,8 @@ class EdgeLoop:
         self._full_cycle_s = time.monotonic()
         commit = Commit(at_ms=now_ms, freeze=self._uplink is not None and self._uplink.is_up)
         self._core.tick(now_ms, int(time.monotonic() * 1000))
-        for message in messages:
-            self._core.step(DeviceMessage(message.topic, message.payload), now_ms)
+        for topic, payload, _, _ in messages:
+            self._core.step(DeviceMessage(topic, payload), now_ms)
         documents = self._take_from_uplink(commit, now_ms)
         if self._job is not None:
             self._core.step(self._answered(self._job), now_ms)
@@ -124,8 +130,7 @@ class EdgeLoop:
             self._commit(commit)
         if documents:
             self.have = self._core.state.documents.have()
-        for message in messages:
-            message.ack()
+        self._acknowledge(messages)
         self._after_commit(effects)
         # The tick counts as done only when all that it brought about is saved and handed on.
         self.ticked_ms = now_ms
@@ -145,24 +150,29 @@ class EdgeLoop:
             and time.monotonic() - self._full_cycle_s < REST_S
         )
 
-    def _drain(self, wait_s: float) -> list[MqttMessage]:
-        """Messages at hand; a burst is gathered up to the linger, but rest is never waited for."""
-        messages: list[MqttMessage] = []
-        if self._job is not None or not self._uplink_inbox.empty():
-            wait_s = 0.0
-        try:
-            messages.append(self._inbox.get(timeout=wait_s) if wait_s else self._inbox.get_nowait())
-        except queue.Empty:
-            return messages
-        self.uncommitted = 1
-        until_s = time.monotonic() + self._linger_s
-        while len(messages) < MAX_BATCH and time.monotonic() < until_s:
-            try:
-                messages.append(self._inbox.get(timeout=GATHER_S))
-            except queue.Empty:
-                break
-            self.uncommitted += 1
-        return messages
+    def _drain(self, wait_s: float) -> list[Arrival]:
+        """Messages for one commit: what waits for company is gathered, rest is never waited for."""
+        is_asked = self._job is not None or not self._uplink_inbox.empty()
+        if self._inbox.wait(0.0 if is_asked else wait_s):
+            self._gather(is_asked=is_asked)
+        self.uncommitted = min(len(self._inbox), MAX_BATCH)
+        return self._inbox.take(MAX_BATCH)
+
+    def _gather(self, *, is_asked: bool) -> None:
+        """Until it is time to commit what lies in the inbox; nothing is taken out yet, so a full one holds devices back."""
+        inbox = self._inbox
+        began_s = quiet_since_s = time.monotonic()
+        seen = len(inbox)
+        while not self._is_stopping():
+            now_s, count = time.monotonic(), len(inbox)
+            if count != seen:
+                seen, quiet_since_s = count, now_s
+            if count >= MAX_BATCH or is_time_to_commit(
+                self._gathering, count=count, waited_s=now_s - began_s, quiet_s=now_s - quiet_since_s,
+                is_urgent=inbox.is_urgent or is_asked,
+            ):  # fmt: skip
+                return
+            time.sleep(self._gathering.slice_s)
 
     def _take_from_uplink(self, commit: Commit, now_ms: int) -> int:
         """Applies what came back from the centre; the number of documents among it."""

@@ -10,8 +10,10 @@ from pydantic import ValidationError
 from contract.topics import ALL_DEVICE_STREAMS
 from edge.core.step import EdgeCore
 from edge.folder_lock import hold_folder
+from edge.gather import Gathering
 from edge.inference import models_from_settings
-from edge.loop import EdgeLoop
+from edge.intake import IntakeLink
+from edge.loop import MAX_BATCH, EdgeLoop
 from edge.settings import EdgeSettings
 from edge.state_watch import StateWatch
 from edge.status_pages import pages_of
@@ -20,7 +22,7 @@ from edge.store import EdgeStore
 from edge.store_file import open_store
 from edge.transport import CentralTransport
 from edge.uplink import FromUplink, Uplink
-from runtime.clock import SharedClock, clock_from_setting
+from runtime.clock import Clock, SharedClock, clock_from_setting
 from runtime.errors import EXIT_OK, OperatorError
 from runtime.heap import use_one_heap
 from runtime.logs import Log, start_logging
@@ -33,10 +35,12 @@ from runtime.systemd_notify import ServiceNotifier
 log = Log("edge")
 
 IDLE_WAIT_S = 0.05
-SIMULATED_WAIT_S = 0.008
+SIMULATED_WAIT_S, SIMULATED_SLICE_S = 0.008, 0.002
 """A simulation waits for every process to see each step of its clock."""
 LOOK_S = 1.0
 """How often states are compared with what they were, for the log and for `systemctl status`."""
+IN_FLIGHT = 3 * MAX_BATCH
+"""Messages that may be unacknowledged: one batch at the disk, the next ones on their way."""
 
 
 def version() -> str:
@@ -114,8 +118,11 @@ def run_gateway(settings: EdgeSettings) -> int:
     supervisor = Supervisor()
     supervisor.stop_on_signals()
     is_stopping = supervisor.stop.is_set
-    # Our session's backlog is the broker's to keep; the in-flight window must hold a commit's batch.
-    link = MqttLink(address, f"shelfloop-edge-{settings.gateway}", [ALL_DEVICE_STREAMS], inbox_size=1000)
+    # Our session's backlog is the broker's to keep; the in-flight window must hold more than a commit's batch.
+    intake = IntakeLink(
+        address, f"shelfloop-edge-{settings.gateway}", ALL_DEVICE_STREAMS, receive_maximum=IN_FLIGHT
+    )
+    commands = MqttLink(address, f"shelfloop-edge-{settings.gateway}-commands", persistent=False)
     loop_holder: list[EdgeLoop] = []
     notifier = ServiceNotifier()
     uplink = None
@@ -127,15 +134,15 @@ def run_gateway(settings: EdgeSettings) -> int:
         )  # fmt: skip
     from_uplink: queue.Queue[FromUplink] = uplink.inbox if uplink else queue.Queue(1)
     loop = EdgeLoop(
-        core, store, models, clock, link.inbox, from_uplink, uplink.status if uplink else None,
-        lambda topic, payload: _publish(link, topic, payload),
-        linger_s=settings.commit_linger_ms / 1000,
+        core, store, models, clock, intake.inbox, from_uplink, uplink.status if uplink else None,
+        lambda topic, payload: _publish(commands, topic, payload), intake.ack,
+        gathering=_gathering(settings, clock),
         idle_wait_s=SIMULATED_WAIT_S if isinstance(clock, SharedClock) else IDLE_WAIT_S,
         outbox_max_bytes=settings.outbox_max_bytes,
         is_stopping=is_stopping, on_progress=notifier.progress,
     )  # fmt: skip
     loop_holder.append(loop)
-    report = StatusReport(settings, core, store, loop, link, uplink, clock, notifier, version(), time.monotonic())
+    report = StatusReport(settings, core, store, loop, intake, uplink, clock, notifier, version(), time.monotonic())
     server = StatusServer(settings.status_port, report.short, settings.status_host, pages_of(report))
     log.info(
         "gateway starts", gateway=settings.gateway, epoch=store.streams.live.epoch, models=models.name,
@@ -146,20 +153,30 @@ def run_gateway(settings: EdgeSettings) -> int:
     supervisor.start("loop", loop.run)
     if uplink is not None:
         supervisor.start("uplink", uplink.run)
-    supervisor.start("mqtt", link.run)
+    supervisor.start("intake", intake.run)
+    supervisor.start("commands", commands.run)
     supervisor.start("status", server.serve)
     watch = StateWatch(report, notifier)
     while not supervisor.stop.wait(LOOK_S):
         watch.look()
     notifier.stopping()
-    # Inputs first, outputs last: what was taken in is committed before the end.
-    link.close()
+    # What was taken in is committed and acknowledged before the connections go.
+    loop.ended.wait(5.0)
+    intake.close()
+    commands.close()
     store.streams.news.set()
     server.close()
     supervisor.join(5.0)
     store.close()
     log.info("gateway ended")
     return EXIT_OK
+
+
+def _gathering(settings: EdgeSettings, clock: Clock) -> Gathering:
+    linger_s, idle_linger_s = settings.commit_linger_ms / 1000, settings.commit_idle_linger_ms / 1000
+    if isinstance(clock, SharedClock):
+        return Gathering(linger_s, linger_s, SIMULATED_SLICE_S, is_eager=True)
+    return Gathering(linger_s, max(linger_s, idle_linger_s))
 
 
 def _publish(link: MqttLink, topic: str, payload: bytes) -> None:

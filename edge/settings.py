@@ -52,7 +52,12 @@ class EdgeSettings(Settings):
     )
     clock_file: str = Field(default="", description="Clock file of a simulation; empty: the system's clock.")
     commit_linger_ms: Milliseconds = Field(
-        default=250, description="How long a commit may wait for more messages while they keep coming."
+        default=250,
+        description="How long a commit may wait for company when more than 100 messages a second come.",
+    )
+    commit_idle_linger_ms: Milliseconds = Field(
+        default=1000,
+        description="How long a commit may wait for company when fewer come. Receipts, counts and the like never wait.",
     )
     uplink_linger_ms: Milliseconds = Field(
         default=1000, description="How long records may wait for company before a batch goes up."

@@ -78,6 +78,11 @@ class Devices:
         if row is None:
             return Admission.REFUSED
         boot = _boot_of(row, boot_id, seq, kept_from_seq)
+        if seq == boot.through_seq + 1 and not boot.above:
+            # In order, nothing missing: nearly always.
+            boot.through_seq = seq
+            row.accepted += 1
+            return Admission.NEW
         if kept_from_seq is None:
             _give_up_below(boot, seq - REORDER_WINDOW)
         else:
@@ -121,7 +126,7 @@ class Devices:
 
 
 def _boot_of(row: DeviceRow, boot_id: str, seq: int, kept_from_seq: int | None) -> Boot:
-    for boot in row.boots:
+    for boot in reversed(row.boots):
         if boot.boot_id == boot_id:
             return boot
     # First sight of this boot, perhaps because our database was lost: what the device no longer keeps never comes.

@@ -1,6 +1,7 @@
 """When a device event happened, whatever the device's clock is worth."""
 
 from contract.devices import ClockQuality, DeviceEvent
+from contract.lean_weight import LeanWeight
 
 MAX_AHEAD_MS = 5 * 60_000
 """A device whose clock is further ahead of ours is wrong, not early."""
@@ -9,7 +10,7 @@ MAX_UNKNOWN_AGE_MS = 24 * 3_600_000
 MAX_AGE_MS = 60 * 24 * 3_600_000
 
 
-def event_ms(event: DeviceEvent, now_ms: int) -> int:
+def event_ms(event: DeviceEvent | LeanWeight, now_ms: int) -> int:
     """UTC ms of the event: the device's own time when it is credible, else the time of arrival."""
     stated = event.t_event_ms
     if stated is None or stated > now_ms + MAX_AHEAD_MS:

@@ -4,9 +4,17 @@ import hashlib
 import json
 import re
 
-from contract.devices import COUNTED_STREAMS, DeviceEvent, DeviceState, Rejected, event_from_json
+from contract.devices import (
+    COUNTED_STREAMS,
+    DeviceEvent,
+    DeviceState,
+    Rejected,
+    Weight,
+    event_from_json,
+)
 from contract.errors import MalformedMessageError
 from contract.ids import ID_PATTERN
+from contract.lean_weight import LeanWeight, lean_weight_from_json
 from contract.records import QuarantineRecord
 from contract.topics import ACK, STATE, StreamTopic, stream_topic_from_text
 from edge.core.devices import Admission
@@ -16,6 +24,7 @@ from edge.core.state import EdgeState
 MAX_PAYLOAD_BYTES = 256_000
 SAMPLE_CHARS = 300
 MAX_SEEN_BAD = 2000
+MAX_KNOWN_TOPICS = 20_000
 _ID = re.compile(ID_PATTERN)
 
 
@@ -23,20 +32,27 @@ class Intake:
     def __init__(self, state: EdgeState) -> None:
         self._state = state
         self._seen_bad: dict[str, None] = {}
+        self._places: dict[str, StreamTopic] = {}
 
-    def event_from(self, topic: str, payload: bytes, now_ms: int) -> DeviceEvent | None:
+    def event_from(self, topic: str, payload: bytes, now_ms: int) -> DeviceEvent | LeanWeight | None:
         """The event to act on; None when there is nothing to do: known, put aside, or a retained state."""
         state = self._state
         state.tally.add("messages_total")
-        try:
-            place = stream_topic_from_text(topic)
-        except MalformedMessageError as error:
-            self.put_aside("unknown", "", str(error), payload, now_ms)
-            return None
+        place = self._places.get(topic)
+        if place is None:
+            try:
+                place = self._place_from(topic)
+            except MalformedMessageError as error:
+                self.put_aside("unknown", "", str(error), payload, now_ms)
+                return None
         if len(payload) > MAX_PAYLOAD_BYTES:
             reason = f"payload of {len(payload)} bytes; the limit is {MAX_PAYLOAD_BYTES}"
             self.put_aside(place.device, place.stream, reason, payload, now_ms)
             return None
+        if place.stream == Weight.stream:
+            weight = lean_weight_from_json(place.device, payload)
+            if weight is not None:
+                return weight if self._admit(weight, place.stream, payload, now_ms) else None
         if place.stream == STATE:
             self._take_state(place, payload, now_ms)
             return None
@@ -47,7 +63,7 @@ class Intake:
         except MalformedMessageError as error:
             self._refuse(place, str(error), payload, now_ms)
             return None
-        return event if self._admit(event, now_ms) else None
+        return event if self._admit(event, place.stream, payload, now_ms) else None
 
     def reject(self, event: Rejected, now_ms: int) -> None:
         """A bridge put something aside for us; where its identity is known, its device may forget it."""
@@ -77,16 +93,24 @@ class Intake:
             )
         )
 
-    def _admit(self, event: DeviceEvent, now_ms: int) -> bool:
+    def _place_from(self, topic: str) -> StreamTopic:
+        """Raises MalformedMessageError. A shop's few topics come again and again; a flood of names is not kept."""
+        place = stream_topic_from_text(topic)
+        if len(self._places) >= MAX_KNOWN_TOPICS:
+            self._places.clear()
+        self._places[topic] = place
+        return place
+
+    def _admit(self, event: DeviceEvent | LeanWeight, stream: str, payload: bytes, now_ms: int) -> bool:
         state = self._state
         admission = state.devices.admit(event.device, event.boot_id, event.seq, event.kept_from_seq, now_ms)
         if admission is Admission.REFUSED:
-            self.put_aside(event.device, event.stream, "too many devices", event.to_json(), now_ms)
+            self.put_aside(event.device, stream, "too many devices", payload, now_ms)
             return False
         if admission is Admission.DEFERRED:
             state.tally.add("deferred_total")
             return False
-        if event.kept_from_seq is not None or event.stream in COUNTED_STREAMS:
+        if event.kept_from_seq is not None or stream in COUNTED_STREAMS:
             self._publish_stored(event.device, event.boot_id)
         if admission is Admission.DUPLICATE:
             state.tally.add("duplicates_total")

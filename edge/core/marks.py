@@ -30,6 +30,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.rows: Rows[dict[str, int]] = Rows("tally", _TABLE)
+        self._is_changed = False
 
     @property
     def counters(self) -> dict[str, int]:
@@ -37,9 +38,14 @@ class Tally:
 
     def add(self, name: str, amount: int = 1) -> None:
         if amount:
-            counters = self.counters
+            counters = self.rows.by_key.get("all")
+            if counters is None:
+                counters = self.counters
             counters[name] = counters.get(name, 0) + amount
-            self.rows.touch("all")
+            self._is_changed = True
 
     def changed(self) -> list[Row]:
+        if self._is_changed:
+            self._is_changed = False
+            self.rows.touch("all")
         return self.rows.changed()

@@ -1,6 +1,7 @@
 """What the shelves say: readings, faults, tarings and facings, as stock, windows and facts."""
 
 from contract.devices import Calibration, Fault, Place, Weight
+from contract.lean_weight import LeanWeight
 from contract.records import StockFact, StockFactKind
 from edge.core.event_time import event_ms
 from edge.core.rules.local_rules import LocalRules
@@ -15,11 +16,13 @@ class Sensing:
     def __init__(self, state: EdgeState, rules: LocalRules) -> None:
         self._state, self._rules = state, rules
 
-    def weight(self, weight: Weight, now_ms: int) -> None:
+    def weight(self, weight: Weight | LeanWeight, now_ms: int) -> None:
         state = self._state
         at_ms = event_ms(weight, now_ms)
         for reading in weight.readings:
             key = f"{weight.device}/{reading.cell}"
+            if state.shelves.keeps_still(key, reading, at_ms):
+                continue
             cell = state.shelves.rows.get(key)
             was_blind = cell is not None and (bool(cell.fault) or cell.units is None)
             changes = state.shelves.reading(weight.device, reading, at_ms)

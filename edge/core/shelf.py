@@ -6,10 +6,12 @@ from pydantic import TypeAdapter
 
 from contract.devices import Calibration, CellReading, Fault
 from contract.documents import Facing
+from contract.lean_weight import LeanReading
 from edge.core.documents import Documents
 from edge.core.planogram import cell_key
 from edge.core.rows import Row, Rows
 from edge.core.weight import CellFacing, CellRow, WeightChange, begin_facing, observe, pending_of
+from edge.core.weight_steady import keeps_still
 
 MAX_CELLS = 25_000
 CELL_SILENT_AFTER_MS = 3 * 3_600_000
@@ -66,7 +68,17 @@ class Shelves:
             self._save(key)
         return facings, counted
 
-    def reading(self, device: str, reading: CellReading, at_ms: int) -> list[CellChange] | None:
+    def keeps_still(self, key: str, reading: CellReading | LeanReading, at_ms: int) -> bool:
+        """Whether the reading moves nothing and was taken in as such; False: `reading` has to look at it."""
+        cell, facing = self.rows.by_key.get(key), self._facings.get(key)
+        if cell is None or facing is None or not reading.stable:
+            return False
+        if not keeps_still(cell, facing, reading.weight_g, reading.sd_g, at_ms - reading.age_ms):
+            return False
+        self.rows.touch(key)
+        return True
+
+    def reading(self, device: str, reading: CellReading | LeanReading, at_ms: int) -> list[CellChange] | None:
         """Changes that a reading shows, None when there are too many cells."""
         key = cell_key(device, reading.cell)
         cell = self.rows.get(key)

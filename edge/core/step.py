@@ -28,6 +28,7 @@ from contract.devices import (
     Weight,
 )
 from contract.documents import AcksDocument, AnyDocument, ConfigDocument, HistoryDocument, SupplyDocument
+from contract.lean_weight import LeanWeight
 from contract.records import AlertRecord, Severity, StagingState, StockFact, StockFactKind
 from edge.core.alerts import in_band
 from edge.core.clockwork import DAY, EMPTY, Clockwork
@@ -138,8 +139,8 @@ class EdgeCore:
         effects, self.state.effects = self.state.effects, []
         return effects, self.state.changed()
 
-    def _act(self, event: DeviceEvent, now_ms: int) -> None:
-        if isinstance(event, Weight):
+    def _act(self, event: DeviceEvent | LeanWeight, now_ms: int) -> None:
+        if isinstance(event, LeanWeight | Weight):
             self._kind(event.device, SHELF_KIND)
             self._sensing.weight(event, now_ms)
         elif isinstance(event, Receipt):

@@ -8,6 +8,8 @@ from contract.records import AlertRecord, Severity
 from edge import loop as loop_module
 from edge.core.step import EdgeCore
 from edge.errors import DiskError
+from edge.gather import Gathering
+from edge.intake import Inbox
 from edge.loop import EdgeLoop
 from edge.store import Commit
 from edge.store_file import open_store
@@ -37,9 +39,9 @@ def store(tmp_path):
 @pytest.fixture
 def loop(store):
     return EdgeLoop(
-        EdgeCore(version="test"), store, baseline_models("none in this test"), Clock(), queue.Queue(), queue.Queue(),
-        UplinkStatus(), lambda topic, payload: None, linger_s=0, idle_wait_s=0, outbox_max_bytes=10**8,
-        is_stopping=lambda: False,
+        EdgeCore(version="test"), store, baseline_models("none in this test"), Clock(), Inbox(1000), queue.Queue(),
+        UplinkStatus(), lambda topic, payload: None, lambda messages: None, gathering=Gathering(0.0, 0.0),
+        idle_wait_s=0, outbox_max_bytes=10**8, is_stopping=lambda: False,
     )  # fmt: skip
 
 
