@@ -1,5 +1,6 @@
 """The last epoch, kept in a file beside the database, so that the database's loss is noticed."""
 
+import os
 from pathlib import Path
 
 
@@ -16,6 +17,15 @@ def read_marker(path: Path) -> str:
 
 
 def write_marker(path: Path, epoch: str) -> None:
+    """Raises OSError when the disk refuses; the old marker stands then."""
     part = _marker_path(path).with_suffix(".part")
-    part.write_text(epoch, encoding="ascii")
+    with part.open("w", encoding="ascii") as file:
+        file.write(epoch)
+        file.flush()
+        os.fsync(file.fileno())
     part.replace(_marker_path(path))
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from contract.devices import Stored
 from contract.topics import STORED, command_topic
+from edge.backlog import Backlog
 from edge.core.effects import Effect, Emit, PublishCommand, PublishStored, PutAside, RunForecast
 from edge.core.messages import ConditionReported, DeviceMessage, DocumentArrived
 from edge.core.replenish import ForecastDone, ForecastJob
@@ -21,8 +22,7 @@ from edge.gather import Gathering, is_time_to_commit
 from edge.inference import Forecasting
 from edge.intake import Arrival, Inbox
 from edge.store import Commit, EdgeStore
-from edge.store_trim import trim
-from edge.uplink import Acked, FromUplink, Poisoned, UplinkStatus
+from edge.uplink import Acked, Forked, FromUplink, Poisoned, UplinkStatus
 from models.inference import Models
 from runtime.clock import Clock
 from runtime.heap import give_back_memory
@@ -33,10 +33,6 @@ log = Log("edge.loop")
 MAX_BATCH = 1000
 DISK_RETRY_S = 1.0
 REST_S = 0.25
-TRIM_AGAIN_S = 60.0
-RECLAIM_AGAIN_S = 2.0
-NEW_EPOCH_ROWS = 20_000
-"""A backlog this long after an outage drains in its own epoch, so that live records do not wait behind it."""
 BASELINE, DISK = "model-baseline", "disk"
 
 Publish = Callable[[str, bytes], None]
@@ -74,8 +70,8 @@ class EdgeLoop:
         self._gathering, self._idle_wait_s = gathering, idle_wait_s
         self._is_stopping, self._on_progress = is_stopping, on_progress
         self._full_cycle_s = 0.0
-        self._outbox_max_bytes, self._trim_again_s = outbox_max_bytes, 0.0
-        self._reclaim_again_s = 0.0
+        self._backlog = Backlog(store, outbox_max_bytes, uplink_status)
+        self._forks: list[Forked] = []
         self._job: ForecastJob | None = None
         self._acked: dict[str, int] = {}
         self._acked_since_s = 0.0
@@ -139,7 +135,10 @@ class EdgeLoop:
             give_back_memory()
         if documents and self._uplink is not None:
             self._uplink.documents_applied += documents
-        self._look_at_uplink()
+        if self._forks:
+            self._backlog.leave(self._forks, now_ms)
+        self._backlog.let_out()
+        self.disk_problem = self.disk_problem or self._backlog.problem
 
     def _is_at_rest(self, now_ms: int) -> bool:
         """Nothing came and no time passed in the shop: a look at the labels' real time now and then is enough."""
@@ -192,6 +191,8 @@ class EdgeLoop:
             elif isinstance(item, Poisoned):
                 commit.poisoned.append((item.epoch, item.seq, item.reason))
                 self._core.state.tally.add("records_refused_total")
+            elif isinstance(item, Forked):
+                self._forks.append(item)
             else:
                 documents += isinstance(item, DocumentArrived)
                 self._core.step(item, now_ms)
@@ -223,31 +224,7 @@ class EdgeLoop:
             self.commits += 1
             self.disk_problem = ""
             break
-        if self._store.outbox_bytes > self._outbox_max_bytes:
-            self._trim(commit.at_ms)
-        if commit.acked:
-            self._reclaim()
-
-    def _trim(self, at_ms: int) -> None:
-        """Rows that may have been sent cannot give way; when only those are left, the disk is the limit."""
-        if time.monotonic() < self._trim_again_s:
-            return
-        try:
-            if not trim(self._store, self._outbox_max_bytes, at_ms):
-                self._trim_again_s = time.monotonic() + TRIM_AGAIN_S
-        except DiskError as error:
-            self._trim_again_s = time.monotonic() + TRIM_AGAIN_S
-            log.warning("the outbox could not be trimmed", reason=str(error))
-
-    def _reclaim(self) -> None:
-        """A long outage's file would keep its size for ever; it shrinks a little at a time."""
-        if time.monotonic() < self._reclaim_again_s:
-            return
-        self._reclaim_again_s = time.monotonic() + RECLAIM_AGAIN_S
-        try:
-            self._store.reclaim()
-        except DiskError as error:
-            log.warning("the file keeps its size", reason=str(error))
+        self._backlog.after_commit(commit.at_ms, acked=bool(commit.acked))
 
     def _after_commit(self, effects: list[Effect]) -> None:
         stored: dict[tuple[str, str], int] = {}
@@ -269,27 +246,6 @@ class EdgeLoop:
             # Inputs that the models refuse: these SKUs go without, everything else goes on.
             log.warning("the models refuse a question", reason=str(error), skus=len(job.lines))
             return ForecastDone(job, (), self._models.name, str(error))
-
-    def _look_at_uplink(self) -> None:
-        """What was held back during an outage may go now; a long backlog gets an epoch of its own."""
-        if self._uplink is None:
-            return
-        try:
-            self._open_the_way()
-        except DiskError as error:
-            self.disk_problem = str(error)  # the next full cycle tries again
-
-    def _open_the_way(self) -> None:
-        assert self._uplink is not None
-        live = self._store.streams.live
-        held_back = live.last_seq - live.frozen_through
-        if held_back and self._uplink.is_up:
-            if held_back > NEW_EPOCH_ROWS:
-                self._store.open_epoch()
-            else:
-                self._store.freeze()
-        if len(self._store.streams.all()) > 1:
-            self._store.drop_drained()
 
     def _models_condition(self) -> ConditionReported:
         doubt = self._models.doubt

@@ -14,16 +14,31 @@ class OutboxRow(NamedTuple):
 
 @dataclass(slots=True)
 class Stream:
-    """One epoch. last_seq: the last given. acked_through: on the centre's disk. frozen_through: may have been sent."""
+    """One epoch. last_seq: the last given. acked_through: on the centre's disk. frozen_through: may have been sent.
+
+    Rows up to `frozen_through` are without holes and never change; those after it may still be merged or dropped, which
+    leaves `holes`, and get their final seq when they are frozen. is_known: whether the centre's position in this epoch was
+    compared with ours since the start (edge.uplink); a new epoch has nothing to compare. opened_at: the last seq when the file
+    was opened; what comes after it cannot be in a copy of the file.
+    """
 
     epoch: str
     last_seq: int
     acked_through: int
     frozen_through: int
+    holes: int = 0
+    moved: int = 0
+    """How often rows got other seqs than they had."""
+    opened_at: int = 0
+    is_known: bool = True
+    had_twin: bool = False
+    """Another gateway spoke in our name: what the centre has beyond what it acknowledged to us may be the other's."""
+    is_left: bool = False
+    """Somebody else writes this epoch, too: nothing is sent in it any more, until the loop has moved our rows."""
 
     @property
     def waiting(self) -> int:
-        return self.last_seq - self.acked_through
+        return self.last_seq - self.acked_through - self.holes
 
 
 class Streams:

@@ -1,156 +1,175 @@
-"""Keeps the outbox below its limit during a long outage: coarser first, then fewer, always declared (edge.core.coarsen)."""
+"""Keeps the outbox below its limit during a long outage: coarser first, then fewer, always declared (edge.core.coarsen).
 
-import json
-import sqlite3
+One step at a time: each is a transaction over some thousand rows, so that tills are answered in between.
+"""
+
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from contract.records import GapRecord, ReceiptRecord, SkuWindow
-from edge.core.coarsen import DROP_ORDER, SPANS_MS, WaitingRow, coarsened
+from contract.records import SkuWindow
+from edge.core.coarsen import LAST_GROUP, SPANS_MS, Coarsening, WaitingRow, drop_group
+from edge.core.dropped import Dropped
 from edge.errors import DiskError
-from edge.store import EdgeStore
+from edge.outbox import Stream
+from edge.row_check import is_sound, row_check
+from edge.store import ROW_BYTES, EdgeStore
 from runtime.logs import Log
 
 log = Log("edge.store_trim")
 
-CHUNK_ROWS = 5000
-"""Rows that are merged at once: what bounds the memory of it."""
-COARSEN_TO, DROP_TO = 0.9, 0.8
-"""Shares of the limit at which to stop: room until the next time."""
+CHUNK_ROWS = 4000
+"""Rows looked at in one step: what bounds its time and memory."""
+GAPS_BYTES = 2000
+FROM, DOWN_TO = 0.95, 0.85
+"""Shares of the limit at which to begin and to stop: the limit itself is not passed while steps are taken."""
 
-_FIRST_SEQ = "coalesce(json_extract(json, '$.seq_from'), seq)"
+
+@dataclass(frozen=True, slots=True)
+class _Declared:
+    """A gap record that was not sent yet, and so may still grow."""
+
+    epoch: str
+    seq: int
+    dropped: Dropped
 
 
-def trim(store: EdgeStore, max_bytes: int, at_ms: int) -> bool:
-    """Brings the outbox below `max_bytes` if rows that were never sent allow it. False when nothing could give way.
+class Trimmer:
+    """`step` while `is_due`. Made with the store, by the thread that owns it."""
 
-    Raises DiskError when the disk refuses.
-    """
-    if store.outbox_bytes <= max_bytes:
-        return True
-    before = store.outbox_bytes
-    try:
+    def __init__(self, store: EdgeStore, max_bytes: int) -> None:
+        self._store, self._max_bytes = store, max_bytes
+        self._is_trimming = False
+        self._stages: Iterator[bool] = iter(())
+        self._at_ms = 0
+        self._gaps: dict[str, _Declared] = {}
+        self._places: list[tuple[str, int]] = []
+
+    def is_due(self) -> bool:
+        share = DOWN_TO if self._is_trimming else FROM
+        return self._store.outbox_bytes > self._max_bytes * share
+
+    def step(self, at_ms: int) -> bool:
+        """One bounded step; False when the outbox is small enough or nothing more can give way.
+
+        Raises DiskError when the disk refuses; the next step begins anew.
+        """
+        self._at_ms = at_ms
+        places = [(stream.epoch, stream.moved) for stream in self._store.streams.all()]
+        if places != self._places:
+            # Rows have other seqs now: what we remember of places is void.
+            self._places, self._is_trimming = places, False
+            self._gaps.clear()
+        if not self._is_trimming:
+            self._is_trimming, self._stages = True, self._all_stages()
+            log.warning(
+                "the outbox is full, trimming it", bytes=self._store.outbox_bytes, limit=self._max_bytes
+            )
+        try:
+            with self._store.disk_errors():
+                if self.is_due() and next(self._stages, None) is not None:
+                    return True
+        except DiskError:
+            # What was counted is perhaps not saved: begin anew.
+            self._is_trimming = False
+            self._gaps.clear()
+            raise
+        self._is_trimming = False
+        log.warning("the outbox was trimmed", bytes=self._store.outbox_bytes, limit=self._max_bytes)
+        return False
+
+    def _all_stages(self) -> Iterator[bool]:
+        """Yields after each transaction."""
         for span_ms in SPANS_MS:
-            _coarsen(store, span_ms, int(max_bytes * COARSEN_TO))
-        if store.outbox_bytes > max_bytes * COARSEN_TO:
-            _drop(store, int(max_bytes * DROP_TO), at_ms)
-    except sqlite3.OperationalError as error:
-        raise DiskError(f"{store.path}: {error}") from error
-    log.warning("outbox trimmed", before_bytes=before, after_bytes=store.outbox_bytes, limit_bytes=max_bytes)
-    return store.outbox_bytes < before
+            for stream in self._store.streams.all():
+                coarsening = Coarsening(span_ms)
+                for rows in self._walk(stream):
+                    self._coarsen(stream, coarsening, rows)
+                    yield True
+        for group in range(LAST_GROUP + 1):
+            for stream in self._store.streams.all():
+                for rows in self._walk(stream):
+                    self._drop(stream, group, rows)
+                    yield True
 
+    def _walk(self, stream: Stream) -> Iterator[list[WaitingRow]]:
+        """All rows that were never sent, oldest first, a chunk at a time."""
+        after = stream.frozen_through
+        while rows := self._rows(stream, max(after, stream.frozen_through)):
+            after = rows[-1].seq
+            yield [row for row in rows if row.kind]
 
-def _coarsen(store: EdgeStore, span_ms: int, target_bytes: int) -> None:
-    """Merges windows chunk by chunk, oldest first, until the outbox is small enough."""
-    live = store.streams.live
-    after = live.frozen_through
-    while store.outbox_bytes > target_bytes:
-        chunk = list(_waiting(store, after))
-        if not chunk:
+    def _rows(self, stream: Stream, after: int) -> list[WaitingRow]:
+        """Rows that are not what was written come with kind "": they are declared when they are sent."""
+        query = "SELECT seq, kind, json, crc FROM outbox WHERE epoch = ? AND seq > ? ORDER BY seq LIMIT ?"
+        found = self._store.db.execute(query, (stream.epoch, after, CHUNK_ROWS))
+        return [
+            WaitingRow(seq, kind if is_sound(check, kind, text) else "", text)
+            for seq, kind, text, check in found
+        ]
+
+    def _coarsen(self, stream: Stream, coarsening: Coarsening, rows: list[WaitingRow]) -> None:
+        merged = coarsening.merge(rows)
+        if not merged.gone:
             return
-        after = chunk[-1].seq
-        found = coarsened(chunk, span_ms)
-        if not found.merged:
-            continue
-        with store.transaction() as db:
-            db.execute(
-                "DELETE FROM outbox WHERE epoch = ? AND seq BETWEEN ? AND ?",
-                (live.epoch, chunk[0].seq_from, chunk[-1].seq),
-            )
-            db.executemany(
-                "INSERT INTO outbox VALUES (?, ?, ?, ?)",
-                [(live.epoch, row.seq, row.kind, row.text) for row in found.rows],
-            )
-        store.outbox_bytes += sum(len(row.text) for row in found.rows) - sum(len(row.text) for row in chunk)
+        before = {row.seq: len(row.text) for row in rows}
+        with self._store.transaction():
+            freed = self._delete(stream, [(seq, before[seq]) for seq in merged.gone])
+            for seq, text in merged.changed.items():
+                freed -= self._update(stream, seq, SkuWindow.kind, text)
+        self._store.outbox_bytes -= freed
+        stream.holes += len(merged.gone)
 
-
-def _waiting(store: EdgeStore, after: int) -> Iterator[WaitingRow]:
-    query = (
-        f"SELECT {_FIRST_SEQ}, seq, kind, json FROM outbox WHERE epoch = ? AND seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
-    )
-    for row in store.db.execute(query, (store.streams.live.epoch, after, CHUNK_ROWS)):
-        yield WaitingRow(*row)
-
-
-def _drop(store: EdgeStore, target_bytes: int, at_ms: int) -> None:
-    """Drops the least telling rows, oldest first, closes the holes, and declares what is missing."""
-    live = store.streams.live
-    gaps: list[GapRecord] = []
-    size = store.outbox_bytes
-    with store.transaction() as db:
-        for kind in DROP_ORDER:
-            if size <= target_bytes:
+    def _drop(self, stream: Stream, group: int, rows: list[WaitingRow]) -> None:
+        # With room for the gap records: they must not push out what comes next in order.
+        too_many = self._store.outbox_bytes - int(self._max_bytes * DOWN_TO) + GAPS_BYTES
+        going: list[WaitingRow] = []
+        for row in rows:
+            if too_many <= 0:
                 break
-            count, freed, units, cents = _drop_kind(
-                db, live.epoch, live.frozen_through, kind, size - target_bytes
-            )
-            if count:
-                size -= freed
-                reason = "the outbox was full; the centre has been away for long"
-                gaps.append(
-                    GapRecord(
-                        seq=1,
-                        at_ms=at_ms,
-                        what=f"{count} {kind} records",
-                        reason=reason,
-                        units=units,
-                        cents=cents,
-                    )
-                )
-        last_seq = _renumber(db, live.epoch, live.frozen_through)
-        for gap in gaps:
-            last_seq += 1
-            text = gap.model_dump_json(exclude={"seq"})
-            size += len(text)
-            db.execute("INSERT INTO outbox VALUES (?, ?, ?, ?)", (live.epoch, last_seq, gap.kind, text))
-        db.execute("UPDATE epochs SET last_seq = ? WHERE epoch = ?", (last_seq, live.epoch))
-    store.outbox_bytes, live.last_seq = size, last_seq
+            if drop_group(row.kind, row.text) == group:
+                going.append(row)
+                too_many -= len(row.text) + ROW_BYTES
+        if not going:
+            return
+        with self._store.transaction():
+            freed = self._delete(stream, [(row.seq, len(row.text)) for row in going])
+            for kind in sorted({row.kind for row in going}):
+                freed -= self._declare(kind, [row.text for row in going if row.kind == kind])
+        self._store.outbox_bytes -= freed
+        stream.holes += len(going)
 
+    def _delete(self, stream: Stream, rows: list[tuple[int, int]]) -> int:
+        self._store.db.executemany(
+            "DELETE FROM outbox WHERE epoch = ? AND seq = ?", [(stream.epoch, seq) for seq, _ in rows]
+        )
+        return sum(size + ROW_BYTES for _, size in rows)
 
-def _drop_kind(
-    db: sqlite3.Connection, epoch: str, frozen_through: int, kind: str, too_many_bytes: int
-) -> tuple[int, int, int | None, int | None]:
-    """(rows, bytes, units, cents) dropped; units and cents None where the kind has none."""
-    count = freed = units = cents = last = 0
-    rows = db.execute(
-        "SELECT seq, json FROM outbox WHERE epoch = ? AND seq > ? AND kind = ? ORDER BY seq",
-        (epoch, frozen_through, kind),
-    )
-    for seq, text in rows:
-        if freed >= too_many_bytes:
-            break
-        count, freed, last = count + 1, freed + len(text), seq
-        if kind == ReceiptRecord.kind:
-            receipt = ReceiptRecord.model_validate_json(f'{{"seq":1,{text[1:]}')
-            units += sum(line.sold_units for line in receipt.lines)
-            cents += receipt.total_cents
-    rows.close()
-    db.execute(
-        "DELETE FROM outbox WHERE epoch = ? AND seq > ? AND seq <= ? AND kind = ?",
-        (epoch, frozen_through, last, kind),
-    )
-    is_sale = kind == ReceiptRecord.kind
-    return count, freed, units if is_sale else None, cents if is_sale else None
+    def _update(self, stream: Stream, seq: int, kind: str, text: str) -> int:
+        """Gives a row another text; bytes added."""
+        [size] = self._store.db.execute(
+            "SELECT length(json) FROM outbox WHERE epoch = ? AND seq = ?", (stream.epoch, seq)
+        ).fetchone()
+        self._store.db.execute(
+            "UPDATE outbox SET json = ?, crc = ? WHERE epoch = ? AND seq = ?",
+            (text, row_check(kind, text), stream.epoch, seq),
+        )
+        return len(text) - int(size)
 
-
-def _renumber(db: sqlite3.Connection, epoch: str, frozen_through: int) -> int:
-    """Gives the rows after `frozen_through` seqs without holes; nobody has seen the old ones. The last seq."""
-    seq = frozen_through
-    query = "SELECT seq, kind, json FROM outbox WHERE epoch = ? AND seq > ? ORDER BY seq LIMIT ?"
-    after = frozen_through
-    while rows := db.execute(query, (epoch, after, CHUNK_ROWS)).fetchall():
-        after = rows[-1][0]
-        db.execute("DELETE FROM outbox WHERE epoch = ? AND seq > ? AND seq <= ?", (epoch, seq, after))
-        moved = []
-        for _, kind, text in rows:
-            seq += 1
-            moved.append((epoch, seq, kind, _without_span(text) if kind == SkuWindow.kind else text))
-        db.executemany("INSERT INTO outbox VALUES (?, ?, ?, ?)", moved)
-    return seq
-
-
-def _without_span(text: str) -> str:
-    """A merged window needs no span of seqs once the rows are numbered anew."""
-    values = json.loads(text)
-    if values.get("seq_from") is None:
-        return text
-    return json.dumps({**values, "seq_from": None}, separators=(",", ":"))
+    def _declare(self, kind: str, texts: list[str]) -> int:
+        """Adds what `texts` were to the gap record of their kind; bytes added. Inside the transaction that deletes them."""
+        live, db = self._store.streams.live, self._store.db
+        known = self._gaps.get(kind)
+        if known is None or known.epoch != live.epoch or known.seq <= live.frozen_through:
+            known = _Declared(live.epoch, live.last_seq + 1, Dropped(kind))
+        for text in texts:
+            known.dropped.add(text)
+        record = known.dropped.record(self._at_ms)
+        text = record.model_dump_json(exclude={"seq"})
+        if known.seq <= live.last_seq:
+            return self._update(live, known.seq, record.kind, text)
+        row = (live.epoch, known.seq, record.kind, text, row_check(record.kind, text))
+        db.execute("INSERT INTO outbox VALUES (?, ?, ?, ?, ?)", row)
+        db.execute("UPDATE epochs SET last_seq = ? WHERE epoch = ?", (known.seq, live.epoch))
+        live.last_seq = known.seq
+        self._gaps[kind] = known
+        return len(text) + ROW_BYTES

@@ -4,7 +4,12 @@ ok                      → acked_through, refused rows and newer documents go t
 400, 413, 422           → the batch as a whole makes no sense to the centre: halve it until one row is left; that row is
 replaced by a declared gap, and its bytes go to quarantine, so it never blocks the rest
 401, 403, 404           → an operator must act; keep trying, slowly, and say so
+409                     → another gateway speaks in our name: keep everything, keep trying, slowly, and say so
 everything else, none   → try again, 0.1 s to 5 s apart in real time
+
+A centre that is further in an epoch than we ever sent knows it from somebody else: our file is an old copy, or has a twin.
+So the centre's position is asked for before the first row of an epoch that was there at the start, and the epoch is left to
+the other (`Forked`) when the positions contradict each other.
 """
 
 import json
@@ -24,6 +29,7 @@ from contract.message import reason_from_validation
 from edge.batch_rows import batch_body
 from edge.core.lean import LEAN_DOCUMENT, LeanDocument, LeanReceipt
 from edge.core.messages import BadInput, ConditionReported, DocumentArrived
+from edge.errors import DamagedRowError
 from edge.outbox import OutboxRow, Stream, Streams
 from edge.outbox_reader import OutboxReader
 from edge.transport import Reply
@@ -37,6 +43,7 @@ MAX_ROWS, MAX_BYTES = 2000, 2_000_000
 BACKOFF_MIN_S, BACKOFF_MAX_S = 0.1, 5.0
 REFUSED_STATUSES = frozenset({400, 413, 422})
 OPERATOR_STATUSES = frozenset({401, 403, 404})
+TWIN_STATUS = 409
 KEY_REFUSED, CENTRE_AWAY = "centre-refuses", "centre-away"
 
 
@@ -58,7 +65,15 @@ class Poisoned:
     reason: str
 
 
-FromUplink: TypeAlias = Acked | Poisoned | DocumentArrived | BadInput | ConditionReported
+@dataclass(frozen=True, slots=True)
+class Forked:
+    """The centre has `epoch` through `through`, and not from us: nothing may be added to it any more."""
+
+    epoch: str
+    through: int
+
+
+FromUplink: TypeAlias = Acked | Poisoned | Forked | DocumentArrived | BadInput | ConditionReported
 
 
 class Transport(Protocol):
@@ -126,13 +141,15 @@ class Uplink:
         draining = [stream for stream in self._streams.all() if stream is not live]
         sent = False
         for stream in [live, *draining[:1]]:
-            if stream.acked_through >= stream.frozen_through:
+            if not stream.is_known and not stream.is_left:
+                self._send(stream, [])
+                sent = True
+                continue
+            if stream.is_left or stream.acked_through >= stream.frozen_through:
                 continue
             if stream is live and self._linger_s and self._lingers(stream):
                 continue
-            rows = reader.rows(
-                stream.epoch, stream.acked_through, stream.frozen_through, self._limit, MAX_BYTES
-            )
+            rows = self._rows(reader, stream)
             if rows:
                 self._send(stream, rows)
                 sent = True
@@ -140,6 +157,17 @@ class Uplink:
             self._send(live, [])
             return False
         return sent
+
+    def _rows(self, reader: OutboxReader, stream: Stream) -> list[OutboxRow]:
+        try:
+            return reader.rows(
+                stream.epoch, stream.acked_through, stream.frozen_through, self._limit, MAX_BYTES
+            )
+        except DamagedRowError as error:
+            log.warning("a row is damaged on the disk", epoch=error.epoch, seq=error.seq)
+            self.inbox.put(Poisoned(error.epoch, error.seq, "its bytes on the gateway's disk were damaged"))
+            self._pause(BACKOFF_MIN_S)
+            return []
 
     def _lingers(self, stream: Stream) -> bool:
         """Records wait for company, but not past the linger since the last post."""
@@ -174,6 +202,8 @@ class Uplink:
             self._accepted(stream, rows, reply)
         elif reply.status in REFUSED_STATUSES and rows:
             self._refused(stream, rows, _reason_of(reply))
+        elif reply.status == TWIN_STATUS:
+            self._has_a_twin(_reason_of(reply))
         elif reply.status in OPERATOR_STATUSES:
             self._operator_must_act(f"the centre answers {reply.status}: {_reason_of(reply)}")
         else:
@@ -197,6 +227,8 @@ class Uplink:
         self.status.documents_handed += len(receipt.documents)
         for document in receipt.documents:
             self.inbox.put(DocumentArrived(document))
+        if self._is_forked(stream, receipt.acked_through):
+            return
         through = min(receipt.acked_through, stream.frozen_through)
         refused = tuple((item.seq, item.reason) for item in receipt.rejected)
         if through > stream.acked_through or refused:
@@ -206,13 +238,33 @@ class Uplink:
         elif rows:
             self._failed(f"the centre acknowledged only {receipt.acked_through} of {rows[-1].seq}")
 
+    def _is_forked(self, stream: Stream, through: int) -> bool:
+        """Whether the centre's position in our epoch cannot be our doing; the loop leaves the epoch then."""
+        is_ours = through <= (stream.acked_through if stream.had_twin else stream.frozen_through)
+        if is_ours:
+            stream.is_known, stream.had_twin = True, False
+            return False
+        log.error(
+            "the centre is further in our epoch than we are: our file is an old copy or has a twin; a new epoch begins",
+            epoch=stream.epoch, centre_through=through, our_through=stream.frozen_through,
+        )  # fmt: skip
+        stream.is_left = True
+        self.inbox.put(Forked(stream.epoch, through))
+        return True
+
+    def _has_a_twin(self, reason: str) -> None:
+        """Whoever holds our name may write into our epochs: compare positions again before the next row."""
+        for stream in self._streams.all():
+            stream.is_known, stream.had_twin = False, stream.last_seq > 0
+        self._operator_must_act(f"another gateway speaks in this one's name: {reason}")
+
     def _refused(self, stream: Stream, rows: list[OutboxRow], reason: str) -> None:
         self.status.failures += 1
         if len(rows) > 1:
             self._limit = max(1, len(rows) // 2)
             return
         log.warning("the centre refuses a row", epoch=stream.epoch, seq=rows[0].seq, reason=reason)
-        self.inbox.put(Poisoned(stream.epoch, rows[0].seq, reason))
+        self.inbox.put(Poisoned(stream.epoch, rows[0].seq, f"the centre refuses it: {reason}"))
         self._pause(BACKOFF_MIN_S if rows[0].kind != "gap" else BACKOFF_MAX_S)
 
     def _failed(self, why: str, wait_s: float | None = None) -> None:
@@ -225,7 +277,10 @@ class Uplink:
 
     def _operator_must_act(self, why: str) -> None:
         if self.status.problem != why:
-            log.error("the centre refuses this gateway; check key_file, gateway and central_url", reason=why)
+            log.error(
+                "the centre refuses this gateway; check key_file, gateway, central_url and other gateways",
+                reason=why,
+            )
             self.inbox.put(ConditionReported(KEY_REFUSED, self._gateway, active=True, text=why[:300]))
         self.status.failures += 1
         self.status.is_up, self.status.problem = False, why

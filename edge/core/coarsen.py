@@ -1,95 +1,130 @@
 """What gives way when the outbox is full: resolution first, then the least telling records, never in silence.
 
     1. windows of one SKU that were never sent are merged: 1 min → 15 min → 1 h → 1 day. Sums stay; only when blurs.
-    2. what only informs is dropped, oldest first: health, forecasts, levels, proposals, alerts, quarantine, windows.
-    Receipts, day closes, deliveries, counts and gaps are dropped last of all. A gap record says what is missing.
+    2. what only tells a state is dropped, oldest first: health, forecasts, quarantine; proposals, alerts, levels; windows.
+    3. receipts, day closes, deliveries, counts and other stock facts are dropped last of all.
 
-Rows keep their place in the run of seq: n rows become m, the m take the first seqs, and the last of them stands for
-the rest (`seq_from`), which only a window may do. So one window always comes last.
+A gap record says what was dropped, and gaps never are. Rows that were never sent have no final seq yet: merging and dropping
+leave holes, which close when the rows are frozen to be sent.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from contract.records import SkuWindow
+from contract.records import (
+    AlertRecord,
+    DayCloseRecord,
+    GapRecord,
+    ProposalRecord,
+    ReceiptRecord,
+    SkuWindow,
+    StockFact,
+    StockFactKind,
+)
 
 SPANS_MS = (15 * 60_000, 3_600_000, 24 * 3_600_000)
-MAX_UNRESOLVED_G = 10_000_000
-DROP_ORDER = (
-    "health", "forecast", "proposal", "quarantine", "alert", "sku_window", "stock_fact", "day_close", "receipt",
-)  # fmt: skip
-"""Gaps are never dropped: they say what was."""
+SUMS = {
+    "picked_units": 100_000,
+    "put_back_units": 100_000,
+    "refilled_units": 100_000,
+    "unresolved_g": 10_000_000,
+    "stock_out_ms": 31 * 86_400_000,
+}
+"""What adds up, and what one window can carry of it (contract.records)."""
+LAST_GROUP = 3
+
+Values: TypeAlias = dict[str, int | str | None]
 
 
 class WaitingRow(NamedTuple):
-    """A row of the outbox that was never sent. seq_from: the first seq that it stands for."""
+    """A row of the outbox that was never sent."""
 
-    seq_from: int
     seq: int
     kind: str
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Coarsened:
-    """The rows that take the place of those given, over the same run of seq."""
+class Merged:
+    """What a chunk of rows comes to: new texts of windows by seq, and the seqs of those that went into them."""
 
-    rows: tuple[WaitingRow, ...]
-    merged: int
-
-
-def coarsened(rows: Sequence[WaitingRow], span_ms: int) -> Coarsened:
-    """`rows` with their windows merged to `span_ms`; as they are when no two windows go together."""
-    order: list[WaitingRow] = []
-    windows: dict[tuple[str, int], SkuWindow] = {}
-    merged = 0
-    for row in rows:
-        if row.kind != SkuWindow.kind:
-            order.append(row)
-            continue
-        window = SkuWindow.model_validate_json(_with_seq(row))
-        key = (window.sku, window.at_ms - window.at_ms % span_ms)
-        known = windows.get(key)
-        if known is None:
-            windows[key] = window
-        else:
-            windows[key] = _sum(known, window)
-            merged += 1
-    if not merged:
-        return Coarsened(tuple(rows), 0)
-    texts = [(row.kind, row.text) for row in order]
-    texts += [(SkuWindow.kind, window.model_dump_json(exclude={"seq"})) for window in windows.values()]
-    first, last = rows[0].seq_from, rows[-1].seq
-    placed = [
-        WaitingRow(first + place, first + place, kind, text) for place, (kind, text) in enumerate(texts[:-1])
-    ]
-    rest_from = first + len(placed)
-    final = list(windows.values())[-1].model_copy(update={"seq_from": rest_from})
-    placed.append(WaitingRow(rest_from, last, SkuWindow.kind, final.model_dump_json(exclude={"seq"})))
-    return Coarsened(tuple(placed), merged)
+    changed: dict[int, str]
+    gone: tuple[int, ...]
 
 
-def _sum(one: SkuWindow, other: SkuWindow) -> SkuWindow:
-    """Both windows as one: sums add up, the levels are those of the later end."""
-    start_ms = min(one.at_ms, other.at_ms)
-    end_ms = max(one.at_ms + one.span_ms, other.at_ms + other.span_ms)
-    later = other if other.at_ms + other.span_ms >= one.at_ms + one.span_ms else one
-    return one.model_copy(
-        update={
-            "at_ms": start_ms,
-            "span_ms": end_ms - start_ms,
-            "seq_from": None,
-            "picked_units": one.picked_units + other.picked_units,
-            "put_back_units": one.put_back_units + other.put_back_units,
-            "refilled_units": one.refilled_units + other.refilled_units,
-            "unresolved_g": min(one.unresolved_g + other.unresolved_g, MAX_UNRESOLVED_G),
-            "on_hand_units": later.on_hand_units,
-            "on_shelf_units": later.on_shelf_units,
-            "stock_out_ms": one.stock_out_ms + other.stock_out_ms,
-        }
-    )
+class Coarsening:
+    """Merges windows into the first one of their SKU and span. Give it the rows of one epoch in order, chunk by chunk.
+
+    Only the newest spans are held, so its memory is one window an SKU. A window that comes later than that, or whose sums
+    would pass what the wire carries, begins anew: nothing is lost by it but room.
+    """
+
+    def __init__(self, span_ms: int) -> None:
+        self._span_ms = span_ms
+        self._newest = 0
+        self._kept: dict[tuple[str, int], tuple[int, Values]] = {}
+
+    def merge(self, rows: Iterable[WaitingRow]) -> Merged:
+        """Apply all of the answer or none of it, and do not go on after an answer that was not applied."""
+        changed: dict[int, Values] = {}
+        gone: list[int] = []
+        for row in rows:
+            if row.kind != SkuWindow.kind:
+                continue
+            window: Values = json.loads(row.text)
+            key = str(window["sku"]), _int(window, "at_ms") // self._span_ms
+            if key[1] > self._newest:
+                self._newest = key[1]
+                self._kept = {kept: value for kept, value in self._kept.items() if kept[1] >= key[1] - 1}
+            seq, known = self._kept.get(key, (row.seq, None))
+            total = _sum(known, window) if known is not None else None
+            if total is None:
+                self._kept[key] = row.seq, window
+                continue
+            self._kept[key] = seq, total
+            changed[seq] = total
+            gone.append(row.seq)
+        texts = {seq: json.dumps(values, separators=(",", ":")) for seq, values in changed.items()}
+        return Merged(texts, tuple(gone))
 
 
-def _with_seq(row: WaitingRow) -> str:
-    return f'{{"seq":{row.seq},{row.text[1:]}'
+def drop_group(kind: str, text: str) -> int | None:
+    """When a record is dropped: 0 first, LAST_GROUP last; None for what never is."""
+    if kind == GapRecord.kind:
+        return None
+    if kind in (ReceiptRecord.kind, DayCloseRecord.kind):
+        return LAST_GROUP
+    if kind == SkuWindow.kind:
+        return 2
+    if kind == StockFact.kind:
+        return 1 if json.loads(text)["fact"] == StockFactKind.LEVEL else LAST_GROUP
+    return 1 if kind in (ProposalRecord.kind, AlertRecord.kind) else 0
+
+
+def _sum(one: Values, other: Values) -> Values | None:
+    """Both windows as one: sums add up, the levels are those of the later end. None when that is more than one carries."""
+    sums = {name: _int(one, name) + _int(other, name) for name in SUMS}
+    if any(total > SUMS[name] for name, total in sums.items()):
+        return None
+    one_end_ms = _int(one, "at_ms") + _int(one, "span_ms")
+    other_end_ms = _int(other, "at_ms") + _int(other, "span_ms")
+    start_ms = min(_int(one, "at_ms"), _int(other, "at_ms"))
+    later = other if other_end_ms >= one_end_ms else one
+    return {
+        **one,
+        **sums,
+        "at_ms": start_ms,
+        "span_ms": max(one_end_ms, other_end_ms) - start_ms,
+        "seq_from": None,
+        "on_hand_units": later["on_hand_units"],
+        "on_shelf_units": later["on_shelf_units"],
+    }
+
+
+def _int(values: Values, name: str) -> int:
+    value = values[name]
+    if not isinstance(value, int):
+        raise TypeError(f"{name} of a window is {value!r}")
+    return value

@@ -5,15 +5,17 @@ import queue
 import pytest
 
 from contract.records import AlertRecord, Severity
-from edge import loop as loop_module
+from edge import backlog as backlog_module
 from edge.core.step import EdgeCore
 from edge.errors import DiskError
 from edge.gather import Gathering
 from edge.intake import Inbox
 from edge.loop import EdgeLoop
+from edge.staging.model_stage import open_stage
 from edge.store import Commit
 from edge.store_file import open_store
 from edge.uplink import Acked, UplinkStatus
+from models.bundle import DEMO_PUBLIC_KEY
 from models.inference import baseline_models
 
 
@@ -37,9 +39,10 @@ def store(tmp_path):
 
 
 @pytest.fixture
-def loop(store):
+def loop(store, tmp_path):
+    stage = open_stage(tmp_path, baseline_models("none in this test"), DEMO_PUBLIC_KEY)
     return EdgeLoop(
-        EdgeCore(version="test"), store, baseline_models("none in this test"), Clock(), Inbox(1000), queue.Queue(),
+        EdgeCore(version="test"), store, stage, Clock(), Inbox(1000), queue.Queue(),
         UplinkStatus(), lambda topic, payload: None, lambda messages: None, gathering=Gathering(0.0, 0.0),
         idle_wait_s=0, outbox_max_bytes=10**8, is_stopping=lambda: False,
     )  # fmt: skip
@@ -57,7 +60,7 @@ def size_after(store, loop, cycles):
 
 
 def test_the_file_shrinks_once_an_outage_is_drained(store, loop, monkeypatch):
-    monkeypatch.setattr(loop_module, "RECLAIM_AGAIN_S", 0.0)
+    monkeypatch.setattr(backlog_module, "RECLAIM_AGAIN_S", 0.0)
     store.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     before = store.path.stat().st_size
     assert size_after(store, loop, 15) < before / 2

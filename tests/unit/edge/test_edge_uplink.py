@@ -15,7 +15,7 @@ from edge.outbox_reader import OutboxReader
 from edge.store import Commit
 from edge.store_file import open_store
 from edge.transport import CentralTransport, Reply
-from edge.uplink import Acked, Poisoned, Uplink
+from edge.uplink import Acked, Forked, Poisoned, Uplink
 from runtime.errors import OperatorError, RetryLaterError
 
 
@@ -159,10 +159,48 @@ def test_a_centre_that_forgets_nothing_never_declares_a_gap(tmp_path_factory, st
             rig.store.close()
 
 
-def test_a_centre_that_acknowledges_more_than_it_got_is_not_believed(rig):
+def test_a_centre_that_has_more_than_we_sent_has_it_from_another_and_acknowledges_nothing(rig):
+    live = rig.store.streams.live
     rig.centre.script = [lambda batch: rig.centre.accept(batch, through=10**6)]
     rig.cycle()
-    assert rig.store.streams.live.acked_through == 10
+    assert rig.items() == [Forked(live.epoch, 10**6)]
+    assert live.acked_through == 0
+    rig.cycle()
+    assert len(rig.centre.bodies) == 1  # the epoch rests until the loop has left it
+
+
+def test_the_centres_position_is_asked_for_before_the_first_row_of_an_old_file(rig):
+    rig.store.close()
+    rig.store = open_store(rig.store.path.parent, 0)
+    rig.uplink._streams = rig.store.streams
+    rig.centre.script = [lambda batch: rig.centre.accept(batch, through=4)]
+    rig.cycle()
+    rig.cycle()
+    assert [(body.seq_from, body.seq_to) for body in rig.centre.bodies] == [(0, 0), (5, 10)]
+
+
+def test_a_twin_is_told_apart_and_positions_are_compared_again(rig):
+    rig.centre.script = [409, lambda batch: rig.centre.accept(batch, through=3)]
+    rig.cycle()
+    assert "another gateway" in rig.uplink.status.problem
+    rig.cycle()
+    assert [(body.seq_from, body.seq_to) for body in rig.centre.bodies] == [(1, 10), (0, 0)]
+    # It was acknowledged nothing, and the centre has three: they may be the twin's.
+    assert rig.items() == [Forked(rig.store.streams.live.epoch, 3)]
+
+
+def test_a_damaged_row_is_given_up_and_nothing_else(rig):
+    rig.store.db.execute("UPDATE outbox SET json = replace(json, 'x', 'y') WHERE seq = 4")
+    rig.cycle()
+    rig.cycle()
+    assert [(body.seq_from, body.seq_to) for body in rig.centre.bodies] == [(1, 3)]
+    epoch = rig.store.streams.live.epoch
+    [acked, poisoned] = rig.items()
+    assert (acked, poisoned.seq) == (Acked(epoch, 3), 4)
+    rig.store.commit(Commit(0, poisoned=[(epoch, 4, poisoned.reason)]))
+    rig.cycle()
+    assert [(body.seq_from, body.seq_to) for body in rig.centre.bodies] == [(1, 3), (4, 10)]
+    assert "damaged" in rig.centre.bodies[-1].records["gap"]["reason"][0]
 
 
 def test_an_answer_for_another_epoch_acknowledges_nothing(rig):
@@ -186,7 +224,7 @@ def test_a_refused_batch_is_halved_until_the_one_bad_row_is_named(rig, status):
             break
     rig.cycle()
     poisoned = [item for item in rig.items() if isinstance(item, Poisoned)]
-    assert {(item.seq, item.reason) for item in poisoned} == {(7, "row 7 is bad")}
+    assert {(item.seq, item.reason) for item in poisoned} == {(7, "the centre refuses it: row 7 is bad")}
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
