@@ -53,6 +53,11 @@ class Rig:
             lambda: self.driver.execute_script(script, text, within), f"something called {text!r} to click"
         )
 
+    def dialog_gone(self):
+        """A dialog that fades out still has its buttons; the server no longer hears them."""
+        gone = "return !document.querySelector('.dialog')"
+        wait_for(lambda: self.driver.execute_script(gone), "the dialog to be gone")
+
     def fill(self, label, text):
         script = """const found = [...document.querySelectorAll('.dialog .q-field')].filter((el) => el.innerText.includes(arguments[0])).pop();
             if (!found) return false; const input = found.querySelector('input'); input.focus();
@@ -225,6 +230,7 @@ def test_an_order_is_approved_with_a_name_and_can_be_taken_back(rig):
     rig.click("Approve", ".dialog")
     rig.see("on its way in a moment")
     rig.see("going out")
+    rig.dialog_gone()
     rig.click("Undo", ".toast")
     rig.see("Taken back: nothing was sent.")
     assert rig.fake.decisions == []
