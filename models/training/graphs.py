@@ -23,7 +23,7 @@ OPSET = 17
 IR_VERSION = 8
 
 
-class _Drawing:
+class Drawing:
     """Nodes and constants of one graph under construction; every method gives the name of a value."""
 
     def __init__(self) -> None:
@@ -77,7 +77,7 @@ class _Drawing:
 
 def demand_graph(network: Network) -> bytes:
     """Features (n, n_features) -> mean (n,), dispersion (n,): what Network.predict computes."""
-    draw = _Drawing()
+    draw = Drawing()
     x = draw.op("Sub", "features", draw.constant(network.centre))
     x = draw.op("Mul", x, draw.constant(1 / network.scale))
     for weight, bias in zip(network.weights[:-1], network.biases[:-1], strict=True):
@@ -97,7 +97,7 @@ def demand_graph(network: Network) -> bytes:
 
 def replenishment_graph() -> bytes:
     """The rule of models.base_stock, operation by operation, in float32."""
-    draw = _Drawing()
+    draw = Drawing()
     zero = draw.constant(0)
     known = draw.op("Not", draw.op("IsNaN", "on_hand_units"))
     on_hand = draw.op("Where", known, "on_hand_units", zero)
@@ -131,7 +131,7 @@ def replenishment_graph() -> bytes:
     return draw.model("replenishment", shapes, outputs)
 
 
-def _interpolated(draw: _Drawing) -> str:
+def _interpolated(draw: Drawing) -> str:
     grid: F32 = np.asarray(QUANTILE_LEVELS, dtype=np.float32)
     count = len(grid)
     share = draw.op("Sub", draw.as_column("service_level"), draw.constant(grid[:-1]))
@@ -143,12 +143,12 @@ def _interpolated(draw: _Drawing) -> str:
     return draw.op("Add", lowest, rise, to="target_units")
 
 
-def _whole_packs_within(draw: _Drawing, limit: str, position: str, rounding: float) -> str:
+def _whole_packs_within(draw: Drawing, limit: str, position: str, rounding: float) -> str:
     packs = draw.op("Div", draw.op("Sub", limit, position), "pack_units")
     return draw.op("Mul", draw.op("Floor", draw.op("Add", packs, draw.constant(rounding))), "pack_units")
 
 
-def _excess(draw: _Drawing, stock: str, to: str) -> str:
+def _excess(draw: Drawing, stock: str, to: str) -> str:
     """E[max(D - stock, 0)], as models.base_stock.expected_excess."""
     count = len(QUANTILE_LEVELS)
     grid = np.asarray((0.0, *QUANTILE_LEVELS, 1.0), dtype=np.float32)
