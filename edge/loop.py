@@ -11,19 +11,20 @@ import time
 from collections.abc import Callable
 
 from contract.devices import Stored
+from contract.documents import BundleDocument
 from contract.topics import STORED, command_topic
 from edge.backlog import Backlog
-from edge.core.effects import Effect, Emit, PublishCommand, PublishStored, PutAside, RunForecast
+from edge.core.effects import Effect, Emit, PublishCommand, PublishStored, PutAside, RunForecast, RunScore
 from edge.core.messages import ConditionReported, DeviceMessage, DocumentArrived
 from edge.core.replenish import ForecastDone, ForecastJob
+from edge.core.score_job import ScoreJob
 from edge.core.step import EdgeCore
 from edge.errors import DiskError
 from edge.gather import Gathering, is_time_to_commit
-from edge.inference import Forecasting
 from edge.intake import Arrival, Inbox
+from edge.staging.model_stage import ModelStage
 from edge.store import Commit, EdgeStore
 from edge.uplink import Acked, Forked, FromUplink, Poisoned, UplinkStatus
-from models.inference import Models
 from runtime.clock import Clock
 from runtime.heap import give_back_memory
 from runtime.logs import Log
@@ -49,7 +50,7 @@ class EdgeLoop:
         self,
         core: EdgeCore,
         store: EdgeStore,
-        models: Models,
+        stage: ModelStage,
         clock: Clock,
         inbox: Inbox,
         uplink_inbox: "queue.Queue[FromUplink]",
@@ -63,8 +64,7 @@ class EdgeLoop:
         is_stopping: Callable[[], bool],
         on_progress: Callable[[], None] = lambda: None,
     ) -> None:
-        self._core, self._store, self._models, self._clock = core, store, models, clock
-        self._forecasting = Forecasting(models)
+        self._core, self._store, self._stage, self._clock = core, store, stage, clock
         self._inbox, self._uplink_inbox, self._uplink = inbox, uplink_inbox, uplink_status
         self._publish, self._acknowledge = publish, acknowledge
         self._gathering, self._idle_wait_s = gathering, idle_wait_s
@@ -73,6 +73,7 @@ class EdgeLoop:
         self._backlog = Backlog(store, outbox_max_bytes, uplink_status)
         self._forks: list[Forked] = []
         self._job: ForecastJob | None = None
+        self._score_job: ScoreJob | None = None
         self._acked: dict[str, int] = {}
         self._acked_since_s = 0.0
         self.ended = threading.Event()
@@ -81,19 +82,18 @@ class EdgeLoop:
         self.ticked_ms = 0
         self.commits = 0
         self.disk_problem = ""
-        self.have: dict[str, int] = core.state.documents.have()
+        self.have: dict[str, int] = {**core.state.documents.have(), **stage.have()}
 
     @property
     def bundle(self) -> str:
-        return self._models.name
+        return self._stage.models.name
 
     @property
     def pending_jobs(self) -> int:
-        return int(self._job is not None)
+        return int(self._job is not None) + int(self._score_job is not None)
 
     def run(self) -> None:
-        self._core.use_bundle(self._models.name)
-        self._core.step(self._models_condition(), self._clock.now_ms())
+        self._tell_models(self._clock.now_ms())
         while not self._is_stopping():
             self.cycle(self._idle_wait_s)
             self._on_progress()
@@ -116,6 +116,7 @@ class EdgeLoop:
         if self._job is not None:
             self._core.step(self._answered(self._job), now_ms)
             self._job = None
+        self._mind_bundles(now_ms)
         self._core.settle(now_ms)
         effects, rows = self._core.take()
         commit.rows = rows
@@ -125,7 +126,7 @@ class EdgeLoop:
         if not commit.is_empty():
             self._commit(commit)
         if documents:
-            self.have = self._core.state.documents.have()
+            self.have = {**self._core.state.documents.have(), **self._stage.have()}
         self._acknowledge(messages)
         self._after_commit(effects)
         # The tick counts as done only when all that it brought about is saved and handed on.
@@ -144,14 +145,14 @@ class EdgeLoop:
         """Nothing came and no time passed in the shop: a look at the labels' real time now and then is enough."""
         return (
             now_ms == self.ticked_ms
-            and self._job is None
+            and not self.pending_jobs
             and self._uplink_inbox.empty()
             and time.monotonic() - self._full_cycle_s < REST_S
         )
 
     def _drain(self, wait_s: float) -> list[Arrival]:
         """Messages for one commit: what waits for company is gathered, rest is never waited for."""
-        is_asked = self._job is not None or not self._uplink_inbox.empty()
+        is_asked = bool(self.pending_jobs) or not self._uplink_inbox.empty()
         if self._inbox.wait(0.0 if is_asked else wait_s):
             self._gather(is_asked=is_asked)
         self.uncommitted = min(len(self._inbox), MAX_BATCH)
@@ -195,6 +196,9 @@ class EdgeLoop:
                 self._forks.append(item)
             else:
                 documents += isinstance(item, DocumentArrived)
+                if isinstance(item, DocumentArrived) and isinstance(item.document, BundleDocument):
+                    self._stage.take(item.document, self._core.state.documents.models)
+                    continue
                 self._core.step(item, now_ms)
         return documents
 
@@ -235,19 +239,37 @@ class EdgeLoop:
                 self._publish(command_topic(effect.device, effect.name), effect.payload)
             elif isinstance(effect, RunForecast):
                 self._job = effect.job
+            elif isinstance(effect, RunScore):
+                self._score_job = effect.job
         for (device, boot_id), through_seq in stored.items():
             payload = Stored(boot_id=boot_id, through_seq=through_seq).to_json()
             self._publish(command_topic(device, STORED), payload)
 
     def _answered(self, job: ForecastJob) -> ForecastDone:
         try:
-            return self._forecasting.answer(job)
+            return self._stage.answer(job)
         except ValueError as error:
             # Inputs that the models refuse: these SKUs go without, everything else goes on.
             log.warning("the models refuse a question", reason=str(error), skus=len(job.lines))
-            return ForecastDone(job, (), self._models.name, str(error))
+            return ForecastDone(job, (), self._stage.models.name, str(error))
 
-    def _models_condition(self) -> ConditionReported:
-        doubt = self._models.doubt
+    def _mind_bundles(self, now_ms: int) -> None:
+        """Brings the bundles to what the centre wants, scores them, and tells what became of them."""
+        core, stage = self._core, self._stage
+        wanted = core.state.documents.models
+        if wanted is not None and stage.wants_change(wanted):
+            stage.reconcile(wanted, core.scoring.probe(now_ms))
+        if self._score_job is not None:
+            job, self._score_job = self._score_job, None
+            core.step(stage.score(job), now_ms)
+        if stage.news:
+            news, stage.news = stage.news, []
+            for each in news:
+                core.step(each, now_ms)
+            self._tell_models(now_ms)
+
+    def _tell_models(self, now_ms: int) -> None:
+        doubt = self._stage.models.doubt
         text = f"forecasts come from the baseline: {doubt}" if doubt else "the bundle is in use"
-        return ConditionReported(BASELINE, "models", active=bool(doubt), text=text[:300])
+        self._core.use_bundle(self._stage.models.name)
+        self._core.step(ConditionReported(BASELINE, "models", active=bool(doubt), text=text[:300]), now_ms)

@@ -15,6 +15,7 @@ from edge.inference import models_from_settings
 from edge.intake import IntakeLink
 from edge.loop import MAX_BATCH, EdgeLoop
 from edge.settings import EdgeSettings
+from edge.staging.model_stage import ModelStage, open_stage
 from edge.state_watch import StateWatch
 from edge.status_pages import pages_of
 from edge.status_report import StatusReport
@@ -22,6 +23,7 @@ from edge.store import EdgeStore
 from edge.store_file import open_store
 from edge.transport import CentralTransport
 from edge.uplink import FromUplink, Uplink
+from models.bundle import DEMO_PUBLIC_KEY
 from runtime.clock import Clock, SharedClock, clock_from_setting
 from runtime.errors import EXIT_OK, OperatorError
 from runtime.heap import use_one_heap
@@ -84,6 +86,18 @@ def core_from_store(settings: EdgeSettings, store: EdgeStore) -> EdgeCore:
     return core
 
 
+def stage_from_settings(settings: EdgeSettings) -> ModelStage:
+    """The bundles of the gateway, opened. Raises OperatorError when their folder cannot be used."""
+    installed = models_from_settings(settings.bundle_dir, settings.bundle_public_key_file)
+    key = Path(settings.bundle_public_key_file) if settings.bundle_public_key_file else DEMO_PUBLIC_KEY
+    try:
+        return open_stage(Path(settings.state_dir), installed, key)
+    except OSError as error:
+        raise OperatorError(
+            f"state_dir {settings.state_dir}: bundles: {error.strerror}; make it writable for this user, with room"
+        ) from None
+
+
 def check_gateway(settings: EdgeSettings) -> list[str]:
     """What was found, line by line. Raises OperatorError for what would stop the start."""
     broker_address(settings)
@@ -112,7 +126,7 @@ def run_gateway(settings: EdgeSettings) -> int:
     transport = transport_from(settings)
     address = broker_address(settings)
     hold_folder(Path(settings.state_dir))
-    models = models_from_settings(settings.bundle_dir, settings.bundle_public_key_file)
+    stage = stage_from_settings(settings)
     store = open_store(Path(settings.state_dir), clock.now_ms())
     core = core_from_store(settings, store)
     supervisor = Supervisor()
@@ -134,7 +148,7 @@ def run_gateway(settings: EdgeSettings) -> int:
         )  # fmt: skip
     from_uplink: queue.Queue[FromUplink] = uplink.inbox if uplink else queue.Queue(1)
     loop = EdgeLoop(
-        core, store, models, clock, intake.inbox, from_uplink, uplink.status if uplink else None,
+        core, store, stage, clock, intake.inbox, from_uplink, uplink.status if uplink else None,
         lambda topic, payload: _publish(commands, topic, payload), intake.ack,
         gathering=_gathering(settings, clock),
         idle_wait_s=SIMULATED_WAIT_S if isinstance(clock, SharedClock) else IDLE_WAIT_S,
@@ -142,14 +156,16 @@ def run_gateway(settings: EdgeSettings) -> int:
         is_stopping=is_stopping, on_progress=notifier.progress,
     )  # fmt: skip
     loop_holder.append(loop)
-    report = StatusReport(settings, core, store, loop, intake, uplink, clock, notifier, version(), time.monotonic())
+    report = StatusReport(
+        settings, core, store, loop, intake, uplink, clock, notifier, version(), time.monotonic()
+    )
     server = StatusServer(settings.status_port, report.short, settings.status_host, pages_of(report))
     log.info(
-        "gateway starts", gateway=settings.gateway, epoch=store.streams.live.epoch, models=models.name,
+        "gateway starts", gateway=settings.gateway, epoch=store.streams.live.epoch, models=stage.models.name,
         status_port=server.port, waiting=store.streams.waiting(),
     )  # fmt: skip
-    if models.doubt:
-        log.warning("the baseline forecasts", reason=models.doubt)
+    if stage.models.doubt:
+        log.warning("the baseline forecasts", reason=stage.models.doubt)
     supervisor.start("loop", loop.run)
     if uplink is not None:
         supervisor.start("uplink", uplink.run)

@@ -39,6 +39,10 @@ class Graph:
         return [node.name for node in self._session.get_outputs()]
 
     def run(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Raises ValueError when the graph cannot compute these inputs."""
         names = self.output_names
-        outputs = self._session.run(names, dict(inputs))
+        try:
+            outputs = self._session.run(names, dict(inputs))
+        except Exception as error:  # as above: classes of the runtime's own
+            raise ValueError(f"{self.origin.name}: {type(error).__name__}: {str(error)[:200]}") from error
         return {name: np.asarray(value) for name, value in zip(names, outputs, strict=True)}

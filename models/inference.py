@@ -138,9 +138,14 @@ def open_models(path: Path | None, public_key: PublicKey) -> Models:
     if path is None:
         return baseline_models("no bundle is set")
     try:
-        bundle = load_bundle(path, public_key)
+        return checked_models(path, public_key)
     except BundleError as error:
         return baseline_models(str(error))
+
+
+def checked_models(path: Path, public_key: PublicKey) -> Models:
+    """The models of the bundle at `path`. Raises BundleError when it is not what it says; nothing stands in for it."""
+    bundle = load_bundle(path, public_key)
     return Models(DemandModel(bundle), Replenishment(bundle), bundle.name, "")
 
 

@@ -38,6 +38,13 @@ class DayInputs:
             self._add(missing, today, calendar)
         return [self._by_sku[sku] for sku in skus]
 
+    def for_day(self, skus: list[str], day: date, calendar: ShopCalendar) -> list[SkuInputs]:
+        """As `of`, of any day and for these SKUs alone; nothing is kept."""
+        self._by_sku = {}
+        self._add(skus, day, calendar)
+        found, self._by_sku, self._day = [self._by_sku[sku] for sku in skus], {}, None
+        return found
+
     def _gather(self, today: date, calendar: ShopCalendar) -> None:
         self._day, self._revision = today, self._demand.past_revision(today)
         self._by_sku.clear()

@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 from contract.records import Record
 from edge.core.replenish import ForecastJob
+from edge.core.score_job import ScoreJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,4 +47,11 @@ class RunForecast:
     job: ForecastJob
 
 
-Effect: TypeAlias = Emit | PutAside | PublishStored | PublishCommand | RunForecast
+@dataclass(frozen=True, slots=True)
+class RunScore:
+    """Ask the bundles about a day that has passed; the answer comes back as a `ScoreDone` message."""
+
+    job: ScoreJob
+
+
+Effect: TypeAlias = Emit | PutAside | PublishStored | PublishCommand | RunForecast | RunScore

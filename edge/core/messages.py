@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from contract.documents import AnyDocument
+from contract.records import StagingState
 from edge.core.lean import LeanDocument
 from edge.core.replenish import ForecastDone
+from edge.core.score_job import ScoreDone
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,20 @@ class ConditionReported:
 
 
 @dataclass(frozen=True, slots=True)
+class BundleNews:
+    """What became of a bundle that the centre sent; see contract.records.StagingRecord.
+
+    is_again: said once more after a start, in case that the first time was lost.
+    """
+
+    name: str
+    state: StagingState
+    sha256: str
+    reason: str
+    is_again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class AlertNoted:
     """Somebody in the shop took note of an open alert."""
 
@@ -53,5 +69,12 @@ class AlertNoted:
 
 
 Message: TypeAlias = (
-    DeviceMessage | DocumentArrived | ForecastDone | BadInput | ConditionReported | AlertNoted
+    DeviceMessage
+    | DocumentArrived
+    | ForecastDone
+    | ScoreDone
+    | BadInput
+    | ConditionReported
+    | BundleNews
+    | AlertNoted
 )

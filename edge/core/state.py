@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+from pydantic import TypeAdapter
+
 from contract.records import AlertRecord, Record, Severity, StagingRecord, StagingState
 from edge.core.alerts import Alerts
 from edge.core.config_trial import ConfigTrial
@@ -14,7 +16,7 @@ from edge.core.esl import Labels
 from edge.core.levels import Levels
 from edge.core.marks import Marks, Tally
 from edge.core.replenish import Plans
-from edge.core.rows import Row
+from edge.core.rows import Row, Rows
 from edge.core.rules.cold_chain import ColdRooms
 from edge.core.rules.label_price import WrongLabels
 from edge.core.rules.removal import Removals
@@ -52,6 +54,8 @@ class EdgeState:
         self.removals = Removals()
         self.wrong_labels = WrongLabels()
         self.config_trial = ConfigTrial()
+        self.bundles_told: Rows[str] = Rows("bundle-told", TypeAdapter(str))
+        """By sha256: what the centre was last told of a bundle."""
         self.marks = Marks()
         self.tally = Tally()
         self.effects: list[Effect] = []
@@ -103,7 +107,7 @@ class EdgeState:
         parts: tuple[_Saved, ...] = (
             self.documents, self.devices, self.shelves, self.stock, self.levels, self.windows, self.stock_outs,
             self.demand, self.sales, self.plans, self.labels, self.coupons, self.alerts, self.marks, self.tally,
-            self.cold_rooms, self.removals, self.wrong_labels, self.config_trial,
+            self.cold_rooms, self.removals, self.wrong_labels, self.config_trial, self.bundles_told,
         )  # fmt: skip
         return [row for part in parts for row in part.changed()]
 
@@ -132,6 +136,7 @@ class EdgeState:
             "removal": self.removals.rows.restore,
             "wrong-label": self.wrong_labels.rows.restore,
             "trial": self.config_trial.rows.restore,
+            "bundle-told": self.bundles_told.restore,
         }
         for kind, key, text in rows:
             take_back = by_kind.get(kind)

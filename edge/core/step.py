@@ -33,7 +33,7 @@ from contract.records import AlertRecord, Severity, StagingState, StockFact, Sto
 from edge.core.alerts import in_band
 from edge.core.clockwork import DAY, EMPTY, Clockwork
 from edge.core.devices import SHELF_KIND
-from edge.core.effects import Effect, PublishCommand
+from edge.core.effects import Effect, PublishCommand, RunScore
 from edge.core.esl import LOW_BATTERY_MV, LabelOutcome
 from edge.core.goods import Goods
 from edge.core.intake import Intake
@@ -41,6 +41,7 @@ from edge.core.lean import LeanDocument
 from edge.core.messages import (
     AlertNoted,
     BadInput,
+    BundleNews,
     ConditionReported,
     DeviceMessage,
     DocumentArrived,
@@ -50,13 +51,16 @@ from edge.core.ordering import Ordering
 from edge.core.replenish import ForecastDone
 from edge.core.rows import Row
 from edge.core.rules.local_rules import LocalRules
+from edge.core.score_job import ScoreDone, ScoreJob
+from edge.core.scoring import Scoring
 from edge.core.sensing import Sensing
 from edge.core.state import EdgeState
 from edge.core.stock import Level
 from edge.core.till import Till
 
 LABEL_FAILED, LABEL_BATTERY, LOW_STOCK = "label-failed", "label-battery", "low-stock"
-REFUSED = "document-refused"
+REFUSED, BUNDLE_REFUSED = "document-refused", "bundle-refused"
+MAX_BUNDLES_TOLD = 50
 TOLD_KINDS = frozenset({"config", "prices", "models"})
 """Documents whose application the centre is told; the others are told when they are refused."""
 
@@ -71,6 +75,7 @@ class EdgeCore:
         self._till = Till(self.state, self._rules)
         self._goods = Goods(self.state)
         self.ordering = Ordering(self.state)
+        self.scoring = Scoring(self.state)
         self._clockwork = Clockwork(self.state, self._sensing, self._goods, self._rules, version)
         self._level_due_ms: int | None = None
         self._next_due_ms = 0
@@ -110,9 +115,11 @@ class EdgeCore:
                 message.code, message.subject, active=message.active, text=message.text, now_ms=now_ms
             )
         elif isinstance(message, AlertNoted):
-            self._emit_all(
-                self.state.alerts.acknowledge(message.code, message.subject, message.who, now_ms)
-            )
+            self._emit_all(self.state.alerts.acknowledge(message.code, message.subject, message.who, now_ms))
+        elif isinstance(message, ScoreDone):
+            self._ask_score(self.scoring.answered(message, now_ms))
+        elif isinstance(message, BundleNews):
+            self._bundle(message, now_ms)
         else:
             assert isinstance(message, BadInput)
             self._intake.put_aside(message.source, message.stream, message.reason, message.payload, now_ms)
@@ -128,10 +135,12 @@ class EdgeCore:
         self._tell_levels(now_ms)
         self._judge_config(now_ms)
         self.ordering.ask(now_ms)
+        self._ask_score(self.scoring.next_job(now_ms))
         dues = (
             self._clockwork.next_due_ms(),
             self._level_due_ms,
             None if self.ordering.is_waiting else self.state.plans.next_due_ms(),
+            self.scoring.due_ms(),
         )
         self._next_due_ms = max(now_ms + 1, min(due for due in dues if due is not None))
 
@@ -262,6 +271,29 @@ class EdgeCore:
         devices = self.state.devices
         devices.shelf_silent_ms = rule.shelf_after_min * 60_000
         devices.other_silent_ms = rule.other_after_min * 60_000
+
+    def _ask_score(self, job: ScoreJob | None) -> None:
+        if job is not None:
+            self.state.effects.append(RunScore(job))
+
+    def _bundle(self, news: BundleNews, now_ms: int) -> None:
+        """Told to the centre; a bundle that was not taken is an alert until one is."""
+        state = self.state
+        if news.is_again and state.bundles_told.get(news.sha256) == news.state.value:
+            return
+        state.bundles_told.put(news.sha256, news.state.value)
+        for sha256 in list(state.bundles_told.by_key)[:-MAX_BUNDLES_TOLD]:
+            state.bundles_told.drop(sha256)
+        state.staged("bundle", news.name, news.state, now_ms, reason=news.reason, sha256=news.sha256)
+        if news.state in (StagingState.REFUSED, StagingState.REVERTED):
+            text = f"bundle {news.name} was {news.state}: {news.reason}"
+            state.alert(BUNDLE_REFUSED, "bundle", active=True, text=text, now_ms=now_ms)
+        elif news.state in (StagingState.APPLIED, StagingState.GOOD):
+            text = f"bundle {news.name} is in force"
+            state.alert(BUNDLE_REFUSED, "bundle", active=False, text=text, now_ms=now_ms)
+        if news.state in (StagingState.APPLIED, StagingState.GOOD, StagingState.REVERTED):
+            for sku in state.plans.rows.by_key:
+                state.plans.dirty(sku, now_ms)
 
     def _emit_all(self, records: list[AlertRecord]) -> None:
         for record in records:
