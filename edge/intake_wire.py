@@ -78,7 +78,7 @@ class Splitter:
             if first & 0xF0 != PUBLISH:
                 self.answers.append(Answer(first & 0xF0, data[start:end]))
                 continue
-            at = start + 2 + (data[start] << 8 | data[start + 1]) if length > 2 else size
+            at = start + 2 + (data[start] << 8 | data[start + 1]) if length >= 2 else end + 1
             mid = 0
             topic_end = at
             if first & 0x06:
