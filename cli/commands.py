@@ -22,6 +22,7 @@ COMMANDS = (
     Command("central", "central.__main__", "run the centre: ledger, orders, offers, API", "central"),
     Command("hq", "hq.__main__", "serve HQ's pages", "hq"),
     Command("models", "models.__main__", "train, evaluate, sign and verify model bundles", "train"),
+    Command("ca", "cli.ca", "make a certificate authority and certificates for shops' brokers", "edge"),
     Command("doctor", "cli.doctor", "say in plain words what is wrong with a gateway or a centre"),
     Command("docs", "cli.settings_docs", "print the reference of all settings"),
 )
