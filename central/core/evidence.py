@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from central.core.restock import Hold, OpenTrigger, Policy, Wanted, decide_restock
+from central.core.restock import OpenTrigger, Policy, Raise, Wanted, decide_restock
 from contract.api.restock import TriggerState
 
 
@@ -26,10 +26,11 @@ def decide_again(inputs: Mapping[str, object]) -> Recomputed:
     trigger = None
     if opened is not None:
         trigger = OpenTrigger(
-            str(opened["trigger_id"]), TriggerState(str(opened["state"])), int(str(opened["quantity_units"]))
-        )
+            str(opened["trigger_id"]), TriggerState(str(opened["state"])), int(str(opened["quantity_units"])),
+            cast("int | None", opened.get("held_until_ms")),
+        )  # fmt: skip
     decision = decide_restock(wanted, policy, trigger, int(str(inputs["now_ms"])))
-    if isinstance(decision, Hold):
+    if not isinstance(decision, Raise):
         return Recomputed(None, decision.why)
     return Recomputed(decision.quantity_units, decision.why)
 

@@ -5,12 +5,14 @@ quantity = need, at least the minimum order, in whole packs, within the room, ne
 """
 
 import math
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from central.core.lifecycle import SUPERSEDABLE, WAITING
 from contract.api.restock import TriggerState
 
-RULE = "net-of-orders/1"
+RULE = "net-of-orders/2"
 _SLACK_UNITS = 1e-3
 """The graph computes in float32: a thousandth of a unit is noise, as in models.base_stock."""
 DAY_MS = 86_400_000
@@ -23,6 +25,10 @@ class Wanted:
     on_order_units: without the open trigger's own quantity. proposed_on_order_units: what the gateway believed.
     unit_value_cents: cost, or price where no cost is known; None: neither is known.
     last_raised_ms: when the last trigger of this SKU was raised that was not cancelled or rejected.
+    confidence: the probability that demand until the delivery after next exceeds the position. Of the supplier, None where it is not known
+    or has no such thing: send_ms (the freeze before its next cut-off), regular_days and emergency_days (until its goods
+    come), available_units (what it can ship), budget_left_cents (of the store's budget for today).
+    expected_before_regular_units: mean demand until the regular delivery.
     """
 
     sku: str
@@ -40,6 +46,13 @@ class Wanted:
     last_raised_ms: int | None
     watermark_ms: int
     doubt: str
+    confidence: float = 1.0
+    send_ms: int | None = None
+    regular_days: int | None = None
+    emergency_days: int | None = None
+    expected_before_regular_units: float = 0.0
+    available_units: int | None = None
+    budget_left_cents: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +62,17 @@ class Policy:
     auto_approve_below_cents: int
     stale_after_ms: int
     switches: tuple[str, ...] = ()
+    auto_approve_from_confidence: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class OpenTrigger:
+    """held_until_ms: approved, and not yet sent because the supplier's cut-off is still to come."""
+
     trigger_id: str
     state: TriggerState
     quantity_units: int
+    held_until_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +84,9 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Raise:
-    """A new trigger; `supersedes` names the one it replaces, `revises` the waiting one that it only changes."""
+    """A new trigger; `supersedes` names the one it replaces, `revises` the unsent one that it only changes, `changes`
+    the acknowledged one for which it asks the supplier to change the quantity. send_ms: None is at once.
+    """
 
     quantity_units: int
     value_cents: int
@@ -76,36 +95,69 @@ class Raise:
     why: str
     supersedes: str | None = None
     revises: str | None = None
+    changes: str | None = None
+    is_emergency: bool = False
+    send_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """An order that has not gone out yet is no longer needed."""
+
+    trigger_id: str
+    why: str
 
 
 def decide_restock(
     wanted: Wanted, policy: Policy, open_trigger: OpenTrigger | None, now_ms: int
-) -> Hold | Raise:
+) -> Hold | Raise | Withdraw:
     """The centre's answer to one proposal: at most one open trigger per (store, SKU, kind)."""
-    quantity = net_quantity(wanted)
-    if quantity == 0:
+    needed = net_quantity(wanted)
+    held = open_trigger is not None and open_trigger.held_until_ms is not None
+    if needed == 0:
+        if open_trigger is not None and held:
+            return Withdraw(open_trigger.trigger_id, "on hand and on order cover the target now")
         return Hold("on hand and on order cover the target")
-    if open_trigger is not None and open_trigger.state not in SUPERSEDABLE:
+    quantity = _shippable(wanted, needed)
+    if quantity == 0:
         return Hold(
-            f"{open_trigger.trigger_id} is {open_trigger.state}; the next proposal after it closes counts"
+            f"the supplier can ship {wanted.available_units} units, less than a pack or the minimum order"
         )
-    if open_trigger is None and _reviewed_too_lately(wanted, now_ms):
+    is_emergency = _cannot_wait(wanted)
+    # Where the supplier's cut-offs are known they say when it is ordered from.
+    by_days = open_trigger is None and wanted.send_ms is None and not is_emergency
+    if by_days and _reviewed_too_lately(wanted, now_ms):
         return Hold(f"the supplier is ordered from every {wanted.review_days} days")
-    doubt = _doubts(wanted, policy, now_ms)
     value = quantity * (wanted.unit_value_cents or 0)
-    approved = not doubt and value < policy.auto_approve_below_cents
-    if not doubt and not approved:
-        doubt = f"worth {value / 100:.2f}, not below the limit of {policy.auto_approve_below_cents / 100:.2f}"
-    decision = Raise(quantity, value, approved, doubt, _why(wanted, quantity))
+    doubt = _doubts(wanted, policy, value, now_ms)
+    why = _why(wanted, quantity) + (
+        f"; the supplier has no more than {quantity}" if quantity < needed else ""
+    )
+    if is_emergency:
+        why += f"; it would run out before the delivery in {wanted.regular_days} days"
+    send_ms = None if is_emergency else wanted.send_ms
+    decision = Raise(quantity, value, not doubt, doubt, why, is_emergency=is_emergency, send_ms=send_ms)
     if open_trigger is None:
         return decision
     if open_trigger.state in WAITING:
-        if open_trigger.quantity_units == quantity and not approved:
+        if open_trigger.quantity_units == quantity and not decision.approved:
             return Hold(f"{open_trigger.trigger_id} already waits with this quantity")
-        return Raise(quantity, value, approved, doubt, decision.why, revises=open_trigger.trigger_id)
+        return replace(decision, revises=open_trigger.trigger_id)
+    if held:
+        if open_trigger.quantity_units == quantity and not is_emergency:
+            return Hold(f"{open_trigger.trigger_id} waits for the cut-off with this quantity")
+        # Merged into the order that waits: it keeps the cut-off for which it was first meant.
+        send_ms = None if is_emergency else open_trigger.held_until_ms
+        return replace(decision, revises=open_trigger.trigger_id, send_ms=send_ms)
     if quantity < open_trigger.quantity_units + wanted.pack_units:
         return Hold(f"{open_trigger.trigger_id} is {open_trigger.state} with enough")
-    return Raise(quantity, value, approved, doubt, decision.why, supersedes=open_trigger.trigger_id)
+    if open_trigger.state in SUPERSEDABLE:
+        return replace(decision, supersedes=open_trigger.trigger_id, send_ms=None)
+    if open_trigger.state is TriggerState.ACKNOWLEDGED and decision.approved:
+        return replace(decision, changes=open_trigger.trigger_id, send_ms=None)
+    return Hold(
+        f"{open_trigger.trigger_id} is {open_trigger.state}; the next proposal after it closes counts"
+    )
 
 
 def net_quantity(wanted: Wanted) -> int:
@@ -125,6 +177,41 @@ def net_quantity(wanted: Wanted) -> int:
     return quantity if quantity >= wanted.min_order_units else 0
 
 
+def confidence_of(
+    position_units: int | None, cumulative_quantiles: Sequence[float], levels: Sequence[float]
+) -> float:
+    """The probability that the window's demand exceeds the position, read off the stored quantiles; 0 for unknown stock.
+
+    Between two quantiles it is interpolated; beyond the last it is the last level's.
+    """
+    if position_units is None or not cumulative_quantiles:
+        return 0.0
+    place = bisect_right(list(cumulative_quantiles), position_units)
+    if place == 0:
+        return 1.0 - levels[0] / 2
+    if place == len(cumulative_quantiles):
+        return 1.0 - levels[-1]
+    low, high = cumulative_quantiles[place - 1], cumulative_quantiles[place]
+    share = (position_units - low) / (high - low)
+    return 1.0 - (levels[place - 1] + share * (levels[place] - levels[place - 1]))
+
+
+def _shippable(wanted: Wanted, quantity: int) -> int:
+    """Whole packs of what the supplier has, 0 when that is less than its minimum order."""
+    if wanted.available_units is None or wanted.available_units >= quantity:
+        return quantity
+    packs = wanted.available_units // wanted.pack_units * wanted.pack_units
+    return packs if packs >= max(wanted.min_order_units, wanted.pack_units) else 0
+
+
+def _cannot_wait(wanted: Wanted) -> bool:
+    """Whether the goods run out before the regular delivery, and the emergency lane is faster than that."""
+    if wanted.emergency_days is None or wanted.regular_days is None or wanted.on_hand_units is None:
+        return False
+    position = wanted.on_hand_units + wanted.on_order_units
+    return wanted.emergency_days < wanted.regular_days and position < wanted.expected_before_regular_units
+
+
 def _reviewed_too_lately(wanted: Wanted, now_ms: int) -> bool:
     if wanted.last_raised_ms is None or wanted.on_hand_units is None or wanted.on_hand_units <= 0:
         return False
@@ -132,7 +219,8 @@ def _reviewed_too_lately(wanted: Wanted, now_ms: int) -> bool:
     return now_ms // DAY_MS - wanted.last_raised_ms // DAY_MS < wanted.review_days
 
 
-def _doubts(wanted: Wanted, policy: Policy, now_ms: int) -> str:
+def _doubts(wanted: Wanted, policy: Policy, value_cents: int, now_ms: int) -> str:
+    """Why a person is asked, "" when none need be."""
     doubts = [wanted.doubt] if wanted.doubt else []
     if wanted.on_hand_units is None and not wanted.doubt:
         doubts.append("stock is unknown")
@@ -142,6 +230,18 @@ def _doubts(wanted: Wanted, policy: Policy, now_ms: int) -> str:
     if wanted.unit_value_cents is None:
         doubts.append("neither cost nor price is known")
     doubts.extend(policy.switches)
+    if wanted.confidence < policy.auto_approve_from_confidence:
+        doubts.append(
+            f"it is needed with {wanted.confidence:.0%} probability, below the limit of {policy.auto_approve_from_confidence:.0%}"
+        )
+    if wanted.budget_left_cents is not None and value_cents > wanted.budget_left_cents:
+        doubts.append(
+            f"worth {value_cents / 100:.2f}, and {wanted.budget_left_cents / 100:.2f} of today's budget is left"
+        )
+    if not doubts and value_cents >= policy.auto_approve_below_cents:
+        doubts.append(
+            f"worth {value_cents / 100:.2f}, not below the limit of {policy.auto_approve_below_cents / 100:.2f}"
+        )
     return "; ".join(doubts)[:300]
 
 

@@ -4,7 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from central.core.restock import Hold, OpenTrigger, Policy, Raise, Wanted, decide_restock, net_quantity
+from central.core.restock import (
+    Hold,
+    OpenTrigger,
+    Policy,
+    Raise,
+    Wanted,
+    Withdraw,
+    confidence_of,
+    decide_restock,
+    net_quantity,
+)
 from contract.api.restock import TriggerState
 
 NOW = 1_504_526_400_000
@@ -19,7 +29,7 @@ POLICY = Policy(auto_approve_below_cents=10_000, stale_after_ms=3_600_000)
 
 def decide(
     wanted: Wanted = WANTED, policy: Policy = POLICY, opened: OpenTrigger | None = None
-) -> Hold | Raise:
+) -> Hold | Raise | Withdraw:
     return decide_restock(wanted, policy, opened, NOW)
 
 
@@ -120,8 +130,16 @@ def test_a_sent_trigger_is_superseded_only_by_a_pack_more() -> None:
     assert decision.supersedes == "store-1-r1"
 
 
-@pytest.mark.parametrize("state", [TriggerState.ACKNOWLEDGED, TriggerState.ORDERED, TriggerState.SHIPPED])
-def test_an_acknowledged_trigger_is_left_alone(state: TriggerState) -> None:
+def test_an_acknowledged_trigger_is_changed_not_superseded() -> None:
+    decision = decide(opened=opened(TriggerState.ACKNOWLEDGED))
+    assert isinstance(decision, Raise)
+    assert (decision.changes, decision.supersedes, decision.quantity_units) == ("store-1-r1", None, 24)
+    assert isinstance(decide(opened=opened(TriggerState.ACKNOWLEDGED, 24)), Hold)
+    assert isinstance(decide(replace(WANTED, doubt="x"), opened=opened(TriggerState.ACKNOWLEDGED)), Hold)
+
+
+@pytest.mark.parametrize("state", [TriggerState.ORDERED, TriggerState.SHIPPED])
+def test_an_order_that_was_placed_is_left_alone(state: TriggerState) -> None:
     decision = decide(opened=opened(state))
     assert isinstance(decision, Hold)
     assert state.value in decision.why
@@ -132,3 +150,86 @@ def test_a_supplier_is_ordered_from_at_its_review_only_unless_the_shelf_is_empty
     assert isinstance(decide(weekly), Hold)
     assert isinstance(decide(replace(weekly, on_hand_units=0)), Raise)
     assert isinstance(decide(replace(weekly, last_raised_ms=NOW - 7 * DAY_MS)), Raise)
+
+
+CUTOFF_MS = NOW + 7 * 3_600_000
+CALENDAR = replace(
+    WANTED, send_ms=CUTOFF_MS, regular_days=3, emergency_days=1, expected_before_regular_units=2.0
+)
+HELD = OpenTrigger("store-1-r1", TriggerState.APPROVED, 12, held_until_ms=CUTOFF_MS - DAY_MS)
+
+
+def test_an_order_waits_for_the_suppliers_cutoff() -> None:
+    decision = decide(replace(CALENDAR, review_days=7, last_raised_ms=NOW - DAY_MS))
+    assert isinstance(decision, Raise)
+    assert (decision.approved, decision.send_ms, decision.is_emergency) == (True, CUTOFF_MS, False)
+
+
+def test_what_cannot_wait_for_the_lorry_takes_the_emergency_lane() -> None:
+    decision = decide(replace(CALENDAR, expected_before_regular_units=3.5))
+    assert isinstance(decision, Raise)
+    assert (decision.is_emergency, decision.send_ms) == (True, None)
+    assert "would run out before the delivery in 3 days" in decision.why
+    slow = decide(replace(CALENDAR, expected_before_regular_units=3.5, emergency_days=3))
+    assert isinstance(slow, Raise)
+    assert not slow.is_emergency
+
+
+def test_until_the_cutoff_an_order_is_merged_into_the_one_that_waits() -> None:
+    decision = decide(CALENDAR, opened=HELD)
+    assert isinstance(decision, Raise)
+    assert (decision.revises, decision.supersedes, decision.quantity_units) == ("store-1-r1", None, 24)
+    assert decision.send_ms == HELD.held_until_ms
+    assert isinstance(decide(CALENDAR, opened=replace(HELD, quantity_units=24)), Hold)
+
+
+def test_a_held_order_shrinks_and_is_withdrawn_when_it_is_no_longer_needed() -> None:
+    smaller = decide(replace(CALENDAR, on_hand_units=13), opened=replace(HELD, quantity_units=24))
+    assert isinstance(smaller, Raise)
+    assert (smaller.revises, smaller.quantity_units) == ("store-1-r1", 12)
+    gone = decide(replace(CALENDAR, on_hand_units=30), opened=HELD)
+    assert isinstance(gone, Withdraw)
+    assert gone.trigger_id == "store-1-r1"
+
+
+def test_a_held_order_that_turns_urgent_goes_out_at_once() -> None:
+    decision = decide(
+        replace(CALENDAR, expected_before_regular_units=9.0), opened=replace(HELD, quantity_units=24)
+    )
+    assert isinstance(decision, Raise)
+    assert (decision.revises, decision.is_emergency, decision.send_ms) == ("store-1-r1", True, None)
+
+
+def test_no_more_is_ordered_than_the_supplier_has() -> None:
+    decision = decide(replace(WANTED, available_units=23))
+    assert isinstance(decision, Raise)
+    assert decision.quantity_units == 12
+    assert "the supplier has no more than 12" in decision.why
+    assert isinstance(decide(replace(WANTED, available_units=11)), Hold)
+    assert isinstance(decide(replace(WANTED, available_units=23, min_order_units=24)), Hold)
+
+
+def test_an_order_beyond_the_budget_waits_for_a_person() -> None:
+    assert decide(replace(WANTED, budget_left_cents=2400)).approved  # type: ignore[union-attr]
+    decision = decide(replace(WANTED, budget_left_cents=2399))
+    assert isinstance(decision, Raise)
+    assert not decision.approved
+    assert "23.99 of today's budget is left" in decision.doubt
+
+
+def test_an_order_that_is_probably_not_needed_waits_for_a_person() -> None:
+    careful = replace(POLICY, auto_approve_from_confidence=0.3)
+    decision = decide(replace(WANTED, confidence=0.2), careful)
+    assert isinstance(decision, Raise)
+    assert not decision.approved
+    assert "20% probability" in decision.doubt
+
+
+def test_confidence_is_read_off_the_quantiles() -> None:
+    quantiles, levels = [2.0, 10.0, 20.0], [0.1, 0.5, 0.9]
+    assert confidence_of(10, quantiles, levels) == pytest.approx(0.5)
+    assert confidence_of(15, quantiles, levels) == pytest.approx(0.3)
+    assert confidence_of(0, quantiles, levels) == pytest.approx(0.95)
+    assert confidence_of(50, quantiles, levels) == pytest.approx(0.1)
+    assert confidence_of(None, quantiles, levels) == 0.0
+    assert confidence_of(5, [5.0, 5.0, 9.0], levels) == pytest.approx(0.5)
