@@ -18,6 +18,7 @@ from edge.epoch_marker import write_marker
 from edge.errors import DiskError
 from edge.outbox import Stream, Streams, new_epoch
 from edge.row_check import is_sound, row_check
+from edge.state_log import StateLog, state_rows
 
 MAX_QUARANTINE_ROWS, MAX_QUARANTINE_BYTES = 10_000, 32_000_000
 MAX_PUT_ASIDE_BYTES = 256_000
@@ -61,6 +62,7 @@ class EdgeStore:
         self.path = path
         self.streams = streams
         self._db = connection
+        self._state_log = StateLog(connection)
         self.outbox_bytes: int = connection.execute(
             f"SELECT coalesce(sum(length(json) + {ROW_BYTES}), 0) FROM outbox"  # noqa: S608 - a number of ours
         ).fetchone()[0]
@@ -75,10 +77,8 @@ class EdgeStore:
         return self._db
 
     def state_rows(self) -> list[tuple[str, str, str]]:
-        # Documents first: other rows are read with their help.
-        return list(
-            self._db.execute("SELECT kind, key, json FROM state ORDER BY kind <> 'document', kind, key")
-        )
+        """(kind, key, JSON), documents first."""
+        return state_rows(self._db)
 
     def commit(self, commit: Commit) -> None:
         """Saves all of `commit` or nothing. Raises DiskError when the disk refuses; call again with the same commit."""
@@ -87,7 +87,7 @@ class EdgeStore:
         quarantine = self._quarantined, self._quarantine_bytes, self.quarantine_dropped
         try:
             with self.transaction():
-                self._save_state(commit.rows)
+                self._state_log.save(commit.rows)
                 for record in commit.records:
                     last_seq += 1
                     text = record.model_dump_json(exclude={"seq"})
@@ -110,6 +110,7 @@ class EdgeStore:
                 )
         except sqlite3.OperationalError as error:
             self._quarantined, self._quarantine_bytes, self.quarantine_dropped = quarantine
+            self._state_log.recount()
             raise DiskError(
                 f"{self.path}: {error}; free room on the disk, the gateway goes on by itself"
             ) from error
@@ -224,16 +225,6 @@ class EdgeStore:
             live.frozen_through == live.last_seq
             and live.frozen_through - live.acked_through < MAX_FROZEN_ROWS
         )
-
-    def _save_state(self, rows: Iterable[Row]) -> None:
-        for kind, key, text in rows:
-            if text is None:
-                self._db.execute("DELETE FROM state WHERE kind = ? AND key = ?", (kind, key))
-            else:
-                self._db.execute(
-                    "INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?)",
-                    (kind, key, text, row_check(kind, key, text)),
-                )
 
     def _put_aside(self, items: Iterable[PutAside]) -> None:
         for item in items:

@@ -14,6 +14,7 @@ from edge.epoch_marker import read_marker, write_marker
 from edge.errors import CorruptStoreError, DiskError
 from edge.outbox import Stream, Streams, new_epoch
 from edge.row_check import is_sound, row_check
+from edge.state_log import STATE_LOG_SCHEMA, StateLog, check_log
 from edge.store import BUSY_TIMEOUT_S, EdgeStore
 from edge.wal_check import log_commits, lost_commits
 from runtime.errors import OperatorError
@@ -21,12 +22,12 @@ from runtime.logs import Log
 
 log = Log("edge.store_file")
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 PAGE_BYTES = 1024
 KEPT_ASIDE = 3
 
 # All SQL that makes the file. Pages are small because a commit writes whole pages and most commits change few rows.
-_SCHEMA = """
+_SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS state (kind TEXT NOT NULL, key TEXT NOT NULL, json TEXT NOT NULL,
     crc INTEGER, PRIMARY KEY (kind, key)) WITHOUT ROWID;
@@ -36,6 +37,7 @@ CREATE TABLE IF NOT EXISTS outbox (epoch TEXT NOT NULL, seq INTEGER NOT NULL, ki
     crc INTEGER, PRIMARY KEY (epoch, seq)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS quarantine (id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, source TEXT NOT NULL,
     stream TEXT NOT NULL, reason TEXT NOT NULL, payload BLOB NOT NULL);
+{STATE_LOG_SCHEMA}
 """
 # Version 1 had no checksums, and windows that were merged but never sent carried a span of seqs.
 _FROM_VERSION_1 = """
@@ -44,6 +46,8 @@ ALTER TABLE outbox ADD COLUMN crc INTEGER;
 UPDATE outbox SET json = json_remove(json, '$.seq_from') WHERE kind = 'sku_window'
     AND seq > (SELECT frozen_through FROM epochs WHERE epochs.epoch = outbox.epoch);
 """
+_UPGRADES = {0: _SCHEMA, 1: _FROM_VERSION_1 + STATE_LOG_SCHEMA, 2: STATE_LOG_SCHEMA}
+"""By the version that the file has; 0 is a new one."""
 
 
 def open_store(state_dir: Path, now_ms: int) -> EdgeStore:
@@ -146,9 +150,10 @@ def _connect(path: Path) -> tuple[sqlite3.Connection, int]:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         _refuse_newer(path, version)
         if version != SCHEMA_VERSION:
-            upgrade = _FROM_VERSION_1 if version == 1 else _SCHEMA
+            upgrade = _UPGRADES[version]
             connection.executescript(f"BEGIN; {upgrade} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
         _refuse_changed_rows(connection)
+        _fold_at_start(connection)
     except sqlite3.OperationalError:
         connection.close()
         raise
@@ -210,11 +215,24 @@ def _refuse_changed_rows(connection: sqlite3.Connection) -> None:
         _refuse_damage(
             "ok" if is_sound(check, kind, key, text) else f"state {kind} {key[:40]} is not what was written"
         )
+    check_log(connection)
     bad = connection.execute(
         """SELECT epoch FROM epochs WHERE acked_through > frozen_through OR frozen_through > last_seq OR acked_through < 0
         OR last_seq < (SELECT coalesce(max(seq), 0) FROM outbox WHERE outbox.epoch = epochs.epoch)"""
     ).fetchone()
     _refuse_damage("ok" if bad is None else f"the seqs of epoch {bad[0]} contradict each other")
+
+
+def _fold_at_start(connection: sqlite3.Connection) -> None:
+    """The state's log begins empty, whichever version wrote it; on a full disk it is read as it is."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        StateLog(connection).fold()
+        connection.execute("COMMIT")
+    except sqlite3.OperationalError as error:
+        log.warning("the state's log stays as it is", reason=str(error))
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
 
 
 def _refuse_newer(path: Path, version: int) -> None:

@@ -183,14 +183,18 @@ def test_the_quarantine_is_bounded_in_bytes_and_a_huge_payload_is_cut(store, mon
     assert (size, store.quarantine_rows(), store.quarantine_dropped) == (3 * 256_000, 3, 5)
 
 
-@pytest.mark.parametrize("where", ["state", "state key", "epochs", "epochs low"])
+@pytest.mark.parametrize("where", ["state", "state key", "state log", "epochs", "epochs low"])
 def test_a_bit_that_fell_over_inside_a_value_is_noticed(tmp_path, where):
     """SQLite's own check sees the structure only."""
     store = open_store(tmp_path, 0)
     store.commit(Commit(0, records=[alert(n) for n in range(5)], rows=[("sale", "a", '{"units": 10}')]))
+    if where != "state log":
+        store.close()
+        store = open_store(tmp_path, 0)  # the log goes into the table
     old = store.streams.live.epoch
     store.db.execute(
         {
+            "state log": "UPDATE state_log SET body = substr(body, 1, length(body) - 1) || x'ff'",
             "state": """UPDATE state SET json = '{"units": 18}'""",
             "state key": "UPDATE state SET key = 'q'",
             "epochs": "UPDATE epochs SET acked_through = 68",
