@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from models.bundle import DEMO_BUNDLE, DEMO_PUBLIC_KEY, load_bundle
 from models.errors import ModelsError
 from models.manifest import HeldOut, Manifest
+from models.policy.door import add_policy_cost
 
 if TYPE_CHECKING:
     from models.training.series import DailySeries
@@ -56,8 +57,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_keygen(commands)
     _add_train(commands)
     _add_evaluate(commands)
+    _add_forecast(commands)
     _add_sign(commands)
     _add_verify(commands)
+    add_policy_cost(commands)
     return parser
 
 
@@ -116,6 +119,37 @@ def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     evaluate.set_defaults(run=_evaluate)
 
 
+def _add_forecast(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    forecast = commands.add_parser(
+        "forecast",
+        help="forecast every series of a table of sales, into a table of quantiles",
+        description="Forecasts every (store, sku) of --history, and of --future, for the days after the history's last."
+        " With --train the centre's heavy form is fitted on the history first; without, a bundle is asked.",
+    )
+    forecast.add_argument(
+        "--history", type=Path, required=True,
+        help="Parquet or CSV: store, sku, date, units; optionally price, discount, promotion, holiday, weather,"
+        " stockout_hours, first_seen, and columns of words as categories",
+    )  # fmt: skip
+    forecast.add_argument(
+        "--future", type=Path, help="what is known ahead: store, sku, date and such columns of the history; rows of SKUs"
+        " that the history lacks are forecast as new ones",
+    )  # fmt: skip
+    forecast.add_argument("--horizon", type=int, required=True, help="days to forecast, 1 to 28")
+    forecast.add_argument("--out", type=Path, required=True, help="Parquet (or .csv) to write")
+    forecast.add_argument("--train", action="store_true", help="fit on the history first")
+    forecast.add_argument(
+        "--rows", type=int, default=1_200_000, help="training examples to draw (default %(default)s)"
+    )
+    forecast.add_argument("--networks", type=int, default=3, help="networks to average (default %(default)s)")
+    forecast.add_argument(
+        "--epochs", type=int, default=5, help="passes over the examples (default %(default)s)"
+    )
+    forecast.add_argument("--seed", type=int, default=1, help="of every random choice (default %(default)s)")
+    _add_bundle(forecast, "--bundle")
+    forecast.set_defaults(run=_forecast)
+
+
 def _add_sign(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     sign = commands.add_parser("sign", help="sign the manifest of a bundle")
     sign.add_argument("folder", type=Path, help="the bundle")
@@ -133,10 +167,12 @@ def _add_verify(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     info.set_defaults(run=_info)
 
 
-def _add_bundle(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "folder", type=Path, nargs="?", default=DEMO_BUNDLE, help="the bundle (default: the demo's)"
-    )
+def _add_bundle(parser: argparse.ArgumentParser, option: str = "") -> None:
+    text = "the bundle (default: the demo's)"
+    if option:
+        parser.add_argument(option, dest="folder", type=Path, default=DEMO_BUNDLE, help=text)
+    else:
+        parser.add_argument("folder", type=Path, nargs="?", default=DEMO_BUNDLE, help=text)
     parser.add_argument("--public-key", type=Path, help="its public key (default: the demo's)")
 
 
@@ -201,6 +237,30 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         print(json.dumps(scores.model_dump(mode="json"), indent=1))
     else:
         _print_scores(scores)
+    return 0
+
+
+def _forecast(arguments: argparse.Namespace) -> int:
+    from models.inference import open_models  # noqa: PLC0415
+    from models.training.forecast_files import ForecastJob, forecast_files  # noqa: PLC0415
+    from models.training.heavy import Recipe  # noqa: PLC0415
+    from models.training.panel_examples import Draw  # noqa: PLC0415
+    from models.training.quantile_fit import QuantileFit  # noqa: PLC0415
+
+    if min(arguments.rows, arguments.networks, arguments.epochs) < 1:
+        print("shelfloop models forecast: --rows, --networks and --epochs must be >= 1", file=sys.stderr)
+        return EXIT_USAGE
+    recipe = Recipe(
+        Draw(rows=arguments.rows, seed=arguments.seed),
+        QuantileFit(networks=arguments.networks, epochs=arguments.epochs, seed=arguments.seed),
+    )
+    job = ForecastJob(
+        arguments.history, arguments.future, arguments.out, arguments.horizon, arguments.train, recipe
+    )
+    models = open_models(arguments.folder, _public_key(arguments))
+    if models.doubt and not arguments.train:
+        print(f"shelfloop models forecast: {models.doubt}; the seasonal baseline takes over", file=sys.stderr)
+    forecast_files(job, models.demand, say=lambda text: print(text, flush=True))
     return 0
 
 

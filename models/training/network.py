@@ -8,12 +8,13 @@ so that an untrained network already forecasts each SKU's own level.
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from models.arrays import F32, F64
 from models.features import FEATURE_NAMES
+from models.training.adam import Adam
 from models.training.examples import Examples
 
 LEVEL_COLUMN = FEATURE_NAMES.index("log_level")
@@ -55,28 +56,6 @@ class Fit:
     seed: int = 1
 
 
-@dataclass(slots=True)
-class _Adam:
-    """Kingma & Ba 2015, algorithm 1, with decoupled weight decay."""
-
-    weight_decay: float
-    steps: int = 0
-    first: list[F32] = field(default_factory=list)
-    second: list[F32] = field(default_factory=list)
-
-    def step(self, parameters: list[F32], gradients: list[F32], rate: float) -> None:
-        if not self.first:
-            self.first = [np.zeros_like(p) for p in parameters]
-            self.second = [np.zeros_like(p) for p in parameters]
-        self.steps += 1
-        corrected = rate * np.sqrt(1 - 0.999**self.steps) / (1 - 0.9**self.steps)
-        for p, g, m, v in zip(parameters, gradients, self.first, self.second, strict=True):
-            np.add(m, 0.1 * (g - m), out=m, casting="same_kind")
-            np.add(v, 0.001 * (g * g - v), out=v, casting="same_kind")
-            decay = rate * self.weight_decay * p if p.ndim == 2 else 0
-            np.subtract(p, decay + corrected * m / (np.sqrt(v) + 1e-8), out=p, casting="same_kind")
-
-
 def fit_network(examples: Examples, fit: Fit, on_epoch: Callable[[int, float], None]) -> Network:
     """The network after fit.epochs; on_epoch hears the epoch's number and mean negative log-likelihood."""
     random = np.random.default_rng(fit.seed)
@@ -86,7 +65,7 @@ def fit_network(examples: Examples, fit: Fit, on_epoch: Callable[[int, float], N
     x = (examples.features - centre) / scale
     level = examples.features[:, LEVEL_COLUMN]
     parameters = _start(x.shape[1], fit, random)
-    adam = _Adam(fit.weight_decay)
+    adam = Adam(fit.weight_decay)
     batches = max(1, len(x) // fit.batch_rows)
     for epoch in range(fit.epochs):
         order, losses = random.permutation(len(x)), []

@@ -1,0 +1,171 @@
+"""`shelfloop models forecast`: from a table of sales and a table of what is known ahead to a table of quantiles."""
+
+import resource
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from contract.records import MAX_HORIZON_DAYS
+from models.arrays import F32, F64, I64
+from models.errors import TrainingDataError
+from models.features import HISTORY_DAYS
+from models.forecast import Forecaster
+from models.panel import Panel
+from models.quantile_network import DAY_LEVELS
+from models.training.heavy import HeavyForecast, Recipe, Say, heavy_forecast, train_heavy
+from models.training.panel_table import PanelTable, panel_from_tables
+
+LEAST_TRAINING_DAYS = 28
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastJob:
+    """What was asked: two tables in, one out. train: fit on the history first, else ask `forecaster`."""
+
+    history: Path
+    future: Path | None
+    out: Path
+    horizon_days: int
+    train: bool
+    recipe: Recipe
+
+
+def forecast_files(job: ForecastJob, forecaster: Forecaster, say: Say) -> None:
+    """Writes job.out: store, sku, date, mean, q0.025 … q0.99 of the day, sum_mean and sum_q0.025 … sum_q0.99 of the
+    days from the first through that one; whole units, one row a series and day. Raises TrainingDataError on bad input.
+
+    A history too short to train on is forecast by `forecaster`, and `say` tells so.
+    """
+    if not 1 <= job.horizon_days <= MAX_HORIZON_DAYS:
+        raise TrainingDataError(f"--horizon is {job.horizon_days}; the limit is 1..{MAX_HORIZON_DAYS} days")
+    start = time.monotonic()
+    table = _read(job)
+    panel = table.panel
+    say(f"{panel.n_series} series x {panel.n_days} days, {panel.first_day} to {panel.day(panel.n_days - 1)}")
+    for line in table.cleaned.lines():
+        say(f"cleaned: {line}")
+    silent = int(np.isnan(panel.units).all(axis=1).sum())
+    if silent:
+        say(f"{silent} series have no history: forecast from their category, shop and SKU elsewhere")
+    forecast = _forecast(job, panel, forecaster, say)
+    _write(job.out, table, forecast)
+    peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
+    say(
+        f"wrote {job.out}: {panel.n_series * job.horizon_days} rows in {time.monotonic() - start:.0f} s, peak {peak_gb:.1f} GB"
+    )
+
+
+def _read(job: ForecastJob) -> PanelTable:
+    history = _table(job.history)
+    future = _table(job.future) if job.future is not None else history.slice(0, 0)
+    return panel_from_tables(history, future, job.horizon_days)
+
+
+def _table(path: Path) -> pa.Table:
+    try:
+        return pq.read_table(path) if path.suffix == ".parquet" else pyarrow.csv.read_csv(path)
+    except (OSError, pa.ArrowException) as error:
+        raise TrainingDataError(f"cannot read {path}: {error}; give a .parquet or CSV table") from None
+
+
+def _forecast(job: ForecastJob, panel: Panel, forecaster: Forecaster, say: Say) -> HeavyForecast:
+    if job.train and panel.n_days >= LEAST_TRAINING_DAYS:
+        try:
+            return heavy_forecast(train_heavy(panel, job.recipe, say), panel, job.horizon_days)
+        except TrainingDataError as error:
+            say(f"not trained: {error}; {forecaster.name} takes over")
+    elif job.train:
+        say(
+            f"not trained: {panel.n_days} days of history, at least {LEAST_TRAINING_DAYS} are needed; {forecaster.name} takes over"
+        )
+    return ready_forecast(forecaster, panel, job.horizon_days)
+
+
+def ready_forecast(forecaster: Forecaster, panel: Panel, horizon_days: int) -> HeavyForecast:
+    """What a trained bundle, or the baseline, says of the same panel: sales, category level and price are what it takes."""
+    history = panel.demand(max(0, panel.n_days - HISTORY_DAYS), panel.n_days).astype(np.float64)
+    levels = _category_levels(panel)
+    shape = (panel.n_series, horizon_days, len(DAY_LEVELS))
+    mean, daily, window = (
+        np.empty(shape[:2], np.float32),
+        np.empty(shape, np.float32),
+        np.empty(shape, np.float32),
+    )
+    prices = panel.covariates.get("price")
+    for rows in np.array_split(np.arange(panel.n_series), max(1, panel.n_series // 2000)):
+        found = forecaster.forecast(
+            history[rows], panel.day(panel.n_days), horizon_days=horizon_days, category_level=levels[rows],
+            price_ratio=None if prices is None else _price_ratio(prices, rows, panel.n_days, horizon_days),
+        )  # fmt: skip
+        mean[rows], daily[rows] = found.mean, found.quantiles(DAY_LEVELS)
+        for day in range(horizon_days):
+            window[rows, day] = found.over_window(day + 1, levels=DAY_LEVELS).quantiles
+    window[:, 0] = daily[:, 0]
+    return HeavyForecast(mean, daily, np.maximum.accumulate(window, axis=1))
+
+
+def _category_levels(panel: Panel) -> F64:
+    """Mean units a day in the last 28 days of the series' narrowest group in its shop, NaN where nothing is known."""
+    recent = panel.demand(max(0, panel.n_days - 28), panel.n_days)
+    known = ~np.isnan(recent)
+    sold, days = np.where(known, recent, 0).sum(1, dtype=np.float64), known.sum(1)
+    out = np.full(panel.n_series, np.nan)
+    for name, codes in panel.groups.items():
+        if name == "store" or name.startswith("store_"):
+            total, count = np.bincount(codes, sold), np.bincount(codes, days)
+            out = np.where(count[codes] > 0, total[codes] / np.maximum(count[codes], 1), out)
+    return out
+
+
+def _price_ratio(log_prices: F32, rows: I64, origin: int, days: int) -> F64:
+    chosen = (
+        log_prices[rows]
+        if len(log_prices) > 1
+        else np.broadcast_to(log_prices, (len(rows), log_prices.shape[1]))
+    ).astype(np.float64)
+    past = np.exp(chosen[:, max(0, origin - 28) : origin])
+    known = ~np.isnan(past)
+    usual = np.where(known, past, 0).sum(1) / np.maximum(known.sum(1), 1)
+    return np.where(
+        usual[:, None] > 0,
+        np.exp(chosen[:, origin : origin + days]) / np.maximum(usual[:, None], 1e-9),
+        np.nan,
+    )
+
+
+def _write(path: Path, table: PanelTable, forecast: HeavyForecast) -> None:
+    n, days = forecast.mean.shape
+    first = table.panel.n_days
+    dates = pa.array(
+        [table.panel.first_day + timedelta(days=first + ahead) for ahead in range(days)] * n, pa.date32()
+    )
+    series = pa.array(np.repeat(np.arange(n), days))
+    columns: dict[str, pa.Array] = {
+        "store": table.stores.take(series), "sku": table.skus.take(series), "date": dates,
+        "mean": pa.array(forecast.mean.ravel()),
+    }  # fmt: skip
+    for place, level in enumerate(DAY_LEVELS):
+        columns[_name(level)] = pa.array(forecast.quantiles[..., place].ravel())
+    columns["sum_mean"] = pa.array(
+        np.cumsum(forecast.mean, axis=1, dtype=np.float64).astype(np.float32).ravel()
+    )
+    for place, level in enumerate(DAY_LEVELS):
+        columns[f"sum_{_name(level)}"] = pa.array(forecast.window[..., place].ravel())
+    written = pa.table(columns)
+    partial = path.with_name(path.name + ".partial")
+    if path.suffix == ".csv":
+        pyarrow.csv.write_csv(written, partial)
+    else:
+        pq.write_table(written, partial, compression="zstd")
+    partial.replace(path)
+
+
+def _name(level: float) -> str:
+    """q0.05, q0.1 … q0.975, as Python writes the number."""
+    return f"q{level:g}"

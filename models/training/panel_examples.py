@@ -1,0 +1,111 @@
+"""Training rows of the heavy model: what was known on an evening, and what was asked for on a later day."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.arrays import F32, I64
+from models.errors import TrainingDataError
+from models.panel import Panel
+from models.panel_features import features_at
+from models.panel_groups import LONG_DAYS
+from models.quantile_network import joined_rows
+
+Progress = Callable[[int, int], None]
+"""(done, of how many)."""
+_FIRST_ORIGIN_DAY = 14
+_DAYS_A_ORIGIN = 8
+"""Many evenings and many days ahead of each, few series: all series share a day's weather, and learn it by heart."""
+_BUSY_POWER = 0.4
+"""Busy series are drawn more often, by this power of their level: they are few, and most units are theirs."""
+_YOUNG_SHARE = 0.06
+
+
+@dataclass(frozen=True, slots=True)
+class PanelExamples:
+    """rows: (n, S + D), not standardised. units: (n,). level, scale: (n,), of models.panel_features.Features."""
+
+    rows: F32
+    units: F32
+    level: F32
+    scale: F32
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """What to draw. rows: examples in all, about. past_days: how far back evenings reach. evenings: at most so many."""
+
+    rows: int = 1_200_000
+    past_days: int = 290
+    evenings: int = 100
+    horizon_days: int = 28
+    seed: int = 1
+
+
+def panel_examples(panel: Panel, draw: Draw, progress: Progress) -> PanelExamples:
+    """Examples over evenings from `past_days` back to the last but one; days ahead are drawn at random.
+
+    Only days on which all demand was served are targets. One in seventeen series is shown as if it were new.
+    Raises TrainingDataError when the panel has too few days or no demand that was served.
+    """
+    random = np.random.default_rng(draw.seed)
+    evenings = _evenings(panel.n_days, draw)
+    each = max(1, draw.rows // (len(evenings) * _DAYS_A_ORIGIN))
+    parts = []
+    for place, origin in enumerate(evenings):
+        part = _examples_at(panel, int(origin), each, draw, random)
+        if part is not None:
+            parts.append(part)
+        progress(place + 1, len(evenings))
+    if not parts or sum(len(part.units) for part in parts) < 100:
+        raise TrainingDataError(
+            f"only {sum(len(part.units) for part in parts)} examples in {panel.n_series} series x {panel.n_days} days;"
+            " at least 100 are needed: give more history"
+        )
+    return PanelExamples(
+        np.concatenate([part.rows for part in parts]),
+        np.concatenate([part.units for part in parts]),
+        np.concatenate([part.level for part in parts]),
+        np.concatenate([part.scale for part in parts]),
+    )
+
+
+def _evenings(n_days: int, draw: Draw) -> I64:
+    first = max(min(_FIRST_ORIGIN_DAY, n_days // 2), n_days - draw.past_days)
+    every = np.arange(first, n_days)
+    if not len(every):
+        raise TrainingDataError(f"{n_days} days of history; at least 2 are needed: give more history")
+    step = max(1, -(-len(every) // draw.evenings))
+    return every[::-1][::step][::-1]
+
+
+def _examples_at(
+    panel: Panel, origin: int, each: int, draw: Draw, random: np.random.Generator
+) -> PanelExamples | None:
+    longest = min(draw.horizon_days, panel.n_days - origin)
+    ahead = np.sort(random.choice(longest, size=min(_DAYS_A_ORIGIN, longest), replace=False)).astype(np.int64)
+    wanted = panel.demand(origin, origin + longest)[:, ahead]
+    candidates = np.flatnonzero(~np.isnan(wanted).all(axis=1))
+    if not len(candidates):
+        return None
+    recent = np.nan_to_num(panel.units[candidates, max(0, origin - 56) : origin])
+    chance = (
+        (recent.mean(axis=1, dtype=np.float64) + 0.1) ** _BUSY_POWER if origin else np.ones(len(candidates))
+    )
+    size = min(each, len(candidates))
+    rows = np.sort(random.choice(candidates, size=size, replace=False, p=chance / chance.sum())).astype(
+        np.int64
+    )
+    young = random.random(len(rows)) < _YOUNG_SHARE
+    remembered = np.where(young, random.integers(0, 29, len(rows)), LONG_DAYS)
+    features = features_at(panel, origin, ahead, rows, remembered_days=remembered)
+    units = wanted[rows]
+    known = ~np.isnan(units)
+    flat = joined_rows(features.of_series, features.of_day).reshape(*units.shape, -1)
+    return PanelExamples(
+        flat[known],
+        np.maximum(units[known], 0),
+        np.broadcast_to(features.level[:, None], units.shape)[known],
+        np.broadcast_to(features.scale[:, None], units.shape)[known],
+    )

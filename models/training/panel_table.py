@@ -1,0 +1,270 @@
+"""Panels from long tables: what each column means, and what happens to rows that no shop could have written."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from models.arrays import F32, F64, I64
+from models.errors import TrainingDataError
+from models.panel import Panel
+from models.training.panel_cleaning import Cleaned, cleaned_units
+
+KEYS = ("store", "sku", "date")
+MAX_DAYS = 3660
+MAX_COVARIATES = 12
+MAX_CATEGORIES = 3
+_NOT_COVARIATES = frozenset({*KEYS, "units", "stockout_hours", "first_seen"})
+_DENSE_SHARE = 0.02
+_EPOCH = date(1970, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class PanelTable:
+    """panel: one series a (store, sku). stores, skus: their names. cleaned: what was changed or set aside, and how often."""
+
+    panel: Panel
+    stores: pa.Array
+    skus: pa.Array
+    cleaned: Cleaned
+
+
+def panel_from_tables(history: pa.Table, future: pa.Table, horizon_days: int) -> PanelTable:
+    """Series of both tables: history's columns store, sku, date, units and optionally
+    price, stockout_hours, first_seen, words (categories of the SKU, such as dept) and numbers known ahead (discount,
+    promotion, holiday, weather: those that `future` has too).
+
+    Several rows of a series and day: the last one counts. A day without a row sold nothing when the table holds sales
+    only (fewer than 2 % of its rows say 0) and the shop was open, else it is unknown. Days before the first sale are unknown.
+    Raises TrainingDataError that names the column, the limit and what to give.
+    """
+    _require(history, (*KEYS, "units"), "history")
+    if history.num_rows == 0:
+        raise TrainingDataError("history has no rows; give at least a few weeks of sales")
+    rows = _Rows(history, future, horizon_days)
+    units = rows.matrix(_numbers(history, "units"), rows.history, rows.n_days)
+    written = rows.written
+    dense = float((_numbers(history, "units") == 0).mean()) >= _DENSE_SHARE
+    if not dense:
+        shop_open = np.zeros((int(rows.store_of.max(initial=0)) + 1, rows.n_days), dtype=bool)
+        np.logical_or.at(shop_open, rows.store_of, written)
+        units[~written & shop_open[rows.store_of] & written.any(axis=1, keepdims=True)] = 0.0
+    listed_from = _first_seen(history, rows)
+    units, cleaned = cleaned_units(units, listed_from)
+    cleaned.counts["duplicated days"] = rows.duplicates
+    served = _served(history, rows, units)
+    covariates = _covariates(history, future, rows, cleaned)
+    panel = Panel(rows.first_day, units, served, covariates, _groups(history, future, rows))
+    return PanelTable(panel, rows.stores, rows.skus, cleaned)
+
+
+class _Rows:
+    """Where each row of both tables belongs: (series, day)."""
+
+    def __init__(self, history: pa.Table, future: pa.Table, horizon_days: int) -> None:
+        days = _days(history, "history")
+        first, last = int(days.min()), int(days.max())
+        if last - first >= MAX_DAYS:
+            raise TrainingDataError(
+                f"history spans {last - first + 1} days; the limit is {MAX_DAYS}: a date is probably wrong"
+            )
+        self.first_day = _EPOCH + timedelta(days=first)
+        self.n_days, self.n_known_days = last - first + 1, last - first + 1 + horizon_days
+        self.keyed_future = all(name in future.column_names for name in ("store", "sku"))
+        tables = [history, future] if self.keyed_future else [history]
+        keys = pa.chunked_array(
+            [chunk for table in tables for chunk in _keys(table).chunks], type=pa.string()
+        ).combine_chunks().dictionary_encode()  # fmt: skip
+        codes = keys.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+        self.n_series = len(keys.dictionary)
+        parts = pc.split_pattern(keys.dictionary, "\x1f", max_splits=1)
+        self.stores, self.skus = pc.list_element(parts, 0), pc.list_element(parts, 1)
+        self.store_of, self.sku_of = _codes(self.stores), _codes(self.skus)
+        self.history = codes[: history.num_rows], (days - first).astype(np.int64)
+        future_days = (
+            (_days(future, "future") - first).astype(np.int64) if future.num_rows else np.zeros(0, np.int64)
+        )
+        self.future = (
+            codes[history.num_rows :] if self.keyed_future else np.zeros(len(future_days), np.int64),
+            future_days,
+        )
+        self.written = np.zeros((self.n_series, self.n_days), dtype=bool)
+        self.written[self.history] = True
+        self.duplicates = history.num_rows - int(self.written.sum())
+
+    def matrix(self, values: F64, where: tuple[I64, I64], n_days: int) -> F32:
+        out = np.full((self.n_series, n_days), np.nan, dtype=np.float32)
+        out[where] = values
+        return out
+
+
+def _require(table: pa.Table, names: Iterable[str], which: str) -> None:
+    missing = [name for name in names if name not in table.column_names]
+    if missing:
+        raise TrainingDataError(f"{which} lacks the columns {missing}; it has {table.column_names}")
+
+
+def _days(table: pa.Table, which: str) -> I64:
+    _require(table, ("date",), which)
+    try:
+        column = table["date"]
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            column = column.cast(pa.date32())
+        days = column.cast(pa.timestamp("s")).cast(pa.date32()).cast(pa.int32())
+    except pa.ArrowException as error:
+        raise TrainingDataError(f"{which}: {error}; date is ISO (2017-09-01)") from None
+    if days.null_count:
+        raise TrainingDataError(f"{which}: {days.null_count} rows have no date; leave them out")
+    return np.asarray(days.to_numpy(), dtype=np.int64)
+
+
+def _keys(table: pa.Table) -> pa.ChunkedArray:
+    store, sku = (table[name].cast(pa.string()) for name in ("store", "sku"))
+    if store.null_count or sku.null_count:
+        raise TrainingDataError("a row has no store or no sku; leave such rows out")
+    return pc.binary_join_element_wise(store, sku, "\x1f")
+
+
+def _codes(names: pa.Array) -> I64:
+    return np.asarray(names.dictionary_encode().indices.to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def _numbers(table: pa.Table, name: str) -> F64:
+    try:
+        return np.asarray(table[name].cast(pa.float64()).to_numpy(), dtype=np.float64)
+    except pa.ArrowException as error:
+        raise TrainingDataError(f"column {name}: {error}; it must hold numbers") from None
+
+
+def _first_seen(history: pa.Table, rows: _Rows) -> I64 | None:
+    """Day number from which each series was listed."""
+    if "first_seen" not in history.column_names:
+        return None
+    named = history.select(["first_seen"]).rename_columns(["date"])
+    known = pc.is_valid(named["date"]).to_numpy()
+    out = np.full(rows.n_series, rows.n_days, dtype=np.int64)
+    start = (rows.first_day - _EPOCH).days
+    np.minimum.at(out, rows.history[0][known], _days(named.filter(pa.array(known)), "history") - start)
+    return np.where(out < rows.n_days, np.maximum(out, 0), 0)
+
+
+def _served(history: pa.Table, rows: _Rows, units: F32) -> F32 | None:
+    """The share of a usual day that was served, by hours sold out: learned from the table's own sales.
+
+    Sales of days with so many hours sold out, over what the same series sells on whole days. It holds what a
+    profile of the hours cannot: days that sell out are days of high demand.
+    """
+    if "stockout_hours" not in history.column_names:
+        return None
+    hours = np.nan_to_num(rows.matrix(_numbers(history, "stockout_hours"), rows.history, rows.n_days))
+    return served_share(units, np.clip(np.ceil(hours), 0, 24).astype(np.int64))
+
+
+def served_share(units: F32, hours: npt.NDArray[np.int64]) -> F32:
+    whole = np.where(hours == 0, units, np.nan)
+    known = ~np.isnan(whole)
+    usual = np.where(known, whole, 0).sum(1) / np.maximum(known.sum(1), 1)
+    counted = ~np.isnan(units) & (known.sum(1) >= 5)[:, None]
+    sold = np.bincount(hours[counted], units[counted].astype(np.float64), 25)
+    expected = np.bincount(hours[counted], np.broadcast_to(usual[:, None], units.shape)[counted], 25)
+    # As by a hundred days' evidence that a day of sixteen hours loses its share of them.
+    prior = 100 * max(float(usual.mean()), 0.1)
+    by_hours = (sold + prior * np.clip(1 - np.arange(25) / 16, 0, 1)) / (expected + prior)
+    share = np.clip(by_hours[hours], 0.0, 1.2)
+    return np.where(hours == 0, 1.0, np.minimum(share, 0.999)).astype(np.float32)
+
+
+def _covariates(history: pa.Table, future: pa.Table, rows: _Rows, cleaned: Cleaned) -> dict[str, F32]:
+    """Numbers that both tables have; words (the name of a holiday) count as one flag. Prices enter as logarithms."""
+    names = [n for n in history.column_names if n in future.column_names and n not in _NOT_COVARIATES]
+    names = [n for n in names if _is_number(history, n) or n in ("holiday", "promotion")]
+    if len(names) > MAX_COVARIATES:
+        raise TrainingDataError(f"{len(names)} columns known ahead: {names}; the limit is {MAX_COVARIATES}")
+    out = {}
+    for name in names:
+        values = rows.matrix(_known_ahead(history, name), rows.history, rows.n_known_days)
+        ahead = _known_ahead(future, name) if future.num_rows else np.zeros(0)
+        inside = (rows.future[1] >= 0) & (rows.future[1] < rows.n_known_days)
+        if rows.keyed_future:
+            values[rows.future[0][inside], rows.future[1][inside]] = ahead[inside]
+        else:
+            values[:, rows.future[1][inside]] = ahead[inside].astype(np.float32)[None, :]
+        if name == "price":
+            values, bad = _log_prices(values)
+            cleaned.counts["prices unknown or not above 0"] = bad
+        out[name] = _one_row_when_equal(values)
+    return out
+
+
+def _log_prices(values: F32) -> tuple[F32, int]:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.where(values > 0, np.log(values), np.nan).astype(np.float32)
+    place = np.where(np.isnan(logs), -1, np.arange(logs.shape[1])[None, :])
+    last = np.maximum.accumulate(place, axis=1)
+    filled = np.take_along_axis(logs, np.maximum(last, 0), axis=1)
+    return np.where(last >= 0, filled, np.float32(np.nan)), int(np.isnan(logs).sum())
+
+
+def _one_row_when_equal(values: F32) -> F32:
+    """One row for a column that says the same of all series, such as a holiday: it costs a series' worth of work."""
+    known = ~np.isnan(values)
+    low = np.where(known, values, np.inf).min(axis=0)
+    high = np.where(known, values, -np.inf).max(axis=0)
+    if np.all((low == high) | ~known.any(axis=0)):
+        return np.where(known.any(axis=0), high, np.nan).astype(np.float32)[None, :]
+    return values
+
+
+def _is_number(table: pa.Table, name: str) -> bool:
+    kind = table.schema.field(name).type
+    return bool(
+        pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_boolean(kind)
+        or pa.types.is_decimal(kind)
+    )
+
+
+def _known_ahead(table: pa.Table, name: str) -> F64:
+    if _is_number(table, name):
+        values = _numbers(table, name)
+        return np.where(np.isfinite(values), values, np.nan)
+    words = pc.fill_null(table[name].cast(pa.string()), "")
+    none = pc.is_in(words, value_set=pa.array(["", "0", "none", "None", "no", "false", "False"]))
+    return np.asarray(~none.to_numpy().astype(bool), dtype=np.float64)
+
+
+def _groups(history: pa.Table, future: pa.Table, rows: _Rows) -> dict[str, I64]:
+    """From the widest to the narrowest: shop, each category over all shops, category in its shop, SKU over all shops."""
+    words = [
+        n for n in history.column_names if n not in _NOT_COVARIATES and n not in ("holiday", "promotion")
+    ]
+    words = [
+        n for n in words if not _is_number(history, n) or (n.endswith("_id") and n not in future.column_names)
+    ]
+    out = {"store": rows.store_of}
+    narrow = {}
+    for name in words[:MAX_CATEGORIES]:
+        code = _category_of(history, future, rows, name)
+        out[name] = code
+        narrow[f"store_{name}"] = rows.store_of * (int(code.max(initial=0)) + 1) + code
+    out |= {name: np.unique(code, return_inverse=True)[1].astype(np.int64) for name, code in narrow.items()}
+    if len(np.unique(rows.sku_of)) < rows.n_series:
+        out["sku"] = rows.sku_of
+    return out
+
+
+def _category_of(history: pa.Table, future: pa.Table, rows: _Rows, name: str) -> I64:
+    tables = [history, future] if rows.keyed_future and name in future.column_names else [history]
+    words = pa.chunked_array(
+        [c for t in tables for c in pc.fill_null(t[name].cast(pa.string()), "").chunks], type=pa.string()
+    )
+    codes = words.combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    series = np.concatenate([rows.history[0], rows.future[0]]) if len(tables) == 2 else rows.history[0]
+    out = np.full(rows.n_series, int(codes.max(initial=0)) + 1, dtype=np.int64)
+    out[series] = codes
+    return out

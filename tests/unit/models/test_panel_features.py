@@ -1,0 +1,83 @@
+from datetime import date
+
+import numpy as np
+import pytest
+
+from models.panel import Panel
+from models.panel_features import features_at
+
+FIRST = date(2024, 1, 1)
+ROWS = 30
+
+
+def panel(units: np.ndarray, served: np.ndarray | None = None, covariates: dict | None = None) -> Panel:
+    n = len(units)
+    groups = {"store": np.arange(n) % 3, "sku": np.arange(n) // 3}
+    return Panel(FIRST, units.astype(np.float32), served, covariates or {}, groups)
+
+
+def sales(days: int = 150, seed: int = 1) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    return random.poisson(random.gamma(1, 3, (ROWS, 1)), (ROWS, days)).astype(float)
+
+
+def test_features_know_nothing_of_the_days_to_come():
+    units = sales()
+    changed = units.copy()
+    changed[:, 120:] = 77
+    ahead, rows = np.arange(28), np.arange(ROWS)
+    before, after = (features_at(panel(table), 120, ahead, rows) for table in (units, changed))
+    assert np.array_equal(before.of_series, after.of_series)
+    assert np.array_equal(before.of_day, after.of_day)
+
+
+def test_training_on_a_few_rows_sees_what_serving_all_rows_sees():
+    covariate = np.random.default_rng(2).random((ROWS, 178)).astype(np.float32)
+    given = panel(sales(), covariates={"price": covariate})
+    all_rows = features_at(given, 150, np.arange(14), np.arange(ROWS))
+    few = features_at(given, 150, np.array([3, 9]), np.array([4, 17]))
+    assert np.array_equal(few.of_series, all_rows.of_series[[4, 17]])
+    assert np.allclose(few.of_day, all_rows.of_day[[4, 17]][:, [3, 9]], atol=1e-6)
+
+
+@pytest.mark.parametrize("days", [0, 1, 5, 60])
+def test_short_histories_and_holes_give_finite_features(days):
+    units = sales(days)
+    units[::2, : days // 2] = np.nan
+    units[0] = np.nan
+    price = np.full((ROWS, days + 28), np.nan, np.float32)
+    price[1:5, ::3] = 2.0
+    found = features_at(panel(units, covariates={"price": price}), days, np.arange(28), np.arange(ROWS))
+    for block in (found.of_series, found.of_day, found.level, found.scale):
+        assert np.isfinite(block).all()
+    assert (found.level > 0).all()
+
+
+def test_a_new_sku_takes_the_level_of_the_same_sku_elsewhere():
+    units = np.full((6, 60), 1.0)
+    units[3:5] = 20.0
+    units[5] = np.nan
+    found = features_at(panel(units), 60, np.arange(7), np.arange(6))
+    assert found.level[5] == pytest.approx(20, rel=0.05)
+
+
+def test_a_day_sold_out_half_the_day_counts_as_half_a_day():
+    units, served = np.full((1, 112), 4.0), np.ones((1, 112), np.float32)
+    units[:, -10:], served[:, -10:] = 2.0, 0.5
+    level = features_at(
+        Panel(FIRST, units.astype(np.float32), served), 112, np.arange(7), np.arange(1)
+    ).level[0]
+    blind = features_at(Panel(FIRST, units.astype(np.float32)), 112, np.arange(7), np.arange(1)).level[0]
+    assert level == pytest.approx(4.0, rel=0.01)
+    assert blind < 3.7
+
+
+def test_what_is_forgotten_for_training_is_not_known():
+    given = panel(sales())
+    rows = np.arange(ROWS)
+    nothing = features_at(given, 150, np.arange(3), rows, remembered_days=np.zeros(ROWS, np.int64))
+    cut = given.units.copy()
+    cut[7] = np.nan
+    unlisted = features_at(panel(cut), 150, np.arange(3), np.array([7]))
+    # The series' own columns are those of a SKU without a history; only its groups still count it.
+    assert np.allclose(nothing.of_series[7, 1:12], unlisted.of_series[0, 1:12], atol=1e-5)

@@ -1,0 +1,145 @@
+from datetime import date, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from models.errors import TrainingDataError
+from models.training.panel_cleaning import cleaned_units
+from models.training.panel_table import panel_from_tables
+
+FIRST = date(2024, 3, 1)
+
+
+def table(rows: list[dict]) -> pa.Table:
+    return pa.Table.from_pylist([{"store": "s1", "sku": "a", **row} for row in rows])
+
+
+def day(number: int) -> date:
+    return FIRST + timedelta(days=number)
+
+
+def history(units: list[float | None], **more) -> list[dict]:
+    return [{"date": day(n), "units": value, **more} for n, value in enumerate(units)]
+
+
+NOTHING = pa.table({"date": pa.array([], pa.date32())})
+
+
+def test_a_hole_in_a_table_with_zeros_is_unknown():
+    rows = history([3, 0, 2, 0, 4])
+    del rows[2]
+    assert np.isnan(panel_from_tables(table(rows), NOTHING, 7).panel.units[0, 2])
+
+
+def test_a_hole_in_a_table_of_sales_only_sold_nothing_while_the_shop_was_open():
+    rows = [
+        *history([3, 1, 2]),
+        {"sku": "b", "date": day(0), "units": 1},
+        {"sku": "b", "date": day(2), "units": 1},
+    ]
+    units = panel_from_tables(table(rows), NOTHING, 7).panel.units
+    assert units[1].tolist() == [1, 0, 1]
+
+
+def test_of_two_rows_of_a_day_the_last_counts_and_is_told():
+    found = panel_from_tables(table([*history([3, 1, 2]), {"date": day(1), "units": 9}]), NOTHING, 7)
+    assert found.panel.units[0].tolist() == [3, 9, 2]
+    assert "1 duplicated days" in found.cleaned.lines()
+
+
+def test_negatives_spikes_and_infinities_are_bounded_and_counted():
+    units, cleaned = cleaned_units(np.array([[2, -3, 3, np.inf, 900, 2, 1]], np.float32), None)
+    assert units[0, 1] == 0
+    assert np.isnan(units[0, 3])
+    assert units[0, 4] == 15 * 2
+    assert {"1 negative days taken as 0", "1 infinite days taken as unknown", "1 spikes cut"} <= set(
+        cleaned.lines()
+    )
+
+
+def test_a_sku_counted_in_another_unit_starts_anew():
+    pieces, cases = [24, 30, 18, 26, 20, 31, 25, 22] * 3, [2, 1, 3, 2, 2, 1, 2, 3]
+    units, cleaned = cleaned_units(np.array([pieces + cases], np.float32), None)
+    assert np.isnan(units[0, : len(pieces)]).all()
+    assert units[0, len(pieces) :].tolist() == cases
+    assert any("another unit" in line for line in cleaned.lines())
+
+
+def test_a_season_or_a_slow_item_is_no_change_of_unit():
+    random = np.random.default_rng(1)
+    calm = random.poisson(3 + 2 * np.sin(np.arange(200) / 30), (200, 200)).astype(np.float32)
+    slow = random.poisson(0.3, (200, 200)).astype(np.float32)
+    lumpy = random.negative_binomial(0.5, 0.1, (200, 200)).astype(np.float32)
+    for units in (calm, slow, lumpy):
+        assert not any("another unit" in line for line in cleaned_units(units, None)[1].lines())
+
+
+def test_prices_that_are_nan_zero_or_negative_are_the_last_known_one():
+    rows = [
+        {"date": day(n), "units": 1, "price": p} for n, p in enumerate([2.0, float("nan"), 0.0, -1.0, 4.0])
+    ]
+    future = table([{"date": day(5), "price": float("nan")}, {"date": day(6), "price": 1.0}])
+    found = panel_from_tables(table(rows), future, 2)
+    price = found.panel.covariates["price"]
+    assert np.allclose(np.exp(price[0]), [2, 2, 2, 2, 4, 4, 1])
+    assert any("prices" in line for line in found.cleaned.lines())
+
+
+def test_skus_that_only_the_future_names_are_series_without_a_history():
+    future = table([{"sku": f"n{n}", "date": day(3)} for n in range(10_000)])
+    found = panel_from_tables(table(history([1, 2, 3])), future, 7)
+    assert found.panel.n_series == 10_001
+    assert np.isnan(found.panel.units[1:]).all()
+
+
+def test_a_holiday_by_name_is_a_flag_of_all_series():
+    rows = [{"date": day(n), "units": 1, "holiday": h} for n, h in enumerate(["", "Easter", None])]
+    future = pa.table({"date": [day(3)], "holiday": ["May Day"]})
+    assert panel_from_tables(table(rows), future, 2).panel.covariates["holiday"][0, :4].tolist() == [
+        0,
+        1,
+        0,
+        1,
+    ]
+
+
+def test_words_are_categories_by_shop_and_over_all_shops():
+    rows = [
+        {"store": s, "sku": k, "date": day(0), "units": 1, "dept": d}
+        for s in "xy"
+        for k, d in (("a", "food"), ("b", "toys"))
+    ]
+    groups = panel_from_tables(table(rows), NOTHING, 7).panel.groups
+    assert list(groups) == ["store", "dept", "store_dept", "sku"]
+    assert groups["store_dept"].tolist() == [0, 1, 2, 3]
+    assert groups["sku"].tolist() == [0, 1, 0, 1]
+
+
+def test_hours_sold_out_are_learned_as_a_share_of_the_day():
+    random = np.random.default_rng(2)
+    rows = []
+    for sku in range(40):
+        for n in range(60):
+            hours = int(random.integers(0, 2) * 8)
+            sold = random.poisson(12 * (1 - 0.5 * (hours > 0)))
+            rows.append({"sku": f"k{sku}", "date": day(n), "units": float(sold), "stockout_hours": hours})
+    served = panel_from_tables(table(rows), NOTHING, 7).panel.served
+    assert served is not None
+    assert set(np.unique(served.round(1)).tolist()) == {0.5, 1.0}
+
+
+@pytest.mark.parametrize(
+    ("broken", "told"),
+    [
+        (pa.table({"store": ["s"], "sku": ["a"], "date": [FIRST]}), "units"),
+        (pa.table({"store": ["s"], "sku": ["a"], "date": ["soon"], "units": [1]}), "date is ISO"),
+        (pa.table({"store": ["s"], "sku": ["a"], "date": [FIRST], "units": ["many"]}), "units"),
+        (table(history([1])).slice(0, 0), "no rows"),
+        (table([{"date": date(1900, 1, 1), "units": 1}, {"date": day(0), "units": 1}]), "limit is 3660"),
+        (table([{"sku": None, "date": day(0), "units": 1}]), "no sku"),
+    ],
+)
+def test_a_table_that_cannot_be_read_is_refused_with_its_reason(broken, told):
+    with pytest.raises(TrainingDataError, match=told):
+        panel_from_tables(broken, NOTHING, 7)
