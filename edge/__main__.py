@@ -46,6 +46,9 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument(
                 "--id", type=int, action="append", metavar="N", help="only this row; may be repeated"
             )
+        if name == "dump":
+            sub.add_argument("--source", metavar="DEVICE", help="only what came from this device")
+            sub.add_argument("--summary", action="store_true", help="how many of what, in place of each")
         if name == "status":
             sub.add_argument("--port", type=int, help="status port, when the settings say 0")
             sub.add_argument("--json", action="store_true", help="the whole report as JSON")
@@ -95,10 +98,12 @@ def _status(arguments: argparse.Namespace) -> int:
 
 
 def _dump(arguments: argparse.Namespace) -> int:
-    from edge.quarantine import quarantined  # noqa: PLC0415
+    from edge.quarantine import quarantined, summary_of  # noqa: PLC0415
 
-    for row in quarantined(Path(EdgeSettings.load(arguments.config).state_dir)):
-        print(row.to_line())
+    rows = quarantined(Path(EdgeSettings.load(arguments.config).state_dir))
+    wanted = (row for row in rows if not arguments.source or row.source == arguments.source)
+    for line in summary_of(wanted) if arguments.summary else (row.to_line() for row in wanted):
+        print(line)
     return EXIT_OK
 
 
@@ -107,7 +112,9 @@ def _replay(arguments: argparse.Namespace) -> int:
 
     settings = EdgeSettings.load(arguments.config)
     sent = replay(settings, set(arguments.id or ()))
-    print(f"sent {sent} messages again; what is still wrong comes back to the quarantine")
+    for why, number in sent.left_out.items():
+        print(f"left out {number}: {why}")
+    print(f"sent {len(sent.messages)} messages again; what is still wrong comes back to the quarantine")
     return EXIT_OK
 
 

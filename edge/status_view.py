@@ -113,7 +113,7 @@ def _facts(report: Mapping[str, Any], now_ms: int, zone: ZoneInfo) -> list[Fact]
     return [
         Fact("Last data", last, is_well=bool(heard)),
         _centre(report),
-        Fact("Waiting for the centre", _backlog(report)),
+        *([Fact("Waiting for the centre", _backlog(report))] if report["uplink"] is not None else []),
         Fact(
             "Broker",
             f"{connection}, {broker['address']}{' by TLS' * broker['has_tls']}",
@@ -121,7 +121,10 @@ def _facts(report: Mapping[str, Any], now_ms: int, zone: ZoneInfo) -> list[Fact]
         ),
         _clock(report["clock"], now_ms, zone),
         Fact("Items known", f"{report['items']:,}", is_well=report["items"] > 0),
-        Fact("Put aside as unreadable", f"{aside} messages" if aside else "none", is_well=not aside),
+        Fact(
+            "Put aside as unreadable",
+            f"{aside:,} kept; shelfloop edge dump shows them" if aside else "nothing",
+        ),
         Fact("Models", report["bundle"]),
         Fact("Version", f"{report['version']}, running for {age(report['uptime_s'])}"),
     ]
@@ -141,7 +144,7 @@ def _backlog(report: Mapping[str, Any]) -> str:
     rows = report["outbox_rows"]
     if not rows:
         return "nothing"
-    return f"{rows:,} records, {size(report['outbox_bytes'])} of {size(report['outbox_max_bytes'])}"
+    return f"{rows:,} record{'s' * (rows != 1)}, {size(report['outbox_bytes'])} of {size(report['outbox_max_bytes'])}"
 
 
 def _clock(clock: Mapping[str, Any], now_ms: int, zone: ZoneInfo) -> Fact:

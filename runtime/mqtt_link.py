@@ -80,6 +80,8 @@ class MqttLink:
     ) -> None:
         self.inbox: queue.Queue[MqttMessage] = queue.Queue(inbox_size)
         self.connected = threading.Event()
+        self.refused_publishes = 0
+        """Messages that an MQTT 5 broker's ACL kept from everyone; 3.1.1 has no word for it."""
         self._address, self._subscriptions, self._persistent = address, tuple(subscriptions), persistent
         self._on_connected, self._on_published = on_connected, on_published
         self._connection = 0
@@ -220,8 +222,12 @@ class MqttLink:
                 client.ack(oldest, 1)
 
     def _handle_publish(
-        self, _client: mqtt.Client, _userdata: object, mid: int, _reason: ReasonCode, _p: object
+        self, _client: mqtt.Client, _userdata: object, mid: int, reason: ReasonCode, _p: object
     ) -> None:
+        if reason.is_failure:
+            self.refused_publishes += 1
+            if self.refused_publishes == 1:
+                log.warning("the broker refuses what we publish; look at its ACL", reason=str(reason))
         if self._on_published is not None:
             self._on_published(mid)
 

@@ -25,6 +25,8 @@ MAX_PAYLOAD_BYTES = 256_000
 SAMPLE_CHARS = 300
 MAX_SEEN_BAD = 2000
 MAX_KNOWN_TOPICS = 20_000
+TOO_MANY_DEVICES = "too many devices"
+"""The reason of what is put aside without being dealt with: its device keeps it and sends it again."""
 _ID = re.compile(ID_PATTERN)
 
 
@@ -105,7 +107,7 @@ class Intake:
         state = self._state
         admission = state.devices.admit(event.device, event.boot_id, event.seq, event.kept_from_seq, now_ms)
         if admission is Admission.REFUSED:
-            self.put_aside(event.device, stream, "too many devices", payload, now_ms)
+            self.put_aside(event.device, stream, TOO_MANY_DEVICES, payload, now_ms)
             return False
         if admission is Admission.DEFERRED:
             state.tally.add("deferred_total")
