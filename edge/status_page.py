@@ -22,7 +22,7 @@ h2 span { color: var(--soft); font-weight: 400; }
 .banner strong { font-size: 1.3rem; }
 .banner ul { margin: .4rem 0 0; padding-left: 1.2rem; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: .5rem; overflow: hidden; }
-dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); margin: 1rem 0 0; }
+dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); margin: 0; }
 dl div { padding: .6rem 1.1rem; }
 dt { color: var(--soft); font-size: .85rem; }
 dd { margin: 0; overflow-wrap: anywhere; }
@@ -56,12 +56,12 @@ def _parts(view: StatusView) -> Iterator[str]:
     if view.problems:
         yield f"<ul>{''.join(f'<li>{escape(problem)}</li>' for problem in view.problems)}</ul>"
     yield "</div>"
-    yield f'<dl class="card">{"".join(_fact(fact) for fact in view.facts)}</dl>'
     yield from _alarms("Stock", view.stock_alarms, "No shelf is empty, nothing runs low.")
     yield from _alarms("Equipment and data", view.other_alarms, "")
     if view.alarms_not_shown:
         yield f'<p class="more">… and {view.alarms_not_shown} more alarms</p>'
     yield from _devices(view)
+    yield f'<h2>The gateway</h2><dl class="card">{"".join(_fact(fact) for fact in view.facts)}</dl>'
     yield f"<footer>Shop time {escape(view.at)}. This page renews itself every {REFRESH_S} s, works without the internet "
     yield "and changes nothing.</footer></main></body></html>"
 

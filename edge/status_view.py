@@ -7,6 +7,15 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 MAX_DEVICES = 300
+PLAIN_WORDS = {
+    "broker": "Tills and shelves cannot reach the gateway. They keep their sales until it answers",
+    "centre": "The centre cannot be reached. The shop goes on alone and sends everything later; if it lasts, look at the router",
+    "disk": "The gateway cannot save. Tills keep their sales until it can",
+    "clock": "The gateway does not know the time",
+    "loop": "The gateway hangs; it starts itself again",
+    "outbox": "The centre has been away so long that old figures are being summed up",
+}
+"""What a condition means in the shop; its own text says what a technician needs."""
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
 
 
@@ -53,7 +62,10 @@ class StatusView:
 def view_from(report: Mapping[str, Any]) -> StatusView:
     """report: what GET /report of a gateway answers."""
     now_ms, zone = report["clock"]["now_ms"], ZoneInfo(report["timezone"])
-    problems = list(report["problems"])
+    problems = [
+        f"{PLAIN_WORDS[code]} ({text})" if code in PLAIN_WORDS else text
+        for code, text in report["conditions"].items()
+    ]
     alarms = report["alerts"]
     lines = sorted(_device_lines(report["devices"], now_ms), key=lambda line: (line.is_well, line.device))
     absent = sum(not line.is_well for line in lines)

@@ -63,7 +63,8 @@ def test_without_the_centre_the_shop_reads_that_it_goes_on_and_what_waits() -> N
         )
     )  # fmt: skip
     assert "!!  Somebody should look at this" in text
-    assert "- the centre is away" in text
+    assert "- The centre cannot be reached. The shop goes on alone" in text
+    assert "(the centre is away)" in text
     assert "has not answered for 2 h 1 min; the shop goes on alone" in text
     assert "1,500 records, 2.5 MB of 536.9 MB" in text
 
@@ -92,7 +93,7 @@ def test_what_a_device_or_an_item_is_called_cannot_become_markup() -> None:
     page = page_from(
         view_from(
             _report(
-                store_name=evil, problems=[evil], alerts=[_alert(evil, is_stock=True)], alerts_open=1,
+                store_name=evil, conditions={evil: evil}, alerts=[_alert(evil, is_stock=True)], alerts_open=1,
                 devices={"d": _device(evil, "online")}, bundle=evil, version=evil,
             )
         )
