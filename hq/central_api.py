@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from contract.api.common import AuditView, Decision, Health, Page, Problem
 from contract.api.doors import DoorsView
 from contract.api.offers import CampaignView
+from contract.api.people import LogIn, Me, SessionMade
 from contract.api.restock import Evidence, KillSwitch, TriggerView
 from contract.api.stores import (
     Accounting,
@@ -35,6 +36,9 @@ TIMEOUT = httpx.Timeout(15.0, connect=3.0)
 MAX_ROWS = 200
 """Rows asked for at once where a page shows them all; what is beyond is said, not hidden."""
 
+SESSION_PREFIX = "slp_"
+"""Of a person's session; a token of HQ's own begins otherwise."""
+
 STILL_WORKS = "Shops go on selling and sensing; their data waits at the gateways."
 
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -51,9 +55,10 @@ class CentralApi:
 
     def __init__(self, url: str, token: str, monotonic_s: Callable[[], float] = time.monotonic) -> None:
         self.url = url
+        self._has_own_token = bool(token) and not token.startswith(SESSION_PREFIX)
         self._http = httpx.AsyncClient(
             base_url=url,
-            headers={"Authorization": f"Bearer {token}"},
+            headers={"Authorization": f"Bearer {token}"} if token else {},
             timeout=TIMEOUT,
             follow_redirects=False,
             trust_env=False,
@@ -68,6 +73,17 @@ class CentralApi:
 
     async def health(self) -> Health:
         return await self._get(Health, "/healthz", "the centre's health")
+
+    async def me(self) -> Me:
+        return await self._get(Me, "/v1/me", "who you are")
+
+    async def log_in(self, attempt: LogIn) -> SessionMade:
+        return await self._call(
+            "POST", "/v1/sessions", "logging in", SessionMade, json=attempt.model_dump(mode="json")
+        )
+
+    async def log_out(self) -> None:
+        await self._ask_for("DELETE", "/v1/sessions/mine", "logging out")
 
     async def overview(self, from_ms: int, to_ms: int) -> Overview:
         return await self._get(Overview, "/v1/overview", "the overview", from_ms=from_ms, to_ms=to_ms)
@@ -204,16 +220,7 @@ class CentralApi:
             self._answers.clear()
 
     async def _call(self, method: str, path: str, what: str, shape: type[Answer], **rest: Any) -> Answer:
-        try:
-            response = await self._http.request(method, path, **rest)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise CentralAwayError(
-                what,
-                f"the centre at {self.url} does not answer ({_short(error)}).",
-                f"{STILL_WORKS} Check that `shelfloop central run` is up.",
-            ) from None
-        if response.status_code >= 400 or response.is_redirect:
-            raise _refusal(what, response)
+        response = await self._ask_for(method, path, what, **rest)
         try:
             return shape.model_validate_json(response.content)
         except ValidationError as error:
@@ -224,6 +231,19 @@ class CentralApi:
                 f"the centre's answer is not what the contract says ({where}: {first['msg']}).",
                 "Run HQ and the centre in the same version.",
             ) from None
+
+    async def _ask_for(self, method: str, path: str, what: str, **rest: Any) -> httpx.Response:
+        try:
+            response = await self._http.request(method, path, **rest)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            raise CentralAwayError(
+                what,
+                f"the centre at {self.url} does not answer ({_short(error)}).",
+                f"{STILL_WORKS} Check that `shelfloop central run` is up.",
+            ) from None
+        if response.status_code >= 400 or response.is_redirect:
+            raise _refusal(what, response, has_own_token=self._has_own_token)
+        return response
 
 
 @asynccontextmanager
@@ -236,7 +256,9 @@ async def central_api(url: str, token: str) -> AsyncIterator[CentralApi]:
         await api.close()
 
 
-def _refusal(what: str, response: httpx.Response) -> CentralRefusedError | CentralAwayError:
+def _refusal(
+    what: str, response: httpx.Response, *, has_own_token: bool
+) -> CentralRefusedError | CentralAwayError:
     status = response.status_code
     try:
         problem = Problem.model_validate_json(response.content)
@@ -245,7 +267,11 @@ def _refusal(what: str, response: httpx.Response) -> CentralRefusedError | Centr
         why = f"the centre answered {status} without saying why."
     if status in (429, 502, 503, 504):
         return CentralAwayError(what, why, f"The centre is busy or starting. {STILL_WORKS}")
-    if status in (401, 403):
+    if status == 401 and not has_own_token:
+        do = "Log in again: reload the page."
+    elif status == 403 and not has_own_token:
+        do = "Ask somebody whose role may do this, or an admin for another role."
+    elif status in (401, 403):
         do = "Make a token with `shelfloop central token create --scope hq` and name its file in token_file of hq.toml."
     elif status == 404:
         do = "Go back to the list: it may have been removed or renamed."

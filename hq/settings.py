@@ -12,7 +12,9 @@ class HqSettings(Settings):
 
     central_url: str = Field(description="Where the centre listens, such as `http://127.0.0.1:8700`.")
     token_file: str = Field(
-        description="File whose one line is HQ's token: `shelfloop central token create --scope hq`."
+        "",
+        description="Empty: people log in with name and password. Else a file whose one line is a token "
+        "(`shelfloop central token create --scope hq`), with which all who reach the pages act, without a log-in.",
     )
     host: str = Field(
         "127.0.0.1",

@@ -17,6 +17,8 @@ from hq.central_api import CentralApi
 from hq.decisions import Decisions
 from hq.desk import Desk
 from hq.export import register_exports
+from hq.login import LoginGate, People
+from hq.login_page import register_login
 from hq.origin_guard import OriginGuard, allowed_names
 from hq.pages import campaigns, fleet, models, overview, restock, shop, shops, sku
 from hq.settings import HqSettings
@@ -79,10 +81,11 @@ def _listen(host: str, port: int) -> socket.socket:
 def desk_from_settings(settings: HqSettings) -> Desk:
     token = secret_from_file(settings.token_file, "token_file")
     return Desk(
-        central=CentralApi(settings.central_url, token),
+        own=CentralApi(settings.central_url, token),
         decisions=Decisions(settings.undo_s),
         clock=clock_from_setting(settings.clock_file),
         refresh_s=settings.refresh_s,
+        people=None if token else People(settings.central_url),
     )
 
 
@@ -95,9 +98,14 @@ def web_app(desk: Desk, settings: HqSettings) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         await desk.decisions.flush()
-        await desk.central.close()
+        await desk.own.close()
+        if desk.people is not None:
+            await desk.people.close()
 
     web = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    if desk.people is not None:
+        web.add_middleware(LoginGate, people=desk.people)
+        register_login(web, desk.people)
     web.add_middleware(OriginGuard, allowed_hosts=allowed_names(settings.host, settings.allowed_hosts))
     register_exports(web, desk)
     app.add_static_files("/hq-static", STATIC)

@@ -61,7 +61,7 @@ class DecideDialog:
                     .props("dense outlined")
                     .classes("grow")
                 )
-            self._who = who_input()
+            self._who = who_input(desk.me)
             must = act == "reject"
             self._reason = (
                 ui.input("Reason" if must else "Reason (optional)")

@@ -10,7 +10,9 @@ from nicegui import ui
 from contract.api.doors import DoorsView
 from contract.api.stores import AlertView, GatewayView, QuarantineView, StoreView
 from hq.alert_link import SKU_CODES, alert_link
+from hq.central_api import CentralApi
 from hq.desk import Desk
+from hq.errors import CentralRefusedError
 from hq.pages.doors_box import DoorsBox
 from hq.pages.frame import figures, frame, section
 from hq.pages.live import Live
@@ -27,7 +29,7 @@ class Seen:
     stores: list[StoreView]
     alerts: list[AlertView]
     quarantine: list[QuarantineView]
-    doors: DoorsView
+    doors: DoorsView | None
     now_ms: int
 
 
@@ -37,6 +39,16 @@ def register(desk: Desk) -> None:
         chosen = Scope.from_text(scope)
         with frame(desk, "fleet", "Fleet", chosen):
             _Fleet(desk, chosen)
+
+
+async def _doors(central: CentralApi) -> DoorsView | None:
+    """None for those who see some shops only: the doors are the whole chain's."""
+    try:
+        return await central.doors()
+    except CentralRefusedError as error:
+        if error.status != 403:
+            raise
+        return None
 
 
 class _Fleet:
@@ -52,7 +64,7 @@ class _Fleet:
             central.stores(),
             central.alerts(self._scope.store, only_open=False),
             central.quarantine(self._scope.store),
-            central.doors(),
+            _doors(central),
             central.health(),
         )
         mine = self._scope.stores(stores.rows)
@@ -66,7 +78,7 @@ class _Fleet:
             health.now_ms,
         )
 
-    def _build(self, _: Seen) -> Callable[[Seen], None]:
+    def _build(self, first: Seen) -> Callable[[Seen], None]:
         with section("Now"):
             show_figures = figures(
                 [
@@ -108,7 +120,7 @@ class _Fleet:
                 page_rows=10,
                 sort=("at", True),
             )
-        doors = DoorsBox()
+        doors = DoorsBox() if first.doors is not None else None
 
         def update(seen: Seen) -> None:
             self._seen = seen
@@ -122,7 +134,8 @@ class _Fleet:
             quarantine.set_rows(
                 [_aside_row(place, row, names, seen.now_ms) for place, row in enumerate(seen.quarantine)]
             )
-            doors.show(seen.doors, seen.now_ms)
+            if doors is not None and seen.doors is not None:
+                doors.show(seen.doors, seen.now_ms)
 
         return update
 

@@ -83,6 +83,12 @@ class _TopBar:
             with ui.element("div").classes("clock"):
                 self._newest = ui.label("–").classes("clock-value")
                 self._age = ui.label("newest data").classes("clock-age")
+            me = desk.me
+            if me is not None:
+                with ui.element("form").props('method="post" action="/logout"').classes("me"):
+                    ui.label(me.name).classes("me-name")
+                    with ui.element("button").props('type="submit"').classes("me-out"):
+                        ui.label("Log out")
         ui.timer(desk.refresh_s, self._look)
 
     async def _look(self) -> None:

@@ -109,7 +109,7 @@ class KillSwitchPanel:
                 ui.label(
                     "New proposals without doubt and below the value limit are then ordered without asking. Those that wait now go on waiting."
                 ).classes("consequence")
-            who = who_input()
+            who = who_input(self._desk.me)
             reason = ui.input("Reason").props('dense outlined maxlength="300"').classes("grow")
             problem = ui.label().classes("tone-bad")
 

@@ -4,11 +4,19 @@ from json import dumps
 
 from nicegui import ui
 
+from contract.api.people import Me
+
 _KEY = "shelfloop-who"
 
 
-def who_input() -> ui.input:
-    """A field for the name; fills itself from what this browser was told before."""
+def who_input(me: Me | None = None) -> ui.input:
+    """A field for the name; who logged in is named already, others fill it from what this browser was told before."""
+    if me is not None:
+        return (
+            ui.input("Your name, for the audit", value=me.name)
+            .props("dense outlined readonly")
+            .classes("grow")
+        )
     field = (
         ui.input("Your name, for the audit")
         .props('dense outlined maxlength="80" autocomplete="name"')

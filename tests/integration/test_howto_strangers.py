@@ -119,8 +119,9 @@ def test_triggers_are_consumed_by_feed_statuses_and_webhook(tmp_path: Path) -> N
 def test_hq_opens_by_its_page(tmp_path: Path) -> None:
     with howto(tmp_path) as run:
         _centre(run)
-        run.follow("hq.md")
-        _page_shows("http://127.0.0.1:8702/", ("Market Street",), tmp_path / "browser")
+        printed = run.follow("hq.md")
+        code = printed[-1].split()[-1]
+        _page_shows(f"http://127.0.0.1:8702/login?link={code}", ("Market Street",), tmp_path / "browser")
 
 
 def test_the_demo_knows_every_option_that_its_page_names() -> None:
