@@ -48,6 +48,24 @@ def negbin_quantiles(mean: F64, dispersion: F64, levels: Sequence[float]) -> F64
     return out
 
 
+def negbin_cdf(mean: F64, dispersion: F64, units: F64) -> F64:
+    """P(D <= units) of each row, shape (n,); 0 below nothing. Means whose table would be too long by the normal."""
+    mean, dispersion = np.clip(mean, 0, MAX_MEAN_UNITS), np.clip(dispersion, 0, MAX_DISPERSION)
+    count = np.floor(units)
+    spread = np.sqrt(np.maximum(mean + dispersion * mean**2, 1e-12))
+    out = np.asarray([NormalDist().cdf(z) for z in (count + 0.5 - mean) / spread], dtype=np.float64)
+    sizes = 2.0 ** np.ceil(np.log2(np.maximum(count + 2, 2)))
+    for size in np.unique(sizes[sizes <= _LARGEST_TABLE]):
+        rows = np.flatnonzero(sizes == size)
+        step = max(1, int(_CELLS_AT_ONCE // size))
+        for start in range(0, len(rows), step):
+            part = rows[start : start + step]
+            cumulated = _cumulated(mean[part], dispersion[part], int(size))
+            place = np.maximum(count[part], 0).astype(int)
+            out[part] = np.take_along_axis(cumulated, place[:, None], axis=1)[:, 0]
+    return np.where(count < 0, 0.0, np.minimum(out, 1.0))
+
+
 def _counted_quantiles(mean: F64, dispersion: F64, levels: F64) -> F64:
     out = np.empty((len(mean), len(levels)))
     sizes = np.minimum(2.0 ** np.ceil(np.log2(_reach(mean, dispersion))), _LARGEST_TABLE)
@@ -88,6 +106,14 @@ def _reach(mean: F64, dispersion: F64) -> F64:
 
 
 def _exact_quantiles(mean: F64, dispersion: F64, levels: F64, size: int) -> F64:
+    cumulated = _cumulated(mean, dispersion, size)
+    # A sliver of tolerance: the sum of masses ends at 1 - 1e-15, and a level of exactly p(0) is reached by 0.
+    found = [(cumulated < level - 1e-12).sum(axis=1) for level in levels]
+    return np.asarray(np.minimum(np.stack(found, axis=1), size - 1), dtype=np.float64)
+
+
+def _cumulated(mean: F64, dispersion: F64, size: int) -> F64:
+    """P(D <= 0), P(D <= 1), ..., shape (n, size)."""
     counts = np.arange(size, dtype=np.float64)
     m, a = mean[:, None], dispersion[:, None]
     # log p(0) = -log(1 + a m) / a; its limit for a -> 0 is -m.
@@ -95,10 +121,7 @@ def _exact_quantiles(mean: F64, dispersion: F64, levels: F64, size: int) -> F64:
     with np.errstate(divide="ignore"):  # m = 0 puts all mass on 0
         log_steps = np.log((1 + a * counts[:-1]) * m / ((1 + a * m) * (counts[:-1] + 1)))
     log_mass = np.concatenate([log_first, log_first + np.cumsum(log_steps, axis=1)], axis=1)
-    cumulated = np.cumsum(np.exp(log_mass), axis=1)
-    # A sliver of tolerance: the sum of masses ends at 1 - 1e-15, and a level of exactly p(0) is reached by 0.
-    found = [(cumulated < level - 1e-12).sum(axis=1) for level in levels]
-    return np.asarray(np.minimum(np.stack(found, axis=1), size - 1), dtype=np.float64)
+    return np.asarray(np.cumsum(np.exp(log_mass), axis=1))
 
 
 def _skewed_normal_quantiles(mean: F64, dispersion: F64, levels: F64) -> F64:

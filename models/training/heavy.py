@@ -11,7 +11,7 @@ from models.panel_features import features_at
 from models.paths import whole_units, window_quantiles
 from models.quantile_network import DAY_LEVELS, DayQuantiles, QuantileNetwork, ensemble_forecast
 from models.scores import pinball
-from models.training.panel_examples import Draw, panel_examples
+from models.training.panel_examples import Draw, PanelExamples, panel_examples
 from models.training.quantile_fit import QuantileFit, fit_ensemble
 
 Say = Callable[[str], None]
@@ -20,6 +20,8 @@ CORRELATIONS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6)
 CLASS_LEVELS = (0.3, 2.0)
 """Units a day that part slow, middling and busy series: their days move together differently."""
 _SERIES_TO_SET_CORRELATION = 3000
+_LEAST_SERIES_A_CLASS = 20
+_USUAL_CORRELATION = 0.1
 _LOSS_LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 
 
@@ -48,15 +50,21 @@ class HeavyForecast:
     window: F32
 
 
-def train_heavy(panel: Panel, recipe: Recipe, say: Say) -> HeavyModel:
-    """Fits on the whole panel. Raises TrainingDataError when it holds too little."""
-    examples = panel_examples(panel, recipe.draw, _counting(say, "features of evening"))
+def train_heavy(panel: Panel, recipe: Recipe, say: Say, examples: PanelExamples | None = None) -> HeavyModel:
+    """Fits on the whole panel. examples: drawn before by recipe.draw. Raises TrainingDataError when it holds too little."""
+    if examples is None:
+        examples = draw_examples(panel, recipe, say)
     say(f"{len(examples.units)} examples of {examples.rows.shape[1]} features")
     total = recipe.fit.networks * recipe.fit.epochs
     networks = fit_ensemble(examples, recipe.fit, lambda n, loss: say(f"epoch {n}/{total}: loss {loss:.5f}"))
     correlations = _correlations(panel, networks, recipe.draw.horizon_days, recipe.draw.seed)
     say(f"correlation between days, slow to busy: {', '.join(f'{value:g}' for value in correlations)}")
     return HeavyModel(networks, correlations)
+
+
+def draw_examples(panel: Panel, recipe: Recipe, say: Say) -> PanelExamples:
+    """The training rows of recipe.draw: the long part of a training run, for those who keep them."""
+    return panel_examples(panel, recipe.draw, _counting(say, "features of evening"))
 
 
 def day_forecast(model: HeavyModel, panel: Panel, horizon_days: int) -> DayQuantiles:
@@ -97,17 +105,18 @@ def _correlations(
     known = np.flatnonzero(~np.isnan(sold).any(axis=1))
     random = np.random.default_rng(seed)
     rows = np.sort(random.permutation(known)[:_SERIES_TO_SET_CORRELATION]).astype(np.int64)
-    if len(rows) < 30 or days < 2:
-        return (0.1,) * (len(CLASS_LEVELS) + 1)
+    if len(rows) < _LEAST_SERIES_A_CLASS or days < 2:
+        return (_USUAL_CORRELATION,) * (len(CLASS_LEVELS) + 1)
     daily = _asked(networks, panel, origin, rows, days)
     totals = np.cumsum(sold[rows], axis=1)
     lengths = [length for length in (3, 7, 14, 28) if length <= days] or [days]
     found = []
     for members, _ in _classes(daily.mean, CORRELATIONS[: len(CLASS_LEVELS) + 1]):
-        losses = [
-            _window_loss(daily.quantiles[members], totals[members], value, lengths) for value in CORRELATIONS
-        ]
-        found.append(CORRELATIONS[int(np.argmin(losses))] if len(members) >= 10 else 0.1)
+        if len(members) < _LEAST_SERIES_A_CLASS:
+            found.append(_USUAL_CORRELATION)
+            continue
+        losses = [_window_loss(daily.quantiles[members], totals[members], c, lengths) for c in CORRELATIONS]
+        found.append(CORRELATIONS[int(np.argmin(losses))])
     return tuple(found)
 
 
