@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from central.settings import CentralSettings
+from central.upkeep import add_commands
 from runtime.errors import EXIT_BAD_CONFIG, EXIT_FAULT, EXIT_OK, OperatorError
 from runtime.settings import secret_from_file
 
@@ -189,6 +190,7 @@ def _parser() -> argparse.ArgumentParser:
     command(commands, "check", "Check the settings and say what is wrong.", _check)
     command(commands, "init", "Make the state folder and the ledger; safe to repeat.", _init)
     command(commands, "status", "Show the running centre's status.", _status)
+    add_commands(commands, command)
     command(
         commands,
         "rebuild-rollups",

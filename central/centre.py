@@ -2,18 +2,25 @@
 
 import threading
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Generic, TypeVar
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
 from central import couponing, desired_state, restocking
-from central.context import Work
+from central.context import CHAIN, Work
 from central.core.days import midnight_before
-from central.ledger import coupon_rows, outgoing
+from central.ledger import coupon_rows, outgoing, store_rows
+from central.ledger.agreement import Leadership, take_turn
 from central.ledger.engine import Ledger
+from central.ledger.lanes import LaneWriter
 from central.ledger.writer import LedgerWriter, Transaction
 from central.memory import LedgerMemory
+from central.rounds import Rounds
 from central.settings import CentralSettings
 from central.timeseries.sql import drop_minutes_before
 from runtime.clock import Clock
@@ -25,6 +32,10 @@ T = TypeVar("T")
 
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 _HEARD_FLUSH_S = 30.0
+SWEEP_S = 5.0
+PRUNED_A_TICK = 20
+SENDS = 4822
+"""The number of the lock that the process holds which sends webhooks."""
 SHARED_CLOCK_POLL_S, SYSTEM_CLOCK_POLL_S = 0.02, 0.25
 """A simulation waits for our tick at each of its steps (and its asking for our status wakes us); the system's clock moves anyway."""
 _HEARD = sa.text(
@@ -37,9 +48,12 @@ class Centre:
 
     def __init__(self, ledger: Ledger, settings: CentralSettings, clock: Clock) -> None:
         self.ledger, self.settings, self.clock = ledger, settings, clock
-        self.memory = LedgerMemory()
+        self.memory = LedgerMemory(is_shared=ledger.is_shared)
         poll_s = SHARED_CLOCK_POLL_S if settings.clock_file else SYSTEM_CLOCK_POLL_S
-        self.writer = LedgerWriter(ledger, self.memory, clock, poll_s=poll_s)
+        writer = LaneWriter if ledger.is_shared else LedgerWriter
+        self.writer: LedgerWriter = writer(ledger, self.memory, clock, poll_s=poll_s)
+        self.sends = Leadership(ledger, SENDS)
+        self.rounds = Rounds(self, real_ms)
         self.writer.tick = self._tick
         self.writer.on_outgoing = self._relay
         self.since_ms = clock.now_ms()
@@ -57,7 +71,9 @@ class Centre:
         }
         self._counters_lock = threading.Lock()
         self._waiting = (-1, 0)
-        self._expired_ms = self._campaigns_ms = self._daily_ms = -1
+        self._turns: dict[str, int] = {}
+        self._to_prune: deque[tuple[str, str]] = deque()
+        self._swept_s = 0.0
         self._heard_flushed_s = time.monotonic()
 
     def run(self) -> None:
@@ -71,7 +87,7 @@ class Centre:
     def waiting_events(self) -> int:
         """Events without a position or not delivered yet. Asked often, so it looks only after something changed."""
         changes = self.writer.commits_total
-        if changes != self._waiting[0]:
+        if self.ledger.is_shared or changes != self._waiting[0]:
             with self.ledger.read.connect() as connection:
                 self._waiting = (changes, outgoing.pending(connection))
         return self._waiting[1]
@@ -85,75 +101,135 @@ class Centre:
             self.finish(work)
             return result
 
-        return run
+        return StoreJob(store, run)
 
     def call_store(self, store: str, job: Callable[[Work], T]) -> T:
         return self.writer.call(self.store_job(store, job))
 
     def work(self, transaction: Transaction, store: str) -> Work:
-        known = self.memory.known_store(store)
-        memory = known if known is not None else self.memory.store(transaction.connection, store)
+        version = transaction.hold(store)
+        memory = self.memory.known_store(store)
+        if memory is not None and memory.version != version:
+            self.memory.forget(store)  # another process wrote the store
+            memory = None
+        if memory is None:
+            memory = self.memory.store(transaction.connection, store)
+            memory.version = version
+        transaction.rely_on(memory)
         return Work(transaction, self.memory, self.settings, memory)
 
     @staticmethod
     def finish(work: Work) -> None:
         if work.supply_changed:
             desired_state.refresh_supply(work)
+        work.vouch_for_triggers()
         work.write_events()
 
     # ---- the relay ----
 
     def _relay(self, transaction: Transaction) -> None:
         """Gives events their feed positions, endpoints their deliveries, and sent triggers their state."""
-        subjects = outgoing.place_events(transaction.connection, real_ms())
-        for subject in subjects:
-            store, _, number = subject.rpartition("-r")
-            if store and number.isdigit():
-                work = self.work(transaction, store)
-                restocking.mark_sent(work, subject)
-        transaction.commit()
+        if transaction.is_shared:
+            self.work(transaction, transaction.relays)
+        while subjects := outgoing.place_events(transaction.connection, real_ms(), transaction.relays):
+            for subject in subjects:
+                store, _, number = subject.rpartition("-r")
+                if store and number.isdigit():
+                    work = self.work(transaction, store)
+                    restocking.mark_sent(work, subject)
+                    work.vouch_for_triggers()
+            transaction.commit()
+        self.placed()
+
+    def placed(self) -> None:
+        """Tells those who wait for new rows of the feed."""
         for notify in self.on_placed:
             notify()
+
+    def _sweep(self, transaction: Transaction) -> None:
+        """Where several processes run, each now and then relays what a killed one left unplaced."""
+        if time.monotonic() - self._swept_s < SWEEP_S:
+            return
+        self._swept_s = time.monotonic()
+        for store in outgoing.stores_with_unplaced(transaction.connection):
+            self.rounds.add(store, lambda work: setattr(work.transaction, "has_outgoing", True))
 
     # ---- the work that time brings ----
 
     def _tick(self, transaction: Transaction) -> None:
+        try:
+            self._do_turns(transaction)
+        except BaseException:
+            self._turns.clear()  # not done, and not taken either: the transaction ends without a commit
+            raise
+
+    def _do_turns(self, transaction: Transaction) -> None:
         now_ms = transaction.now_ms
         self._flush_heard(transaction)
-        if now_ms // MINUTE_MS != self._expired_ms:
-            self._expired_ms = now_ms // MINUTE_MS
-            self._for_each_store(transaction, restocking.expire)
-        turn = now_ms // (self.settings.campaign_interval_min * MINUTE_MS)
-        if turn != self._campaigns_ms:
-            self._campaigns_ms = turn
+        if transaction.is_shared:
+            transaction.hold(CHAIN)
+            self._sweep(transaction)
+        if self._turn(transaction, "expire", now_ms // MINUTE_MS):
+            self._for_each(transaction, restocking.stores_to_expire(transaction.connection, self.settings, now_ms),
+                           restocking.expire)  # fmt: skip
+        if self._turn(transaction, "campaigns", now_ms // (self.settings.campaign_interval_min * MINUTE_MS)):
             campaigns = coupon_rows.all_campaigns(transaction.connection)
-            self._for_each_store(transaction, lambda work: couponing.run_campaigns(work, campaigns))
-        if now_ms // HOUR_MS != self._daily_ms:
-            self._daily_ms = now_ms // HOUR_MS
-            self._forget_what_is_old(transaction)
+            stores = couponing.stores_of_round(transaction.connection, campaigns, now_ms)
+            self._for_each(transaction, stores, lambda work: couponing.run_campaigns(work, campaigns))
+        if self._turn(transaction, "forget", now_ms // HOUR_MS):
+            coupon_rows.forget_cells(transaction.connection, now_ms)
+            self._to_prune = deque(store_rows.zones(transaction.connection))
+        self._prune(transaction)
 
-    def _for_each_store(self, transaction: Transaction, job: Callable[[Work], object]) -> None:
-        for store in couponing.all_stores(transaction.connection):
+    def _turn(self, transaction: Transaction, work: str, turn: int) -> bool:
+        """Whether this process does this turn of `work` now."""
+        if self._turns.get(work) == turn:
+            return False
+        self._turns[work] = turn
+        return not transaction.is_shared or take_turn(transaction.connection, work, turn)
+
+    def _for_each(
+        self, transaction: Transaction, stores: Sequence[str], job: Callable[[Work], object]
+    ) -> None:
+        """In this transaction; where one may not span stores, as a job of each store."""
+        for store in stores:
+            if transaction.is_shared:
+                self.rounds.add(store, job)
+                continue
             work = self.work(transaction, store)
             job(work)
             self.finish(work)
 
-    def _forget_what_is_old(self, transaction: Transaction) -> None:
-        now_ms, connection = transaction.now_ms, transaction.connection
-        coupon_rows.forget_cells(connection, now_ms)
-        outgoing.blank_secrets(connection, now_ms - self.settings.code_retention_h * HOUR_MS)
-        for store in couponing.all_stores(connection):
-            zone = self.work(transaction, store).store.zone
-            drop_minutes_before(
-                connection, store, midnight_before(now_ms, zone) - self.settings.minute_rollup_days * DAY_MS
-            )
+    def _prune(self, transaction: Transaction) -> None:
+        """Forgets what is old, some stores a tick: nobody waits for it."""
+        stores = [self._to_prune.popleft() for _ in range(min(PRUNED_A_TICK, len(self._to_prune)))]
+        for store, zone in stores:
+            self._for_each(transaction, [store], partial(self._prune_store, zone=ZoneInfo(zone)))
+
+    def _prune_store(self, work: Work, zone: ZoneInfo) -> None:
+        connection, store, now_ms = work.connection, work.store.store, work.now_ms
+        outgoing.blank_secrets(connection, now_ms - self.settings.code_retention_h * HOUR_MS, store)
+        keep_ms = self.settings.minute_rollup_days * DAY_MS
+        drop_minutes_before(connection, store, midnight_before(now_ms, zone) - keep_ms)
 
     def _flush_heard(self, transaction: Transaction) -> None:
         if time.monotonic() - self._heard_flushed_s < _HEARD_FLUSH_S or not self.memory.heard_ms:
             return
         self._heard_flushed_s = time.monotonic()
-        rows = [{"gateway": gateway, "now": now} for gateway, now in self.memory.heard_ms.items()]
+        heard = self.memory.heard_ms
+        rows = [{"gateway": gateway, "now": heard.get(gateway, 0)} for gateway in sorted(heard)]
         transaction.connection.execute(_HEARD, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreJob(Generic[T]):
+    """A job that says which store it writes."""
+
+    store: str
+    run: Callable[[Transaction], T]
+
+    def __call__(self, transaction: Transaction) -> T:
+        return self.run(transaction)
 
 
 def real_ms() -> int:

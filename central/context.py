@@ -1,9 +1,12 @@
 """What every job of the writer works with: one transaction, the memory of one store, and the centre's settings."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy.engine import Connection
 
+from central.core.audit_chain import digest_of, entry_hash
+from central.core.vouched import TRIGGER, VOUCHED
 from central.ledger import outgoing, restock_rows
 from central.ledger.outgoing import OutgoingEvent
 from central.ledger.writer import Transaction
@@ -25,6 +28,7 @@ class Work:
     store: StoreMemory
     events: list[OutgoingEvent] = field(default_factory=list)
     supply_changed: bool = False
+    changed_triggers: set[str] = field(default_factory=set)
     bundle_news: list[StagingRecord] = field(default_factory=list)
     """What gateways said of bundles in this transaction, for the roll-out to judge."""
 
@@ -36,22 +40,33 @@ class Work:
     def now_ms(self) -> int:
         return self.transaction.now_ms
 
-    def audit(self, who: str, action: str, subject: str, reason: str = "") -> None:
-        restock_rows.insert_audit(
-            self.connection,
-            {
-                "store_id": self.store.store,
-                "number": self.store.next_number("audit"),
-                "at_ms": self.now_ms,
-                "who": who,
-                "action": action,
-                "subject": subject,
-                "reason": reason,
-            },
-        )
+    def audit(
+        self, who: str, action: str, subject: str, reason: str = "", about: Mapping[str, object] | None = None
+    ) -> None:
+        """Adds to the store's chain. about: the row that the entry vouches for, as it stands now."""
+        entry: dict[str, object] = {
+            "store_id": self.store.store, "number": self.store.next_number("audit"), "at_ms": self.now_ms, "who": who,
+            "action": action, "subject": subject, "reason": reason, "digest": "" if about is None else digest_of(about),
+        }  # fmt: skip
+        self.store.audit_hash = entry_hash(self.store.audit_hash, entry)
+        restock_rows.insert_audit(self.connection, {**entry, "hash": self.store.audit_hash})
+
+    def vouch_for(self, action: str, row: Mapping[str, object]) -> None:
+        """Adds an entry about `row` as it is stored now; see `central.core.vouched`."""
+        kind = VOUCHED[action]
+        self.audit("the centre", action, kind.subject_of(row), about=kind.about(row))
+
+    def vouch_for_triggers(self) -> None:
+        """For each trigger that changed, once: as it is at the end of the job."""
+        for trigger in sorted(self.changed_triggers):
+            row = restock_rows.trigger_row(self.connection, trigger)
+            if row is not None:
+                self.vouch_for(TRIGGER, row)
+        self.changed_triggers.clear()
 
     def write_events(self) -> None:
         if self.events:
-            outgoing.put_events(self.connection, self.settings.event_source, self.events, self.now_ms)
+            numbered = [(self.store.next_number("event"), event) for event in self.events]
+            outgoing.put_events(self.connection, self.settings.event_source, numbered, self.now_ms)
             self.events = []
             self.transaction.has_outgoing = True

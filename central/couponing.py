@@ -14,6 +14,7 @@ from central.core.coupon_hash import code_hash, code_tail
 from central.core.coupons import Issue, ItemState, decide_coupons, is_running
 from central.core.days import day_of, days_between, midnight_before
 from central.core.redemption import CouponMove, CouponState, CouponUse, KnownCoupon, decide_use
+from central.core.vouched import COUPON
 from central.errors import ConflictError
 from central.ledger import coupon_rows, facts
 from central.ledger.coupon_rows import Campaign, CouponRow
@@ -66,6 +67,16 @@ def refresh_keys(work: Work, campaigns: Sequence[Campaign]) -> None:
     ]  # fmt: skip
     if keys or "coupons" in work.store.versions:
         desired_state.put_document(work, "coupons", json.dumps({"keys": keys}, separators=(",", ":")))
+
+
+def stores_of_round(connection: Connection, campaigns: Sequence[Campaign], now_ms: int) -> list[str]:
+    """Stores in which a round may do something: a campaign runs there, or coupons have expired."""
+    due = set(coupon_rows.stores_with_expired(connection, now_ms))
+    running = [campaign for campaign in campaigns if is_running(campaign.put, now_ms)]
+    if any(not campaign.put.stores for campaign in running):
+        return all_stores(connection)
+    known = set(all_stores(connection)) if running else set()
+    return sorted(due | {store for campaign in running for store in campaign.put.stores if store in known})
 
 
 def run_campaigns(work: Work, campaigns: Sequence[Campaign]) -> int:
@@ -178,18 +189,14 @@ def take_uses(work: Work, receipts: Iterable[tuple[ReceiptRecord, list[CouponUse
 def _event_row(
     work: Work, event: str, coupon: CouponRow | None, tail: str, cents: int, receipt: str, reason: str
 ) -> None:
-    facts.insert(
-        work.connection,
-        "coupon_events",
-        [
-            {
-                "store_id": work.store.store, "number": work.store.next_number("coupon_event"), "at_ms": work.now_ms,
-                "event": event, "campaign": coupon.campaign if coupon else None,
-                "coupon_id": coupon.known.coupon_id if coupon else None, "code_tail": tail, "cents": cents,
-                "receipt": receipt, "reason": reason,
-            }
-        ],
-    )  # fmt: skip
+    row = {
+        "store_id": work.store.store, "number": work.store.next_number("coupon_event"), "at_ms": work.now_ms,
+        "event": event, "campaign": coupon.campaign if coupon else None,
+        "coupon_id": coupon.known.coupon_id if coupon else None, "code_tail": tail, "cents": cents,
+        "receipt": receipt, "reason": reason,
+    }  # fmt: skip
+    facts.insert(work.connection, "coupon_events", [row])
+    work.vouch_for(COUPON, row)
 
 
 def _send(work: Work, what: str, coupon: CouponRow, event_id: str, code: str | None) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import httpx
+import sqlalchemy as sa
 
 from central.addresses import checked_target
 from central.centre import Centre, real_ms
@@ -49,8 +50,7 @@ class Dispatcher:
         """Starts senders for new endpoints and ends those of endpoints that are gone. Run it in a supervised thread."""
         while not self._centre.stop.is_set():
             self._changed.clear()
-            with self._centre.ledger.read.connect() as connection:
-                wanted = {endpoint.endpoint: endpoint for endpoint in outgoing.enabled_endpoints(connection)}
+            wanted = self._wanted()
             for name in set(self._senders) - set(wanted):
                 self._senders.pop(name).close()
             for name, endpoint in wanted.items():
@@ -62,6 +62,18 @@ class Dispatcher:
             self._changed.wait(LONGEST_WAIT_S)
         for sender in self._senders.values():
             sender.close()
+
+    def _wanted(self) -> dict[str, Endpoint]:
+        """Enabled endpoints; none while another process of this centre sends, or the ledger is away."""
+        if not self._centre.sends.is_mine():
+            return {}
+        try:
+            with self._centre.ledger.read.connect() as connection:
+                return {endpoint.endpoint: endpoint for endpoint in outgoing.enabled_endpoints(connection)}
+        except sa.exc.OperationalError:
+            if not self._centre.ledger.is_shared:
+                raise
+            return {}
 
     def refresh(self) -> None:
         self._changed.set()
@@ -106,11 +118,19 @@ class Sender:
             self._wake.clear()
             try:
                 busy = self._send_due()
+                wait_s = 0.0 if busy else self._wait_s()
             except CentralError as error:
                 log.warning("webhook sender waits", endpoint=self.endpoint.endpoint, reason=error.detail)
-                busy = False
-            if not busy:
-                self._wake.wait(self._wait_s())
+                wait_s = 1.0
+            except sa.exc.OperationalError as error:
+                if not self._centre.ledger.is_shared:
+                    raise
+                log.warning(
+                    "webhook sender waits", endpoint=self.endpoint.endpoint, reason=str(error.orig)[:200]
+                )
+                wait_s = 1.0
+            if wait_s:
+                self._wake.wait(wait_s)
         self._client.close()
 
     def _wait_s(self) -> float:

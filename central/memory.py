@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from central.core.audit_chain import FIRST
 from central.core.lifecycle import ON_ORDER, OPEN
 from contract.api.restock import TriggerState
 from contract.documents import SupplyDocument, SupplyLine
@@ -14,6 +15,9 @@ from contract.records import QUANTILE_LEVELS
 
 TILL_DAYS = 160
 """Business days of single tills for which the highest receipt number is kept in memory."""
+
+MAX_STORES = 2000
+"""Stores that one process keeps in memory; of more, the one that was silent longest is loaded again when it speaks."""
 
 _UTC_ZONE = ZoneInfo("UTC")
 
@@ -79,7 +83,11 @@ class ManagedItem:
 
 @dataclass(slots=True)
 class StoreMemory:
+    """version: of the store's head when this was true; only where several processes write."""
+
     store: str
+    version: int = 0
+    audit_hash: str = FIRST
     exists: bool = False
     name: str = ""
     zone: ZoneInfo = _UTC_ZONE
@@ -130,37 +138,52 @@ class StoreMemory:
 
 
 class LedgerMemory:
-    """Owned by the writer thread; other threads may read `heard_ms`."""
+    """A store's part is owned by the thread that writes the store; other threads may read `heard_ms`.
 
-    def __init__(self) -> None:
+    is_shared: other processes write the ledger, too; what belongs to the chain is then read anew each time.
+    """
+
+    def __init__(self, *, is_shared: bool = False) -> None:
         self._stores: dict[str, StoreMemory] = {}
+        self._is_shared = is_shared
         self.switches: dict[tuple[str, str], str] | None = None
         self.heard_ms: dict[str, int] = {}
 
-    def forget(self) -> None:
-        self._stores.clear()
+    def forget(self, store: str | None = None) -> None:
+        """What is known of `store`, None for all: it will be loaded again."""
+        if store is None:
+            self._stores.clear()
+        else:
+            self._stores.pop(store, None)
         self.switches = None
 
     def store(self, connection: Connection, store: str) -> StoreMemory:
-        memory = self._stores.get(store)
+        memory = self._stores.pop(store, None)
         if memory is None:
-            memory = self._stores[store] = load_store(connection, store)
+            memory = load_store(connection, store)
+            while len(self._stores) >= MAX_STORES:
+                self._stores.pop(next(iter(self._stores)), None)
+        self._stores[store] = memory  # last used, last dropped
         return memory
 
     def known_store(self, store: str) -> StoreMemory | None:
         """The store if it is loaded: for answers that need no transaction."""
-        return self._stores.get(store)
+        memory = self._stores.pop(store, None)
+        if memory is not None:
+            self._stores[store] = memory
+        return memory
 
     def switches_for(self, connection: Connection, store: str, supplier: str) -> tuple[str, ...]:
         """The kill-switches that are on and cover an order of `store` from `supplier`, as words."""
-        if self.switches is None:
-            self.switches = {
+        switches = None if self._is_shared else self.switches
+        if switches is None:
+            switches = self.switches = {
                 (row.scope, row.target): f"kill-switch for {row.scope} {row.target}".strip()
                 + (f": {row.reason}" if row.reason else "")
                 for row in connection.execute(_SWITCHES)
             }
         keys = (("chain", ""), ("store", store), ("supplier", supplier))
-        return tuple(self.switches[key] for key in keys if key in self.switches)
+        return tuple(switches[key] for key in keys if key in switches)
 
 
 def load_store(connection: Connection, store: str) -> StoreMemory:
@@ -209,6 +232,9 @@ def load_store(connection: Connection, store: str) -> StoreMemory:
         memory.raised_ms[row.sku] = row.created_ms
     for series, statement in _NUMBERS.items():
         memory.numbers[series] = connection.execute(statement, of).scalar() or 0
+    memory.audit_hash = (
+        connection.execute(_AUDIT_HASH, {**of, "number": memory.numbers["audit"]}).scalar() or FIRST
+    )
     return memory
 
 
@@ -247,7 +273,7 @@ _STOCK = sa.text(
 _TRIGGERS = sa.text(
     """SELECT trigger_id, number, revision, sku, supplier, state, quantity_units, shipped_units, despatch, created_ms,
     changed_ms, expires_ms, arrives_day FROM triggers WHERE store_id = :store AND state IN :states"""
-).bindparams(sa.bindparam("states", expanding=True))
+).bindparams(sa.bindparam("states", expanding=True, type_=sa.Text()))
 _ORDERS = sa.text(
     """SELECT order_number, sku, quantity_units, despatch, arrives_day, at_ms FROM outside_orders
     WHERE store_id = :store AND state = 'open'"""
@@ -273,4 +299,6 @@ _NUMBERS = {
     "coupon_event": sa.text("SELECT max(number) FROM coupon_events WHERE store_id = :store"),
     "quarantine": sa.text("SELECT max(number) FROM quarantine WHERE store_id = :store"),
     "audit": sa.text("SELECT max(number) FROM audit WHERE store_id = :store"),
+    "event": sa.text("SELECT max(number) FROM outgoing WHERE store_id = :store"),
 }
+_AUDIT_HASH = sa.text("SELECT hash FROM audit WHERE store_id = :store AND number = :number")

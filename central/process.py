@@ -9,6 +9,7 @@ from central.api.app import make_app
 from central.auth import Authority
 from central.centre import Centre
 from central.dispatch import Dispatcher
+from central.ledger.agreement import listen
 from central.ledger.engine import Ledger
 from central.settings import CentralSettings
 from central.timeseries.projection import Projection
@@ -31,6 +32,7 @@ def run_centre(settings: CentralSettings) -> int:
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     clock = clock_from_setting(settings.clock_file)
     ledger = Ledger(settings.url)
+    ledger.wait_until_up()
     ledger.require()
     supervisor = Supervisor()
     centre = Centre(ledger, settings, clock)
@@ -47,6 +49,9 @@ def run_centre(settings: CentralSettings) -> int:
     supervisor.stop_on_signals()
     supervisor.start("writer", centre.run)
     supervisor.start("dispatch", dispatcher.run)
+    supervisor.start("rounds", lambda: centre.rounds.run(supervisor.stop))
+    if ledger.is_shared:
+        supervisor.start("news", lambda: listen(ledger, centre.placed, supervisor.stop))
     supervisor.start("status", status.serve)
     if settings.influx_url:
         series = _projection(centre)
@@ -88,7 +93,7 @@ def status_of(centre: Centre) -> dict[str, object]:
     """For GET /status. backlog: events not yet placed or delivered, and requests that wait for the ledger."""
     # The time first: what a tick brought is in the backlog before its time is told.
     now_ms = centre.writer.ticked_ms
-    backlog = centre.waiting_events() + centre.writer.queued
+    backlog = centre.waiting_events() + centre.writer.queued + centre.rounds.waiting
     if centre.clock.now_ms() != now_ms:
         centre.writer.poke()
     return {

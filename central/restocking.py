@@ -3,15 +3,19 @@
 import json
 from dataclasses import asdict
 
+from sqlalchemy.engine import Connection
+
 from central.context import Work
 from central.core.lifecycle import EXITS, ON_ORDER, WAITING, Late, Moved, can_move, judge_report, move
 from central.core.restock import RULE, Hold, OpenTrigger, Policy, Raise, Wanted, decide_restock
+from central.core.vouched import STATUS
 from central.errors import ConflictError, NotFoundError, SenderError
 from central.ledger import facts, store_rows
 from central.ledger import restock_rows as rows
 from central.ledger.outgoing import OutgoingEvent
 from central.memory import OutsideOrder as OrderMemory
 from central.memory import Trigger
+from central.settings import CentralSettings
 from contract.api.common import Decision
 from contract.api.restock import OutsideOrder, StatusPost, TriggerState
 from contract.records import QUANTILE_LEVELS, ProposalRecord
@@ -118,6 +122,7 @@ def _apply(
         now_ms if not revises or open_trigger is None else open_trigger.created_ms, now_ms, expires_ms,
     )  # fmt: skip
     store.raised_ms[proposal.sku] = now_ms
+    work.changed_triggers.add(trigger_id)
     if decision.approved:
         work.audit("the rule", "approve", trigger_id, decision.why[:200])
         announce(work, trigger_id)
@@ -201,15 +206,14 @@ def report(work: Work, trigger_id: str, post: StatusPost) -> None:
     verdict = judge_report(state, row["revision"], post.revision, post.status)
     if not isinstance(verdict, Moved | Late):
         raise ConflictError(f"trigger {trigger_id}: {verdict.why}")
-    rows.insert_status(
-        work.connection,
-        {
-            "store_id": store.store, "trigger_id": trigger_id, "revision": post.revision,
-            "status": post.status.value, "at_ms": post.at_ms, "heard_ms": work.now_ms,
-            "effect": "moved" if isinstance(verdict, Moved) else f"late: {verdict.why}",
-            "body": post.model_dump_json(),
-        },
-    )  # fmt: skip
+    row_of_status = {
+        "store_id": store.store, "trigger_id": trigger_id, "revision": post.revision,
+        "status": post.status.value, "at_ms": post.at_ms, "heard_ms": work.now_ms,
+        "effect": "moved" if isinstance(verdict, Moved) else f"late: {verdict.why}",
+        "body": post.model_dump_json(),
+    }  # fmt: skip
+    rows.insert_status(work.connection, row_of_status)
+    work.vouch_for(STATUS, row_of_status)
     if isinstance(verdict, Late):
         _late(work, row, post)
         return
@@ -218,6 +222,7 @@ def report(work: Work, trigger_id: str, post: StatusPost) -> None:
 
 def _reported(work: Work, trigger: Trigger, state: TriggerState, post: StatusPost) -> None:
     is_shipped = state is TriggerState.SHIPPED
+    work.changed_triggers.add(trigger.trigger_id)
     trigger.state, trigger.changed_ms = state, work.now_ms
     if is_shipped:
         trigger.shipped_units = trigger.quantity_units if post.quantity_units is None else post.quantity_units
@@ -314,6 +319,7 @@ def take_delivery(work: Work, sku: str, despatch: str | None, units: int) -> Non
 def _received(work: Work, trigger: Trigger, units: int) -> None:
     move(trigger.state, TriggerState.RECEIVED)
     closed = move(TriggerState.RECEIVED, TriggerState.CLOSED)
+    work.changed_triggers.add(trigger.trigger_id)
     rows.set_received(
         work.connection, work.store.store, trigger.number, state=closed.value, units=units, now_ms=work.now_ms
     )
@@ -328,6 +334,12 @@ def _order_received(work: Work, order: str, sku: str, units: int) -> None:
     rows.outside_order_ended(work.connection, work.store.store, order, sku, state="received", units=units)
     del work.store.orders[order, sku]
     work.supply_changed = True
+
+
+def stores_to_expire(connection: Connection, settings: CentralSettings, now_ms: int) -> list[str]:
+    """Stores in which `expire` may find something."""
+    span = {"now": now_ms, "overdue": now_ms - settings.order_overdue_days * DAY_MS}
+    return rows.stores_with_due(connection, span)
 
 
 def expire(work: Work) -> None:
@@ -392,4 +404,5 @@ def _end(work: Work, trigger: Trigger, state: TriggerState, reason: str) -> None
 def _set_state(work: Work, trigger: Trigger, state: TriggerState) -> None:
     trigger.state = move(trigger.state, state)
     trigger.changed_ms = work.now_ms
+    work.changed_triggers.add(trigger.trigger_id)
     rows.set_state(work.connection, work.store.store, trigger.number, state.value, work.now_ms)

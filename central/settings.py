@@ -34,7 +34,7 @@ class CentralSettings(Settings):
     )
     database_url: str = Field(
         default="",
-        description="SQLAlchemy URL of the ledger, SQLite only; empty for ledger.sqlite3 in state_dir.",
+        description="URL of the ledger: postgresql://user@host/database (15 or newer); empty for SQLite in state_dir.",
     )
     allow_private_webhooks: bool = Field(
         default=False,

@@ -5,13 +5,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fastapi import APIRouter, Path
 
-from central import couponing
+from central import couponing, sagas
 from central.api.gate import FromHq, FromMemberApp, TheCentre
+from central.centre import real_ms
 from central.context import CHAIN, Work
 from central.core.audiences import CELL_RESOLUTION, is_cell
 from central.errors import SenderError
-from central.ledger import coupon_rows, outgoing
+from central.ledger import coupon_rows
 from central.ledger.campaign_views import campaign_views
+from central.sagas import Saga
 from contract.api import Page
 from contract.api.offers import CampaignPut, CampaignView, MemberPut
 from contract.ids import ID_PATTERN
@@ -40,12 +42,12 @@ def put_member(member: MemberPath, put: MemberPut, _: FromMemberApp, centre: The
 def delete_member(member: MemberPath, _: FromMemberApp, centre: TheCentre) -> None:
     """Removes what identifies the member; receipts and coupons stay in the books and lead to no one."""
 
-    def job(work: Work) -> None:
+    def job(work: Work) -> Saga:
         coupon_rows.delete_member(work.connection, member)
-        outgoing.unlink_member(work.connection, member)
         work.audit("member-app", "delete-member", "a member")
+        return sagas.begin(work.connection, sagas.UNLINK_MEMBER, member, real_ms())
 
-    centre.call_store(CHAIN, job)
+    sagas.carry_out(centre, centre.call_store(CHAIN, job), real_ms)
 
 
 @router.put("/campaigns/{campaign}")
@@ -56,14 +58,12 @@ def put_campaign(
     if put.ends_ms <= put.starts_ms:
         raise SenderError(f"ends_ms {put.ends_ms} must be after starts_ms {put.starts_ms}")
 
-    def job(work: Work) -> None:
+    def job(work: Work) -> Saga:
         couponing.put_campaign(work.connection, campaign, put, work.now_ms)
-        campaigns = coupon_rows.all_campaigns(work.connection)
-        for store in couponing.all_stores(work.connection):
-            couponing.refresh_keys(centre.work(work.transaction, store), campaigns)
-        work.audit(principal.name, "put-campaign", campaign, put.name)
+        work.audit(principal.name, "put-campaign", campaign, put.name, put.model_dump(mode="json"))
+        return sagas.begin(work.connection, sagas.CAMPAIGN_KEYS, campaign, real_ms())
 
-    centre.call_store(CHAIN, job)
+    sagas.carry_out(centre, centre.call_store(CHAIN, job), real_ms)
     with centre.ledger.read.connect() as connection:
         found = [known for known in coupon_rows.all_campaigns(connection) if known.campaign == campaign]
         return campaign_views(connection, found)[0]

@@ -65,14 +65,14 @@ def decide_use(use: CouponUse, coupon: KnownCoupon | None, store: str, at_ms: in
     refused = CouponMove.REFUSED
     if coupon is None:
         return CouponDecision(refused, "no such coupon was issued")
+    if coupon.store != store:
+        return CouponDecision(refused, f"valid at store {coupon.store} only")
     if use.reverses:
         if coupon.state is not CouponState.REDEEMED:
             return CouponDecision(refused, f"reversed, but the coupon is {coupon.state}")
         return CouponDecision(CouponMove.REVERSED)
     if coupon.state is CouponState.REDEEMED:
         return CouponDecision(refused, "already redeemed")
-    if coupon.store != store:
-        return CouponDecision(refused, f"valid at store {coupon.store} only")
     if at_ms >= coupon.valid_until_ms:
         return CouponDecision(refused, "expired")
     return CouponDecision(CouponMove.REDEEMED)

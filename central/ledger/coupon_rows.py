@@ -45,8 +45,8 @@ _PUT_MEMBER = sa.text(
     quiet_from_minute = excluded.quiet_from_minute, quiet_until_minute = excluded.quiet_until_minute"""
 )
 _DELETE_MEMBER = sa.text("DELETE FROM members WHERE member = :member")
-_UNLINK_RECEIPTS = sa.text("UPDATE receipts SET member = NULL WHERE member = :member")
-_UNLINK_COUPONS = sa.text("UPDATE coupons SET member = NULL WHERE member = :member")
+_UNLINK_RECEIPTS = sa.text("UPDATE receipts SET member = NULL WHERE store_id = :store AND member = :member")
+_UNLINK_COUPONS = sa.text("UPDATE coupons SET member = NULL WHERE store_id = :store AND member = :member")
 _UNLINK_ASSIGNMENTS = sa.text("DELETE FROM assignments WHERE member = :member")
 _FORGET_CELLS = sa.text(
     "UPDATE members SET h3_cell = NULL WHERE h3_cell IS NOT NULL AND cell_expires_ms <= :now"
@@ -54,7 +54,7 @@ _FORGET_CELLS = sa.text(
 _NEAR = sa.text(
     """SELECT * FROM members WHERE h3_cell IN :cells AND marketing_consent = 1 AND location_consent = 1
     AND cell_expires_ms > :now ORDER BY member"""
-).bindparams(sa.bindparam("cells", expanding=True))
+).bindparams(sa.bindparam("cells", expanding=True, type_=sa.Text()))
 _CAMPAIGNS = sa.text("SELECT campaign, body, prefix, key_hex, salt FROM campaigns ORDER BY campaign")
 _PUT_CAMPAIGN = sa.text(
     """INSERT INTO campaigns (campaign, body, prefix, key_hex, salt, created_ms)
@@ -67,11 +67,14 @@ _ASSIGN = sa.text(
 )
 _INSERT_COUPON = tables.coupons.insert()
 _BY_HASH = sa.text("SELECT * FROM coupons WHERE code_hash IN :hashes").bindparams(
-    sa.bindparam("hashes", expanding=True)
+    sa.bindparam("hashes", expanding=True, type_=sa.Text())
 )
 _SET_STATE = sa.text("UPDATE coupons SET state = :state WHERE store_id = :store AND number = :number")
 _EXPIRE = sa.text(
     "UPDATE coupons SET state = 'expired' WHERE store_id = :store AND state = 'issued' AND valid_until_ms <= :now"
+)
+_EXPIRED_STORES = sa.text(
+    "SELECT DISTINCT store_id FROM coupons WHERE state = 'issued' AND valid_until_ms <= :now ORDER BY store_id"
 )
 _SPENT = sa.text(
     """SELECT count(*) AS coupons, coalesce(sum(CASE WHEN state IN ('issued', 'redeemed') THEN discount_cents ELSE 0 END), 0)
@@ -111,9 +114,19 @@ def put_member(connection: Connection, member: str, put: MemberPut, now_ms: int)
 
 
 def delete_member(connection: Connection, member: str) -> None:
-    """Removes who it was; receipts and coupons stay, and lead to no one. The assignment goes too: it has no other use."""
-    for statement in (_DELETE_MEMBER, _UNLINK_RECEIPTS, _UNLINK_COUPONS, _UNLINK_ASSIGNMENTS):
+    """Removes who it was, at the chain; `unlink_member` follows in each store. The assignment has no other use."""
+    for statement in (_DELETE_MEMBER, _UNLINK_ASSIGNMENTS):
         connection.execute(statement, {"member": member})
+
+
+def unlink_member(connection: Connection, member: str, store: str) -> None:
+    """The store's receipts and coupons stay, and lead to no one."""
+    for statement in (_UNLINK_RECEIPTS, _UNLINK_COUPONS):
+        connection.execute(statement, {"member": member, "store": store})
+
+
+def stores_with_expired(connection: Connection, now_ms: int) -> list[str]:
+    return [row.store_id for row in connection.execute(_EXPIRED_STORES, {"now": now_ms})]
 
 
 def forget_cells(connection: Connection, now_ms: int) -> None:

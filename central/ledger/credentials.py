@@ -22,7 +22,7 @@ _TOKENS = sa.text(
     "SELECT name, scope, created_ms, revoked, expires_ms, reach FROM tokens ORDER BY name, created_ms"
 )
 _OF_REGIONS = sa.text("SELECT store_id FROM stores WHERE region IN :regions").bindparams(
-    sa.bindparam("regions", expanding=True)
+    sa.bindparam("regions", expanding=True, type_=sa.Text())
 )
 _REVOKE = sa.text("UPDATE tokens SET revoked = 1 WHERE name = :name AND revoked = 0")
 

@@ -1,5 +1,6 @@
-"""Opens the ledger: SQLite with WAL and synchronous=FULL."""
+"""Opens the ledger: SQLite with WAL and synchronous=FULL, or PostgreSQL."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,41 +9,88 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 
-from central.ledger.tables import SCHEMA_VERSION, metadata
+from central.ledger.schema import migrate, pending_migrations
 from runtime.errors import OperatorError
 
 READERS = 8
+WATCHERS = 4
+"""Connections that hold a lead or listen, and are in no transaction."""
+LANES = 4
+"""Transactions that one process has open at once on PostgreSQL, each on a store of its own."""
+CONNECT_WAIT_S = 30.0
+"""A database that starts with the machine may need so long until it answers."""
+STATEMENT_LIMIT_MS, LOCK_LIMIT_MS = 60_000, 30_000
 
 
 class Ledger:
-    """Two doors to one database: `write` has one connection, `read` has several that see the last commit."""
+    """Two doors to one database: `write` for transactions that change it, `read` for views of the last commit.
+
+    is_shared: other processes may write, too (PostgreSQL); on SQLite one process owns the file.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = checked_url(url)
+        self.is_shared = self.url.get_backend_name() == "postgresql"
         try:
-            self.write: Engine = self._engine("BEGIN IMMEDIATE", 1)
-            self.read: Engine = self._engine("BEGIN", READERS)
+            if self.is_shared:
+                self.write: Engine = self._postgresql(LANES + 2, "READ COMMITTED")
+                self.read: Engine = self._postgresql(READERS, "REPEATABLE READ")
+                self.watch: Engine = self._postgresql(WATCHERS, "AUTOCOMMIT")
+                event.listen(self.write, "before_cursor_execute", _note_writing)
+            else:
+                self.write = self._sqlite("BEGIN IMMEDIATE", 1)
+                self.read = self.watch = self._sqlite("BEGIN", READERS)
         except (sa.exc.ArgumentError, ModuleNotFoundError) as error:
             raise OperatorError(f"database_url: {error}; see docs/settings.md") from None
 
-    def create(self) -> None:
-        """Makes missing tables. Raises OperatorError when the file is no ledger, or one of another version."""
+    def create(self) -> tuple[str, ...]:
+        """Makes the tables, or brings them forward. Returns the migrations that ran.
+
+        Raises OperatorError when the database is no ledger, or one of a newer program.
+        """
         try:
             with self.write.begin() as connection:
-                metadata.create_all(connection)
-                _check_version(connection, self.shown)
+                return migrate(connection, self.shown)
+        except sa.exc.DatabaseError as error:
+            raise OperatorError(
+                f"ledger {self.shown}: {error.orig}; restore it from a backup, or move it away"
+            ) from None
+
+    def pending(self) -> tuple[str, ...]:
+        """Migrations that the database lacks."""
+        try:
+            with self.read.connect() as connection:
+                return pending_migrations(connection, self.shown)
         except sa.exc.DatabaseError as error:
             raise OperatorError(
                 f"ledger {self.shown}: {error.orig}; restore it from a backup, or move it away"
             ) from None
 
     def require(self) -> None:
-        """Raises OperatorError when the ledger was never made."""
-        if not Path(self.url.database or "").exists():
+        """Raises OperatorError when the ledger was never made, or is of an older form."""
+        missing = not self.is_shared and not Path(self.url.database or "").exists()
+        pending = () if missing else self.pending()
+        if missing or (pending and pending[0] == "0001"):
             raise OperatorError(
                 f"ledger {self.shown} does not exist; run `shelfloop central init --config FILE` first"
             )
-        self.create()
+        if pending:
+            raise OperatorError(
+                f"ledger {self.shown} lacks the migrations {', '.join(pending)}; back it up, then run "
+                "`shelfloop central migrate --config FILE`"
+            )
+
+    def wait_until_up(self, limit_s: float = CONNECT_WAIT_S) -> None:
+        """Returns when the database answers. Raises sqlalchemy's OperationalError when it does not in time."""
+        deadline = time.monotonic() + limit_s
+        while True:
+            try:
+                with self.read.connect():
+                    return
+            except sa.exc.OperationalError:
+                if not self.is_shared or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.5)
 
     @property
     def shown(self) -> str:
@@ -51,8 +99,9 @@ class Ledger:
     def close(self) -> None:
         self.write.dispose()
         self.read.dispose()
+        self.watch.dispose()
 
-    def _engine(self, begin: str, connections: int) -> Engine:
+    def _sqlite(self, begin: str, connections: int) -> Engine:
         engine = sa.create_engine(
             self.url,
             pool_size=connections,
@@ -65,21 +114,47 @@ class Ledger:
         event.listen(engine, "begin", _begin_with(begin))
         return engine
 
+    def _postgresql(self, connections: int, isolation: Any) -> Engine:
+        from central.ledger.postgresql import set_up_connection  # noqa: PLC0415 - only where the driver is
+
+        engine = sa.create_engine(
+            self.url.set(drivername="postgresql+psycopg"),
+            isolation_level=isolation,
+            pool_size=connections,
+            max_overflow=0,
+            pool_timeout=30,
+            connect_args={
+                "connect_timeout": 5,
+                "application_name": "shelfloop",
+                "options": f"-c statement_timeout={STATEMENT_LIMIT_MS} -c lock_timeout={LOCK_LIMIT_MS} -c timezone=UTC",
+                # A statement's plan is kept from its second run on: ours are few, and each runs many times.
+                "prepare_threshold": 1,
+            },
+            hide_parameters=True,
+        )
+        event.listen(engine, "connect", set_up_connection)
+        return engine
+
 
 def checked_url(text: str) -> sa.URL:
-    """The URL of a SQLite file. Raises OperatorError for any other, PostgreSQL's too."""
+    """The URL of a SQLite file or of a PostgreSQL database. Raises OperatorError for any other."""
     try:
         url = sa.make_url(text)
     except sa.exc.ArgumentError as error:
         raise OperatorError(f"database_url: {error}; see docs/settings.md") from None
     backend = url.get_backend_name()
-    if backend != "sqlite":
-        named = "PostgreSQL" if backend in ("postgresql", "postgres") else backend
+    if backend not in ("sqlite", "postgresql"):
         raise OperatorError(
-            f"database_url: {named} is not supported yet by this version, only SQLite is; "
+            f"database_url: {backend} is not supported, only sqlite and postgresql are; "
             "leave database_url empty for ledger.sqlite3 in state_dir"
         )
     return url
+
+
+def _note_writing(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+    """A transaction that only reads needs no new version of its store, and no disk."""
+    if not statement.startswith("SELECT"):
+        connection.info["wrote"] = True
 
 
 def _set_pragmas(connection: Any, _record: object) -> None:
@@ -101,15 +176,3 @@ def _begin_with(begin: str) -> Callable[[Connection], None]:
         connection.exec_driver_sql(begin)
 
     return on_begin
-
-
-def _check_version(connection: Connection, shown: str) -> None:
-    found = connection.execute(sa.text("SELECT value FROM meta WHERE key = 'schema'")).scalar()
-    if found is None:
-        connection.execute(
-            sa.text("INSERT INTO meta (key, value) VALUES ('schema', :v)"), {"v": str(SCHEMA_VERSION)}
-        )
-    elif int(found) != SCHEMA_VERSION:
-        raise OperatorError(
-            f"ledger {shown} has schema {found}, this program wants {SCHEMA_VERSION}; use the version that made it"
-        )

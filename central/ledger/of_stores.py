@@ -12,7 +12,9 @@ Stores = Collection[str] | None
 def of_stores(text: str) -> sa.TextClause:
     """The statement whose `{stores}` is the condition on `store_id`; give `named(stores)` with its values."""
     condition = "(:every_store = 1 OR store_id IN :stores)"
-    return sa.text(text.replace("{stores}", condition)).bindparams(sa.bindparam("stores", expanding=True))
+    return sa.text(text.replace("{stores}", condition)).bindparams(
+        sa.bindparam("stores", expanding=True, type_=sa.Text())
+    )
 
 
 def named(stores: Stores) -> dict[str, Any]:

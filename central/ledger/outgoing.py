@@ -1,6 +1,7 @@
 """Rows of outgoing events, their feed positions, the endpoints they go to and the deliveries that wait."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,14 +59,18 @@ class Due:
 
 
 _PUT = sa.text(
-    """INSERT INTO outgoing (store_id, event_id, type, subject, created_ms, body, member, secret)
-    VALUES (:store_id, :event_id, :type, :subject, :created_ms, :body, :member, :secret)"""
+    """INSERT INTO outgoing (store_id, number, event_id, type, subject, created_ms, body, member, secret)
+    VALUES (:store_id, :number, :event_id, :type, :subject, :created_ms, :body, :member, :secret)"""
 )
 _UNPLACED = sa.text(
-    "SELECT number, type, subject, store_id FROM outgoing WHERE position IS NULL ORDER BY number LIMIT :limit"
+    """SELECT number, type, subject, store_id FROM outgoing WHERE position IS NULL AND :store IN ('*', store_id)
+    ORDER BY store_id, number LIMIT :limit"""
 )
+_STORES_UNPLACED = sa.text("SELECT DISTINCT store_id FROM outgoing WHERE position IS NULL ORDER BY store_id")
+_ONE_RELAY = sa.text("SELECT pg_advisory_xact_lock(4821)")
+_TELL_ALL = sa.text("SELECT pg_notify('shelfloop_placed', '')")
 _LAST = sa.text("SELECT max(position) FROM outgoing")
-_PLACE = sa.text("UPDATE outgoing SET position = :position WHERE number = :number")
+_PLACE = sa.text("UPDATE outgoing SET position = :position WHERE store_id = :store AND number = :number")
 _ENDPOINTS = sa.text(
     """SELECT endpoint, url, types, secret, old_secret, old_secret_until_ms, reach FROM endpoints
     WHERE enabled = 1 ORDER BY endpoint"""
@@ -101,14 +106,21 @@ _PENDING = sa.text(
 _FEED = of_stores(
     """SELECT position, body FROM outgoing WHERE position > :after AND type IN :types AND {stores}
     ORDER BY position LIMIT :limit"""
-).bindparams(sa.bindparam("types", expanding=True))
+).bindparams(sa.bindparam("types", expanding=True, type_=sa.Text()))
 _AFTER = of_stores(
     "SELECT position FROM outgoing WHERE position > :after AND type IN :types AND {stores} ORDER BY position"
-).bindparams(sa.bindparam("types", expanding=True))
-_SECRETS = sa.text("SELECT number, body FROM outgoing WHERE secret = 1 AND created_ms < :before LIMIT 500")
-_BLANK = sa.text("UPDATE outgoing SET body = :body, secret = 0 WHERE number = :number")
-_OF_MEMBER = sa.text("SELECT number, body FROM outgoing WHERE member = :member")
-_UNLINK = sa.text("UPDATE outgoing SET body = :body, member = NULL, secret = 0 WHERE number = :number")
+).bindparams(sa.bindparam("types", expanding=True, type_=sa.Text()))
+_SECRETS = sa.text(
+    """SELECT store_id, number, body FROM outgoing WHERE secret = 1 AND created_ms < :before
+    AND :store IN ('*', store_id) LIMIT 500"""
+)
+_BLANK = sa.text("UPDATE outgoing SET body = :body, secret = 0 WHERE store_id = :store AND number = :number")
+_OF_MEMBER = sa.text(
+    "SELECT store_id, number, body FROM outgoing WHERE member = :member AND :store IN ('*', store_id)"
+)
+_UNLINK = sa.text(
+    """UPDATE outgoing SET body = :body, member = NULL, secret = 0 WHERE store_id = :store AND number = :number"""
+)
 _PUT_ENDPOINT = sa.text(
     """INSERT INTO endpoints (endpoint, url, types, owner, secret, enabled, created_ms, delivered_total, failed_total,
     last_status, reach) VALUES (:endpoint, :url, :types, :owner, :secret, 1, :now, 0, 0, '', :reach)"""
@@ -121,27 +133,41 @@ _REACH = sa.text("SELECT reach FROM endpoints WHERE endpoint = :endpoint")
 _DELETE_ENDPOINT = sa.text("DELETE FROM endpoints WHERE endpoint = :endpoint")
 
 
-def put_events(connection: Connection, source: str, events: list[OutgoingEvent], now_ms: int) -> None:
-    """The events as CloudEvents 1.0, structured JSON, without a position yet."""
-    if events:
-        connection.execute(_PUT, [_row(source, event, now_ms) for event in events])
+def put_events(
+    connection: Connection, source: str, events: Iterable[tuple[int, OutgoingEvent]], now_ms: int
+) -> None:
+    """The events, each with its number within its store, as CloudEvents 1.0, structured JSON, without a position yet."""
+    rows = [_row(source, number, event, now_ms) for number, event in events]
+    if rows:
+        connection.execute(_PUT, rows)
 
 
-def _row(source: str, event: OutgoingEvent, now_ms: int) -> dict[str, Any]:
+def _row(source: str, number: int, event: OutgoingEvent, now_ms: int) -> dict[str, Any]:
     body = {
         "specversion": "1.0", "id": event.event_id, "source": source, "type": event.type, "time": utc_text(now_ms),
         "subject": event.subject, "datacontenttype": "application/json", "data": event.data,
     }  # fmt: skip
     return {
-        "store_id": event.store, "event_id": event.event_id, "type": event.type, "subject": event.subject,
-        "created_ms": now_ms, "body": json.dumps(body, separators=(",", ":")), "member": event.member,
-        "secret": int(event.secret),
+        "store_id": event.store, "number": number, "event_id": event.event_id, "type": event.type,
+        "subject": event.subject, "created_ms": now_ms, "body": json.dumps(body, separators=(",", ":")),
+        "member": event.member, "secret": int(event.secret),
     }  # fmt: skip
 
 
-def place_events(connection: Connection, real_now_ms: int) -> list[str]:
-    """Gives waiting events their feed positions and endpoints their deliveries. Returns the events' subjects."""
-    waiting = connection.execute(_UNPLACED, {"limit": MAX_RELAYED}).all()
+def stores_with_unplaced(connection: Connection) -> list[str]:
+    return [row.store_id for row in connection.execute(_STORES_UNPLACED)]
+
+
+def place_events(connection: Connection, real_now_ms: int, store: str = "*") -> list[str]:
+    """Gives waiting events of `store` ("*": all) their feed positions and endpoints their deliveries: MAX_RELAYED at most.
+
+    Returns the events' subjects. Where several processes do this, one waits for the other's commit: positions become
+    visible in their order, so that a cursor never passes one that comes later.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(_ONE_RELAY)
+        connection.execute(_TELL_ALL)
+    waiting = connection.execute(_UNPLACED, {"limit": MAX_RELAYED, "store": store}).all()
     if not waiting:
         return []
     last = connection.execute(_LAST).scalar() or 0
@@ -149,15 +175,15 @@ def place_events(connection: Connection, real_now_ms: int) -> list[str]:
     connection.execute(
         _PLACE,
         [
-            {"position": position, "number": row.number}
-            for (position, _, _), row in zip(placed, waiting, strict=True)
+            {"position": position, "store": store_id, "number": row.number}
+            for (position, _, store_id), row in zip(placed, waiting, strict=True)
         ],
     )
     wanted = [
         {"endpoint": endpoint.endpoint, "position": position, "due_ms": real_now_ms}
         for endpoint in enabled_endpoints(connection)
-        for position, kind, store in placed
-        if endpoint.wants(kind, store)
+        for position, kind, store_id in placed
+        if endpoint.wants(kind, store_id)
     ]
     if wanted:
         connection.execute(_DELIVER, wanted)
@@ -270,23 +296,26 @@ def feed_rows(
     return [(row.position, row.body) for row in rows]
 
 
-def blank_secrets(connection: Connection, before_ms: int) -> int:
-    """Takes the codes out of events made before `before_ms`. Returns how many."""
-    rows = connection.execute(_SECRETS, {"before": before_ms}).all()
+def blank_secrets(connection: Connection, before_ms: int, store: str = "*") -> int:
+    """Takes the codes out of events of `store` ("*": all) made before `before_ms`. Returns how many."""
+    rows = connection.execute(_SECRETS, {"before": before_ms, "store": store}).all()
     if rows:
-        connection.execute(
-            _BLANK, [{"number": row.number, "body": _without(row.body, "code")} for row in rows]
-        )
+        blank = [
+            {"store": row.store_id, "number": row.number, "body": _without(row.body, "code")} for row in rows
+        ]
+        connection.execute(_BLANK, blank)
     return len(rows)
 
 
-def unlink_member(connection: Connection, member: str) -> None:
-    """The events stay, and no longer say whom they were about."""
-    rows = connection.execute(_OF_MEMBER, {"member": member}).all()
+def unlink_member(connection: Connection, member: str, store: str = "*") -> None:
+    """The events of `store` ("*": all) stay, and no longer say whom they were about."""
+    rows = connection.execute(_OF_MEMBER, {"member": member, "store": store}).all()
     if rows:
-        connection.execute(
-            _UNLINK, [{"number": row.number, "body": _without(row.body, "code", member="")} for row in rows]
-        )
+        unlinked = [
+            {"store": row.store_id, "number": row.number, "body": _without(row.body, "code", member="")}
+            for row in rows
+        ]
+        connection.execute(_UNLINK, unlinked)
 
 
 def _without(body: str, *names: str, **values: str) -> str:

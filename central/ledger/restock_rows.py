@@ -5,7 +5,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from central.core.lifecycle import OPEN, WAITING
 from central.ledger import tables
+from contract.api.restock import TriggerState
 
 _INSERT_TRIGGER = tables.triggers.insert()
 _REVISE = sa.text(
@@ -53,6 +55,15 @@ _ORDER_RECEIVED = sa.text(
     """UPDATE outside_orders SET state = :state, received_units = :units WHERE store_id = :store
     AND order_number = :order AND sku = :sku"""
 )
+_DUE = sa.text(
+    """SELECT store_id FROM triggers WHERE (state IN :waiting AND expires_ms <= :now)
+    OR (state IN :going AND changed_ms < :overdue)
+    UNION SELECT store_id FROM outside_orders WHERE state = 'open' AND at_ms < :overdue ORDER BY 1"""
+).bindparams(
+    sa.bindparam("waiting", expanding=True, type_=sa.Text()), sa.bindparam("going", expanding=True, type_=sa.Text())
+)
+_UNANSWERED = sorted(state.value for state in WAITING | {TriggerState.APPROVED, TriggerState.SENT})
+_GOING = sorted(state.value for state in OPEN if state.value not in _UNANSWERED)
 _PUT_SWITCH = sa.text(
     """INSERT INTO kill_switches (scope, target, "on", who, reason, changed_ms)
     VALUES (:scope, :target, :on, :who, :reason, :now) ON CONFLICT (scope, target) DO UPDATE SET
@@ -129,6 +140,12 @@ def outside_order_ended(
     connection.execute(
         _ORDER_RECEIVED, {"store": store, "order": order, "sku": sku, "state": state, "units": units}
     )
+
+
+def stores_with_due(connection: Connection, span: dict[str, int]) -> list[str]:
+    """Stores with a trigger that nobody answered by `now`, or one or an order that did not move since `overdue`."""
+    found = connection.execute(_DUE, {**span, "waiting": _UNANSWERED, "going": _GOING})
+    return [row.store_id for row in found]
 
 
 def put_switch(connection: Connection, row: dict[str, Any]) -> None:

@@ -19,7 +19,8 @@ _FROM = """FROM triggers t LEFT JOIN stores s ON s.store_id = t.store_id
 _BY_ID = sa.text(f"SELECT {_COLUMNS} {_FROM} WHERE t.trigger_id = :trigger")
 _AUDIT = of_stores(
     """SELECT store_id, number, at_ms, who, action, subject, reason FROM audit
-    WHERE {stores} AND at_ms <= :before ORDER BY at_ms DESC, store_id, number DESC
+    WHERE {stores} AND at_ms <= :before AND action NOT IN ('trigger', 'status', 'coupon')
+    ORDER BY at_ms DESC, store_id, number DESC
     LIMIT :limit OFFSET :skip"""
 )
 _SWITCHES = sa.text('SELECT scope, target, "on", who, reason FROM kill_switches ORDER BY scope, target')
@@ -62,7 +63,7 @@ def trigger_page(
     )
     for name in ("states", "stores"):
         if name in values:
-            statement = statement.bindparams(sa.bindparam(name, expanding=True))
+            statement = statement.bindparams(sa.bindparam(name, expanding=True, type_=sa.Text()))
     return [_view(row) for row in connection.execute(statement, values)]
 
 

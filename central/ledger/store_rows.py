@@ -31,6 +31,7 @@ _PUT_PRICE = BulkStatement(
     ON CONFLICT (store_id, sku, from_ms) DO UPDATE SET price_cents = excluded.price_cents"""
     )
 )
+_ZONES = sa.text("SELECT store_id, timezone FROM stores ORDER BY store_id")
 _HAS_ITEM = sa.text("SELECT 1 FROM items WHERE store_id = :store AND sku = :sku")
 _NEWEST = sa.text(
     """SELECT (SELECT max(at_ms) FROM stock WHERE store_id = :store) AS stock_ms,
@@ -72,6 +73,11 @@ def put_prices(connection: Connection, store: str, prices: Sequence[Price], now_
         for price in prices
     ]
     _PUT_PRICE.run(connection, rows)
+
+
+def zones(connection: Connection) -> list[tuple[str, str]]:
+    """(store, name of its time zone) of all stores."""
+    return [(row.store_id, row.timezone) for row in connection.execute(_ZONES)]
 
 
 def has_item(connection: Connection, store: str, sku: str) -> bool:

@@ -45,7 +45,10 @@ _FIGURES = sa.text(
     (SELECT count(*) FROM alerts WHERE store_id = :store AND cleared_ms IS NULL AND severity <> 'info') AS open_alerts,
     (SELECT count(*) FROM quarantine WHERE store_id = :store) AS quarantined,
     (SELECT count(*) FROM gaps WHERE store_id = :store) AS gaps"""
-).bindparams(sa.bindparam("open", expanding=True), sa.bindparam("waiting", expanding=True))
+).bindparams(
+    sa.bindparam("open", expanding=True, type_=sa.Text()),
+    sa.bindparam("waiting", expanding=True, type_=sa.Text()),
+)
 _TODAY = sa.text(
     """SELECT count(*) AS receipts, coalesce(sum(sold_units), 0) AS units, coalesce(sum(total_cents), 0) AS cents
     FROM receipts WHERE store_id = :store AND business_date = :day"""
@@ -64,7 +67,7 @@ _TRIGGERS = of_stores(
         AND position IS NOT NULL AND {stores}) AS sent,
     (SELECT count(DISTINCT trigger_id) FROM trigger_statuses WHERE {stores}) AS acknowledged,
     (SELECT count(*) FROM triggers WHERE {stores} AND state IN :waiting) AS waiting"""
-).bindparams(sa.bindparam("waiting", expanding=True))
+).bindparams(sa.bindparam("waiting", expanding=True, type_=sa.Text()))
 _GAPS = of_stores("SELECT count(*) FROM gaps WHERE {stores}")
 _DAYS = sa.text(
     """SELECT store_id, at_ms, receipts, sold_units, sold_cents, stock_out_ms, shrink_units FROM rollups

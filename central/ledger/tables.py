@@ -1,30 +1,39 @@
 """The ledger's tables. Every table that grows leads its key with `store_id`, so that one schema shards by it.
 
-Chain-wide tables (members, campaigns, endpoints, tokens, kill-switches) are small and named last. Flags are 0 or 1,
-lists and objects are JSON text: nothing that only one database knows.
+Chain-wide tables (members, campaigns, endpoints, tokens, kill-switches) are small, named last and in CHAIN_TABLES. Flags
+are 0 or 1, lists and objects are JSON text: nothing that only one database knows. A change here needs a migration.
 """
 
-from sqlalchemy import BigInteger, Column, Float, Index, Integer, MetaData, Table, Text
-
-SCHEMA_VERSION = 1
+from sqlalchemy import BigInteger, Column, Float, Index, MetaData, Table, Text
+from sqlalchemy.sql.elements import ColumnElement
 
 metadata = MetaData()
 
+_TEXT = Text().with_variant(Text(collation="C"), "postgresql")
+"""Sorted by its bytes in every database: a page's cursor means the same everywhere."""
 
-def _table(name: str, *columns: Column[object] | Index, rowid: bool = False) -> Table:
+
+def _table(name: str, *columns: Column[object]) -> Table:
     # Clustered by the key: a store's rows lie together, and the key costs no second tree.
-    return Table(name, metadata, *columns, sqlite_with_rowid=rowid)
+    return Table(name, metadata, *columns, sqlite_with_rowid=False)
 
 
 def _text(name: str, *, key: bool = False, nullable: bool = False) -> Column[object]:
-    return Column(name, Text, primary_key=key, nullable=nullable)
+    return Column(name, _TEXT, primary_key=key, nullable=nullable)
 
 
 def _int(name: str, *, key: bool = False, nullable: bool = False) -> Column[object]:
     return Column(name, BigInteger, primary_key=key, nullable=nullable, autoincrement=False)
 
 
+def _index(name: str, *columns: Column[object], only: ColumnElement[bool], unique: bool = False) -> None:
+    Index(name, *columns, unique=unique, sqlite_where=only, postgresql_where=only)
+
+
 meta = _table("meta", _text("key", key=True), _text("value"))
+
+# One row a store, locked by whoever writes there: where several processes write, it says whether memory is still true.
+store_heads = _table("store_heads", _text("store_id", key=True), _int("version"))
 
 # ---- what a gateway told -------------------------------------------------------------------------------------
 
@@ -39,7 +48,7 @@ receipts = _table(
     _text("clock_quality"), _int("total_cents"), _text("member", nullable=True), _int("line_count"),
     _int("sold_units"), _int("sold_g"), _text("content_hash"),
 )  # fmt: skip
-Index("receipts_member", receipts.c.member, sqlite_where=receipts.c.member.is_not(None))
+_index("receipts_member", receipts.c.member, only=receipts.c.member.is_not(None))
 
 receipt_lines = _table(
     "receipt_lines", _text("store_id", key=True), _text("business_date", key=True), _text("register_id", key=True),
@@ -73,9 +82,9 @@ stock_facts = _fact(
     _int("on_shelf_units", nullable=True), _int("expected_units", nullable=True), _text("despatch", nullable=True),
     _text("reason"),
 )  # fmt: skip
-Index(
+_index(
     "stock_facts_despatch", stock_facts.c.store_id, stock_facts.c.despatch, stock_facts.c.sku,
-    sqlite_where=stock_facts.c.despatch.is_not(None),
+    only=stock_facts.c.despatch.is_not(None),
 )  # fmt: skip
 proposals = _fact("proposals", _text("sku"), _int("quantity_units"), _text("outcome"), _text("body"))
 alerts = _fact(
@@ -102,7 +111,7 @@ forecasts = _table(
 staging_events = _fact(
     "staging_events", _text("what"), _text("name"), _text("state"), _text("reason"), _text("sha256")
 )
-Index("staging_bundles", staging_events.c.sha256, sqlite_where=staging_events.c.sha256 != "")
+_index("staging_bundles", staging_events.c.sha256, only=staging_events.c.sha256 != "")
 model_scores = _fact(
     "model_scores", _text("day"), _text("bundle"), _text("sha256"), _text("role"), _int("skus"), _int("units"),
     Column("mean_units", Float, nullable=False), Column("pinball", Float, nullable=False), _int("inside_80"),
@@ -164,9 +173,11 @@ triggers = _table(
     Column("expected_stock_out_units", Float, nullable=False), _text("why"), _text("doubt"), _int("lead_time_days"),
     _int("created_ms"), _int("changed_ms"), _int("expires_ms", nullable=True), _int("watermark_ms"), _text("bundle"),
     _text("rule"), _text("inputs"), _text("supersedes", nullable=True), _text("erp_document", nullable=True),
-    _text("despatch", nullable=True), _text("arrives_day", nullable=True),
+    _text("despatch", nullable=True), _text("arrives_day", nullable=True), _int("due_ms", nullable=True),
+    _int("agreed_revision", nullable=True), _int("agreed_units", nullable=True),
 )  # fmt: skip
-Index("triggers_id", triggers.c.trigger_id, unique=True)
+_index("triggers_due", triggers.c.store_id, triggers.c.due_ms, only=triggers.c.due_ms.is_not(None))
+Index("triggers_id", triggers.c.trigger_id)
 Index("triggers_state", triggers.c.store_id, triggers.c.state)
 Index("triggers_sku", triggers.c.store_id, triggers.c.sku)
 
@@ -181,21 +192,22 @@ outside_orders = _table(
 )  # fmt: skip
 audit = _table(
     "audit", _text("store_id", key=True), _int("number", key=True), _int("at_ms"), _text("who"), _text("action"),
-    _text("subject"), _text("reason"),
+    _text("subject"), _text("reason"), _text("digest"), _text("hash"),
 )  # fmt: skip
 
 # ---- outgoing events -------------------------------------------------------------------------------------------
 
-outgoing = Table(
-    "outgoing", metadata, Column("number", Integer, primary_key=True, autoincrement=True),
-    _int("position", nullable=True), _text("store_id"), _text("event_id"), _text("type"), _text("subject"),
-    _int("created_ms"), _text("body"), _text("member", nullable=True), _int("secret"), sqlite_autoincrement=True,
+# number: counts within the store. position: the place in the feed, given by the relay after the commit.
+outgoing = _table(
+    "outgoing", _text("store_id", key=True), _int("number", key=True), _int("position", nullable=True),
+    _text("event_id"), _text("type"), _text("subject"), _int("created_ms"), _text("body"),
+    _text("member", nullable=True), _int("secret"),
 )  # fmt: skip
-Index("outgoing_event", outgoing.c.event_id, unique=True)
-Index("outgoing_position", outgoing.c.position, unique=True)
-Index("outgoing_unplaced", outgoing.c.number, sqlite_where=outgoing.c.position.is_(None))
-Index("outgoing_secret", outgoing.c.created_ms, sqlite_where=outgoing.c.secret == 1)
-Index("outgoing_member", outgoing.c.member, sqlite_where=outgoing.c.member.is_not(None))
+Index("outgoing_event", outgoing.c.store_id, outgoing.c.event_id, unique=True)
+Index("outgoing_position", outgoing.c.position)
+_index("outgoing_unplaced", outgoing.c.store_id, outgoing.c.number, only=outgoing.c.position.is_(None))
+_index("outgoing_secret", outgoing.c.created_ms, only=outgoing.c.secret == 1)
+_index("outgoing_member", outgoing.c.member, only=outgoing.c.member.is_not(None))
 
 endpoints = _table(
     "endpoints", _text("endpoint", key=True), _text("url"), _text("types"), _text("owner"), _text("secret"),
@@ -250,7 +262,7 @@ members = _table(
     _text("h3_cell", nullable=True), _int("cell_expires_ms"), _text("timezone"), _int("quiet_from_minute"),
     _int("quiet_until_minute"),
 )  # fmt: skip
-Index("members_cell", members.c.h3_cell, sqlite_where=members.c.h3_cell.is_not(None))
+_index("members_cell", members.c.h3_cell, only=members.c.h3_cell.is_not(None))
 campaigns = _table(
     "campaigns", _text("campaign", key=True), _text("body"), _text("prefix"), _text("key_hex"), _text("salt"),
     _int("created_ms"),
@@ -270,10 +282,43 @@ coupons = _table(
     _text("member", nullable=True), _text("sku"), _text("gtin"), _text("code_hash"), _text("code_tail"), _text("title"),
     _int("discount_cents"), _text("state"), _int("issued_ms"), _int("valid_until_ms"),
 )  # fmt: skip
-Index("coupons_code", coupons.c.code_hash, unique=True)
+Index("coupons_code", coupons.c.code_hash)
 Index("coupons_member", coupons.c.member)
 coupon_events = _table(
     "coupon_events", _text("store_id", key=True), _int("number", key=True), _int("at_ms"), _text("event"),
     _text("campaign", nullable=True), _text("coupon_id", nullable=True), _text("code_tail"), _int("cents"),
     _text("receipt"), _text("reason"),
 )  # fmt: skip
+
+# ---- what the processes of one centre agree on -------------------------------------------------------------------
+
+# Which turn of a recurring work was done last: where several processes run, one of them takes each turn.
+turns = _table("turns", _text("work", key=True), _int("turn"))
+# Work on all stores, a transaction a store; through_store: the last one done. A process that finds one left goes on.
+sagas = _table(
+    "sagas", _text("saga", key=True), _text("kind"), _text("subject"), _text("through_store"), _int("changed_ms"),
+)  # fmt: skip
+
+# A bundle's files as JSON of base64; the newest roll-out of each mode decides what a store should run.
+bundles = _table(
+    "bundles", _text("sha256", key=True), _text("name"), _text("manifest"), _text("files"), _int("size_bytes"),
+    _text("who"), _int("created_ms"),
+)  # fmt: skip
+rollouts = _table(
+    "rollouts", _int("number", key=True), _text("sha256"), _text("name"), _text("mode"), _text("state"),
+    _int("percent"), _int("max_refusals"), _text("who"), _text("reason"), _int("created_ms"), _int("changed_ms"),
+)  # fmt: skip
+
+suppliers = _table("suppliers", _text("supplier", key=True), _text("body"), _int("changed_ms"))
+supplier_stock = _table(
+    "supplier_stock", _text("supplier", key=True), _text("sku", key=True), _int("available_units"), _int("at_ms"),
+)  # fmt: skip
+budgets = _table("budgets", _text("store_id", key=True), _int("cents_a_day"))
+
+CHAIN_TABLES = frozenset(
+    {
+        "meta", "endpoints", "deliveries", "gateways", "tokens", "people", "sessions", "kill_switches", "members",
+        "campaigns", "assignments", "turns", "sagas", "bundles", "rollouts", "suppliers", "supplier_stock",
+    }
+)  # fmt: skip
+"""What belongs to the chain: small, or a queue that drains. All others lead their key with `store_id`."""

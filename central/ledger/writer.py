@@ -34,17 +34,38 @@ MIN_TICK_S = 0.002
 class Memory(Protocol):
     """What jobs keep in memory of the ledger; it can be loaded again at any time."""
 
-    def forget(self) -> None: ...
+    def forget(self, store: str | None = None) -> None: ...
+
+
+class Versioned(Protocol):
+    """What is kept in memory of one store."""
+
+    version: int
 
 
 class Transaction:
-    """What a job gets. The database transaction begins with the first use of `connection`."""
+    """What a job gets. The database transaction begins with the first use of `connection`.
+
+    is_shared: other processes write this ledger, too; see `central.ledger.lanes`.
+    """
+
+    is_shared = False
+    relays = "*"
+    """The store whose events the relay places in it; "*": all."""
 
     def __init__(self, ledger: Ledger, now_ms: int) -> None:
         self.now_ms = now_ms
         self.has_outgoing = False
         self._ledger = ledger
         self._connection: Connection | None = None
+
+    def hold(self, store: str) -> int:
+        """Makes this transaction the only writer of `store`. Returns the version that memory of it must have."""
+        del store
+        return 0
+
+    def rely_on(self, memory: Versioned) -> None:
+        """`memory` is true of the store that is held; the commit will carry its version on."""
 
     @property
     def connection(self) -> Connection:
@@ -91,6 +112,10 @@ class LedgerWriter:
     @property
     def queued(self) -> int:
         return self._queue.unfinished_tasks
+
+    def transaction(self, now_ms: int) -> Transaction:
+        """One that this writer would give a job; for whoever runs jobs himself, without `run`."""
+        return Transaction(self._ledger, now_ms)
 
     def submit(self, job: Callable[[Transaction], T]) -> "Future[T]":
         """The job's result, once it is on the disk. Raises BusyError when the queue is full."""

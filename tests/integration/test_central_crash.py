@@ -10,6 +10,7 @@ import httpx
 import pytest
 from central_rig import START_MS, STORE, CentreProcess, Gateway, Receiver, kill_leftover
 from central_rows import day_close, proposal, receipt, sale
+from ledger_kinds import KINDS, MOSTLY_SQLITE, database
 from test_central_loop import get, post, set_up_store
 
 from contract.codec import batch_receipt_from_bytes
@@ -17,9 +18,13 @@ from contract.codec import batch_receipt_from_bytes
 BATCHES, ROWS_PER_BATCH = 60, 6
 
 
-@pytest.fixture
-def centre(tmp_path: Path) -> Iterator[CentreProcess]:
-    process = CentreProcess(tmp_path, auto_approve_below_cents=100_000)
+@pytest.fixture(params=MOSTLY_SQLITE)
+def centre(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[CentreProcess]:
+    with database(request.param) as url:
+        yield from _centre(CentreProcess(tmp_path, database_url=url, auto_approve_below_cents=100_000))
+
+
+def _centre(process: CentreProcess) -> Iterator[CentreProcess]:
     process.command("init")
     process.start()
     set_up_store(process.client(), items=40)
@@ -27,6 +32,7 @@ def centre(tmp_path: Path) -> Iterator[CentreProcess]:
     kill_leftover(process.process)
 
 
+@pytest.mark.parametrize("centre", KINDS, indirect=True)
 def test_kills_while_batches_flow_lose_nothing_and_double_nothing(centre: CentreProcess) -> None:
     gateway = Gateway(centre, centre.add_gateway())
     hq, system = centre.client("hq"), centre.client("system")

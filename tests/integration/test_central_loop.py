@@ -23,6 +23,7 @@ from central_rows import (
     sale,
     window,
 )  # fmt: skip
+from ledger_kinds import KINDS, MOSTLY_SQLITE, database
 from standardwebhooks import Webhook
 
 from contract.devices import LineKind
@@ -32,9 +33,13 @@ HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 CELL = "882a930995fffff"
 
 
-@pytest.fixture
-def centre(tmp_path: Path) -> Iterator[CentreProcess]:
-    process = CentreProcess(tmp_path, auto_approve_below_cents=10_000, campaign_interval_min=10)
+@pytest.fixture(params=MOSTLY_SQLITE)
+def centre(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[CentreProcess]:
+    with database(request.param) as url:
+        yield from _centre(CentreProcess(tmp_path, database_url=url, auto_approve_below_cents=10_000, campaign_interval_min=10))
+
+
+def _centre(process: CentreProcess) -> Iterator[CentreProcess]:
     process.command("init")
     process.start()
     yield process
@@ -115,6 +120,7 @@ def supply_on_order(receipt: Any) -> dict[str, int]:
     return {}
 
 
+@pytest.mark.parametrize("centre", KINDS, indirect=True)
 def test_a_proposal_becomes_an_order_that_the_delivery_closes(
     centre: CentreProcess, gateway: Gateway, receiver: Receiver
 ) -> None:
@@ -339,6 +345,7 @@ def test_receipts_are_the_sales_and_balance_with_the_tills(centre: CentreProcess
     assert [row["sku"] for row in found["rows"]] == ["sku-1"]
 
 
+@pytest.mark.parametrize("centre", KINDS, indirect=True)
 def test_a_coupon_goes_out_is_redeemed_once_and_reversed(
     centre: CentreProcess, gateway: Gateway, receiver: Receiver
 ) -> None:
@@ -388,4 +395,6 @@ def test_a_coupon_goes_out_is_redeemed_once_and_reversed(
     assert app.delete(f"/v1/members/{data['member']}").status_code == 204
     assert f"'{data['member']}'" not in str(get(app, "/v1/feed"))
     centre.advance_to(START_MS + 5 * DAY_MS)
-    assert all(row["event"]["data"]["code"] is None for row in get(app, "/v1/feed")["rows"])
+    centre.wait_until(
+        lambda: all(row["event"]["data"]["code"] is None for row in get(app, "/v1/feed")["rows"]), 60
+    )

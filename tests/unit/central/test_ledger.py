@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from central_rows import START_MS, day_close, delivery, level, proposal, receipt, sale, window
-from hypothesis import HealthCheck, given, settings
+from central_rows import START_MS, day_close, delivery, gtin, level, proposal, receipt, sale, window
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from ledger_kinds import POSTGRESQL, SQLITE, database, on_both
+from local_postgresql import why_absent
 
 from central.centre import Centre
 from central.context import Work
@@ -19,10 +21,12 @@ from central.ledger import store_rows
 from central.ledger.engine import Ledger
 from central.ledger.store_views import accounting
 from central.ledger.writer import Transaction
+from central.memory import load_items
 from central.settings import CentralSettings
 from central.setup import add_gateway, init_state, rebuild_rollups
 from contract.api.stores import StorePut
 from contract.batch import BatchRows, batch_from_records
+from contract.documents import Item, SupplyLine
 from contract.records import Record
 
 STORE, GATEWAY = "store-1", "gw-1"
@@ -36,8 +40,8 @@ class StandingClock:
 class Bench:
     """A centre whose jobs run at once, in this thread, each in a transaction of its own."""
 
-    def __init__(self, folder: Path) -> None:
-        self.settings = CentralSettings(state_dir=folder)
+    def __init__(self, folder: Path, url: str = "") -> None:
+        self.settings = CentralSettings(state_dir=folder, database_url=url)
         init_state(self.settings)
         self.ledger = Ledger(self.settings.url)
         self.centre = Centre(self.ledger, self.settings, StandingClock())
@@ -51,7 +55,7 @@ class Bench:
         work.memory.forget()
 
     def run(self, job, *, fail: bool = False):  # type: ignore[no-untyped-def]
-        transaction = Transaction(self.ledger, START_MS)
+        transaction = self.centre.writer.transaction(START_MS)
         try:
             result = self.centre.store_job(STORE, job)(transaction)
             if not fail:
@@ -71,15 +75,44 @@ class Bench:
         )
         return answer
 
+    def put_supply(self, skus: int = 5) -> None:
+        """Items and supply lines, without which no proposal becomes a trigger."""
+
+        def job(work: Work) -> None:
+            items = [
+                Item(sku=f"sku-{n}", gtins=[gtin(n)], name=f"Good {n}", category="food")
+                for n in range(1, skus + 1)
+            ]
+            store_rows.put_items(work.connection, STORE, items)
+            load_items(work.connection, work.store)
+            work.store.supply = {
+                f"sku-{n}": SupplyLine(
+                    sku=f"sku-{n}",
+                    supplier="depot",
+                    lead_time_days=2,
+                    review_days=1,
+                    pack_units=12,
+                    cost_cents=150,
+                )
+                for n in range(1, skus + 1)
+            }
+
+        self.run(job)
+
+    def change(self, sql: str) -> None:
+        """As somebody with the database's password would."""
+        with self.ledger.write.begin() as connection:
+            connection.execute(sa.text(sql))
+
     def rows(self, sql: str) -> list[tuple[object, ...]]:
         with self.ledger.read.connect() as connection:
             return [tuple(row) for row in connection.execute(sa.text(sql))]
 
 
 @contextmanager
-def bench() -> Iterator[Bench]:
-    with tempfile.TemporaryDirectory() as folder:
-        made = Bench(Path(folder))
+def bench(kind: str) -> Iterator[Bench]:
+    with tempfile.TemporaryDirectory() as folder, database(kind) as url:
+        made = Bench(Path(folder), url)
         yield made
         made.ledger.close()
 
@@ -101,12 +134,30 @@ FACTS = "SELECT count(*), sum(sold_units), sum(total_cents) FROM receipts"
 SUMS = "SELECT step_ms, sku, at_ms, receipts, sold_units, sold_cents, picked_units, delivered_units, on_hand_units FROM rollups ORDER BY 1, 2, 3"
 
 
-@given(CUTS)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(cuts=CUTS)
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_batches_in_any_order_and_number_and_lost_commits_count_each_row_once(
     cuts: list[tuple[int, int, bool]],
 ) -> None:
-    with bench() as centre:
+    _send_cut_anyhow(SQLITE, cuts)
+
+
+@pytest.mark.skipif(bool(why_absent()), reason=why_absent())
+@given(cuts=CUTS)
+@settings(
+    max_examples=2,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+)
+def test_on_postgresql_too_batches_in_any_order_count_each_row_once(
+    cuts: list[tuple[int, int, bool]],
+) -> None:
+    _send_cut_anyhow(POSTGRESQL, cuts)
+
+
+def _send_cut_anyhow(kind: str, cuts: list[tuple[int, int, bool]]) -> None:
+    with bench(kind) as centre:
         for first, more, dies in cuts:
             centre.send(STREAM[first - 1 : first + more], fail=dies)
         for row in STREAM:  # at last the gateway gets through, one by one
@@ -127,8 +178,9 @@ def test_batches_in_any_order_and_number_and_lost_commits_count_each_row_once(
         assert centre.rows(SUMS) == sums
 
 
-def test_a_restart_remembers_what_memory_held() -> None:
-    with bench() as centre:
+@on_both
+def test_a_restart_remembers_what_memory_held(kind: str) -> None:
+    with bench(kind) as centre:
         centre.send(STREAM)
         centre.centre.memory.forget()
         assert centre.send(STREAM[:4]).verdict.value == "duplicate"  # type: ignore[union-attr]
@@ -137,21 +189,28 @@ def test_a_restart_remembers_what_memory_held() -> None:
         assert store.receipts == {("till-1", "2017-09-04"): 3}
 
 
-def test_a_late_level_does_not_overwrite_a_newer_one() -> None:
-    with bench() as centre:
+@on_both
+def test_a_late_level_does_not_overwrite_a_newer_one(kind: str) -> None:
+    with bench(kind) as centre:
         new, old = level(1, 4, seq=1), level(1, 9, seq=2, at_ms=START_MS - 1)
         centre.send([new, old])
         assert centre.rows("SELECT on_hand_units FROM stock") == [(4,)]
 
 
-def test_unknown_stock_is_kept_as_unknown_and_not_as_zero() -> None:
-    with bench() as centre:
+@on_both
+def test_unknown_stock_is_kept_as_unknown_and_not_as_zero(kind: str) -> None:
+    with bench(kind) as centre:
         centre.send([level(1, None, seq=1)])
         assert centre.rows("SELECT on_hand_units FROM stock") == [(None,)]
 
 
-def test_a_job_that_refuses_leaves_its_group_alone(tmp_path: Path) -> None:
-    centre = Bench(tmp_path)
+@on_both
+def test_a_job_that_refuses_leaves_its_group_alone(kind: str) -> None:
+    with bench(kind) as centre:
+        _refuse_in_a_group(centre)
+
+
+def _refuse_in_a_group(centre: Bench) -> None:
 
     def refuse(_: Transaction) -> None:
         raise SenderError("no")
@@ -176,4 +235,3 @@ def test_a_job_that_refuses_leaves_its_group_alone(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         futures[2].result()
     assert centre.rows("SELECT key FROM meta ORDER BY key") == [("kept",), ("schema",)]
-    centre.ledger.close()

@@ -1,0 +1,66 @@
+"""`shelfloop central migrate | audit verify`: what is done to the ledger beside the running centre."""
+
+import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from central.settings import CentralSettings
+from runtime.errors import EXIT_FAULT, EXIT_OK
+
+if TYPE_CHECKING:
+    from central.ledger.engine import Ledger
+
+Make = Callable[..., argparse.ArgumentParser]
+
+
+def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", command: Make) -> None:
+    """command: (of, name, text, run) makes one that has --config."""
+    made = command(
+        commands, "migrate", "Bring the ledger's tables to this version; stop the centre first.", _migrate
+    )
+    made.add_argument(
+        "--check", action="store_true", help="change nothing; status 1 when a migration is missing"
+    )
+    audit = commands.add_parser("audit", help="The audit's chains.").add_subparsers(required=True)
+    command(audit, "verify", "Read all chains and say where one was changed; status 1 when one was.", _verify)
+
+
+def _migrate(settings: CentralSettings, arguments: argparse.Namespace) -> int:
+    with _ledger(settings) as ledger:
+        pending = ledger.pending() if arguments.check else ledger.create()
+    if not pending:
+        print(f"ledger {ledger.shown}: nothing to migrate")
+    elif arguments.check:
+        print(
+            f"ledger {ledger.shown}: lacks {', '.join(pending)}; back it up, then run `migrate` without --check"
+        )
+        return EXIT_FAULT
+    else:
+        print(f"ledger {ledger.shown}: done {', '.join(pending)}")
+    return EXIT_OK
+
+
+def _verify(settings: CentralSettings, _: argparse.Namespace) -> int:
+    from central.ledger.audit_check import verify_audit  # noqa: PLC0415
+
+    with _ledger(settings) as ledger:
+        ledger.require()
+        with ledger.read.connect() as connection:
+            report = verify_audit(connection)
+    for broken in report.breaks:
+        print(f"{broken.store or 'the chain'}, entry {broken.number}: {broken.why}")
+    heads = f"{report.chains} chains, {report.entries} entries, {report.rows} rows they vouch for"
+    print(f"{heads}: {len(report.breaks)} do not hold" if report.breaks else f"{heads}: all hold")
+    return EXIT_FAULT if report.breaks else EXIT_OK
+
+
+@contextmanager
+def _ledger(settings: CentralSettings) -> "Iterator[Ledger]":
+    from central.ledger.engine import Ledger  # noqa: PLC0415 - other commands need no database
+
+    ledger = Ledger(settings.url)
+    try:
+        yield ledger
+    finally:
+        ledger.close()

@@ -1,0 +1,143 @@
+"""The schema: made at once or by migrations, on SQLite and PostgreSQL, and what each table's key begins with."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from ledger_kinds import POSTGRESQL, on_both
+from local_postgresql import shared_server
+
+from central.ledger import schema
+from central.ledger.audit_check import verify_audit
+from central.ledger.engine import Ledger
+from central.ledger.tables import CHAIN_TABLES, metadata
+from runtime.errors import OperatorError
+
+
+@contextmanager
+def empty_ledger(kind: str, folder: Path) -> Iterator[Ledger]:
+    url = shared_server().new_database() if kind == POSTGRESQL else f"sqlite:///{folder / 'ledger.sqlite3'}"
+    ledger = Ledger(url)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+        if kind == POSTGRESQL:
+            shared_server().drop_database(url)
+
+
+def first_form(connection: sa.Connection) -> None:
+    """A ledger as it was before Alembic, with an order, an event and two entries of the audit."""
+    script = schema.MIGRATIONS / "versions" / "0001_first.sql"
+    sql = script.read_text()
+    if connection.dialect.name == "postgresql":
+        sql = sql.replace("WITHOUT ROWID", "").replace(
+            "INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT", "SERIAL PRIMARY KEY"
+        )
+        sql = sql.replace(" TEXT", ' TEXT COLLATE "C"')
+    for statement in sql.split(";\n"):
+        if statement.strip():
+            connection.exec_driver_sql(statement)
+    for statement in (
+        "INSERT INTO meta (key, value) VALUES ('schema', '1')",
+        *(
+            f"""INSERT INTO outgoing (position, store_id, event_id, type, subject, created_ms, body, member, secret)
+            VALUES ({number}, 'store-{number % 2}', 'e{number}', 't', 's', 0, '{{}}', NULL, 0)"""
+            for number in range(1, 6)
+        ),
+        *(
+            f"""INSERT INTO audit (store_id, number, at_ms, who, action, subject, reason)
+            VALUES ('store-1', {number}, 0, 'Ann', 'approve', 'r', '')"""
+            for number in (1, 2)
+        ),
+    ):
+        connection.exec_driver_sql(statement)
+
+
+@on_both
+def test_migrations_make_the_tables_that_the_program_declares(kind: str, tmp_path: Path) -> None:
+    with empty_ledger(kind, tmp_path) as ledger, ledger.write.begin() as connection:
+        schema.run_migrations(connection)
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        different = [
+            change for change in compare_metadata(context, metadata) if "alembic_version" not in str(change)
+        ]
+        assert different == []
+        inspector = sa.inspect(connection)
+        for table in metadata.sorted_tables:
+            declared = [column.name for column in table.primary_key.columns]
+            assert inspector.get_pk_constraint(table.name)["constrained_columns"] == declared, table.name
+
+
+def test_the_program_knows_all_migrations_in_their_order() -> None:
+    scripts = ScriptDirectory(str(schema.MIGRATIONS))
+    found = [script.revision for script in scripts.walk_revisions()]
+    assert (tuple(reversed(found)), scripts.get_current_head()) == (schema.ORDER, schema.HEAD)
+
+
+@on_both
+def test_a_ledger_of_the_first_form_is_brought_forward_with_its_rows(kind: str, tmp_path: Path) -> None:
+    with empty_ledger(kind, tmp_path) as ledger:
+        with ledger.write.begin() as connection:
+            first_form(connection)
+        assert ledger.pending() == schema.ORDER[1:]
+        with pytest.raises(OperatorError, match="central migrate"):
+            ledger.require()
+        assert ledger.create() == schema.ORDER[1:]
+        ledger.require()
+        assert ledger.create() == ()
+        with ledger.read.connect() as connection:
+            rows = connection.execute(
+                sa.text("SELECT store_id, number, position FROM outgoing ORDER BY store_id, number")
+            ).all()
+            assert [tuple(row) for row in rows] == [
+                ("store-0", 1, 2), ("store-0", 2, 4), ("store-1", 1, 1), ("store-1", 2, 3), ("store-1", 3, 5),
+            ]  # fmt: skip
+            report = verify_audit(connection)
+            assert (report.entries, report.breaks) == (2, ())
+
+
+@on_both
+def test_a_migration_that_fails_leaves_the_ledger_as_it_was(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with empty_ledger(kind, tmp_path) as ledger:
+        with ledger.write.begin() as connection:
+            first_form(connection)
+            connection.exec_driver_sql("CREATE TABLE sagas (unexpected BIGINT)")
+        with pytest.raises(OperatorError):
+            ledger.create()
+        with ledger.write.begin() as connection:
+            connection.exec_driver_sql("DROP TABLE sagas")
+        assert ledger.create() == schema.ORDER[1:]
+
+
+@on_both
+def test_a_ledger_of_a_newer_program_is_left_alone(kind: str, tmp_path: Path) -> None:
+    with empty_ledger(kind, tmp_path) as ledger:
+        ledger.create()
+        with ledger.write.begin() as connection:
+            connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+        for act in (ledger.create, ledger.require, ledger.pending):
+            with pytest.raises(OperatorError, match="9999"):
+                act()
+
+
+def test_every_table_that_grows_leads_its_key_with_the_store() -> None:
+    keys = {
+        table.name: [column.name for column in table.primary_key.columns] for table in metadata.sorted_tables
+    }
+    assert keys.keys() >= CHAIN_TABLES
+    assert {name for name, key in keys.items() if key[0] != "store_id"} == CHAIN_TABLES
+
+
+def test_no_rule_of_uniqueness_spans_stores() -> None:
+    for table in metadata.sorted_tables:
+        for index in table.indexes:
+            if index.unique and table.name not in CHAIN_TABLES:
+                assert next(iter(index.columns)).name == "store_id", index.name
