@@ -46,6 +46,8 @@ system-packages:  ## install the programs that tests need, by apt, when root; el
 	command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] || missing="$$missing mosquitto"; \
 	command -v mosquitto_pub >/dev/null || missing="$$missing mosquitto-clients"; \
 	command -v curl >/dev/null || missing="$$missing curl"; \
+	command -v cc >/dev/null || missing="$$missing gcc libc6-dev"; \
+	[ -x /sbin/mkfs.ext4 ] || missing="$$missing e2fsprogs"; \
 	command -v chromium >/dev/null || missing="$$missing chromium"; \
 	command -v chromedriver >/dev/null || missing="$$missing chromium-driver"; \
 	command -v postgres >/dev/null || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$$missing postgresql"; \
@@ -77,7 +79,7 @@ unit: setup  ## unit and contract tests only: seconds
 
 .PHONY: integration
 integration: setup  ## tests with real processes, broker, browser
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup tests/integration
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup tests/integration tests/crash
 	$(BIN)/python -m pytest -q tests/acceptance
 
 .PHONY: soak

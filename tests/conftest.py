@@ -55,6 +55,8 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
         for name, value in report.user_properties:
             if name == "seed":
                 _seeds.add((report.nodeid, value))
+            elif isinstance(value, int) and name.startswith("longest"):
+                _tally[name] = max(value, _tally[name])
             elif isinstance(value, int):
                 _tally[name] += value
 

@@ -16,9 +16,14 @@ def seeds(few: int, many: int) -> list[object]:
     return [pytest.param(seed, marks=[pytest.mark.soak] if seed > few else []) for seed in range(1, many + 1)]
 
 
-def tell(what: str) -> None:
-    """Counts one of `what` for the tally, in the test that runs now."""
-    _done[what] += 1
+def tell(what: str, count: int = 1) -> None:
+    """Counts one of `what`, or more, for the tally, in the test that runs now."""
+    _done[what] += count
+
+
+def tell_longest(what: str, value: int) -> None:
+    """Of these values the tally has the largest; `what` begins with "longest"."""
+    _done[what] = max(value, _done[what])
 
 
 def take_done() -> Counter[str]:

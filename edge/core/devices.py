@@ -56,9 +56,21 @@ class DeviceRow:
     boots: list[Boot] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """`count` events below `first_kept`: the device was told `stored` by a gateway that has forgotten, or gave them up."""
+
+    device: str
+    boot_id: str
+    first_kept: int
+    count: int
+
+
 class Devices:
     def __init__(self) -> None:
         self.rows: Rows[DeviceRow] = Rows("device", TypeAdapter(DeviceRow))
+        self.missed: list[Missed] = []
+        """What a device kept once, keeps no longer, and we do not know. Whoever declares it empties the list."""
         self.shelf_silent_ms, self.other_silent_ms = SILENT_AFTER_MS, QUIET_DEVICE_MS
 
     def hear(self, device: str, now_ms: int) -> DeviceRow | None:
@@ -86,7 +98,9 @@ class Devices:
         if kept_from_seq is None:
             _give_up_below(boot, seq - REORDER_WINDOW)
         else:
-            _give_up_below(boot, min(kept_from_seq, seq))
+            missed = _give_up_below(boot, min(kept_from_seq, seq))
+            if missed and row.kind != SHELF_KIND:  # a shelf's weights are state, and the next one heals
+                self.missed.append(Missed(device, boot_id, min(kept_from_seq, seq), missed))
         if seq <= boot.through_seq or _is_above(boot, seq):
             row.duplicates += 1
             return Admission.DUPLICATE
@@ -137,11 +151,16 @@ def _boot_of(row: DeviceRow, boot_id: str, seq: int, kept_from_seq: int | None) 
     return boot
 
 
-def _give_up_below(boot: Boot, first_kept: int) -> None:
-    if first_kept - 1 > boot.through_seq:
-        boot.through_seq = first_kept - 1
-        boot.above = [seq for seq in boot.above if seq > boot.through_seq]
-        _close_up(boot)
+def _give_up_below(boot: Boot, first_kept: int) -> int:
+    """How many events below `first_kept` were never seen, and never will be."""
+    below = first_kept - 1 - boot.through_seq
+    if below <= 0:
+        return 0
+    above = [seq for seq in boot.above if seq >= first_kept]
+    missed = below - (len(boot.above) - len(above))
+    boot.through_seq, boot.above = first_kept - 1, above
+    _close_up(boot)
+    return missed
 
 
 def _is_above(boot: Boot, seq: int) -> bool:

@@ -15,7 +15,7 @@ from contract.devices import (
 from contract.errors import MalformedMessageError
 from contract.ids import ID_PATTERN
 from contract.lean_weight import LeanWeight, lean_weight_from_json
-from contract.records import QuarantineRecord
+from contract.records import GapRecord, QuarantineRecord
 from contract.topics import ACK, STATE, StreamTopic, stream_topic_from_text
 from edge.core.devices import Admission
 from edge.core.effects import PublishStored, PutAside
@@ -106,6 +106,8 @@ class Intake:
     def _admit(self, event: DeviceEvent | LeanWeight, stream: str, payload: bytes, now_ms: int) -> bool:
         state = self._state
         admission = state.devices.admit(event.device, event.boot_id, event.seq, event.kept_from_seq, now_ms)
+        if state.devices.missed:
+            self._declare_missed(now_ms)
         if admission is Admission.REFUSED:
             self.put_aside(event.device, stream, TOO_MANY_DEVICES, payload, now_ms)
             return False
@@ -119,6 +121,20 @@ class Intake:
             return False
         state.tally.add("accepted_total")
         return True
+
+    def _declare_missed(self, now_ms: int) -> None:
+        """A loss that only the device's numbers show: a log that lost its end, a copy put back, a journal that ran over."""
+        state = self._state
+        for missed in state.devices.missed:
+            state.tally.add("events_missed_total", missed.count)
+            state.emit(
+                GapRecord(
+                    seq=1, at_ms=now_ms, what=f"{missed.count} events of device {missed.device}",
+                    reason=f"before event {missed.first_kept} of boot {missed.boot_id}: the device keeps them no longer, and"
+                    " the gateway does not have them",
+                )
+            )  # fmt: skip
+        state.devices.missed.clear()
 
     def _refuse(self, place: StreamTopic, reason: str, payload: bytes, now_ms: int) -> None:
         """Malformed: kept in quarantine, and dealt with where its envelope is readable, or it would come for ever."""

@@ -41,6 +41,15 @@ def test_an_unexplained_weight_waits_for_the_cells_own_readings_however_late_the
     assert (counters.get("unresolved_total", 0), counters["picks_counted_units"]) == (0, 1)
 
 
+def test_events_that_a_till_keeps_no_longer_and_we_never_saw_are_declared():
+    shop = Shop()
+    first = shop.receipt(1, (1, 2))
+    shop.seqs["till-1"] = 10
+    shop.batch(first, shop.receipt(2, (1, 1), kept_from_seq=8))
+    [gap] = shop.of_kind("gap")
+    assert gap.what == "6 events of device till-1"
+
+
 def test_levels_are_told_at_most_once_a_minute_but_an_empty_facing_at_once():
     shop = Shop().opened()
     shop.now += 2 * MINUTE

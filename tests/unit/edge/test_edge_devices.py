@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.core.devices import MAX_ABOVE, MAX_DEVICES, QUIET_DEVICE_MS, Admission, Devices
+from edge.core.devices import MAX_ABOVE, MAX_DEVICES, QUIET_DEVICE_MS, Admission, Devices, Missed
 
 NEW, DUPLICATE = Admission.NEW, Admission.DUPLICATE
 
@@ -32,6 +32,29 @@ def test_what_the_device_no_longer_keeps_is_not_waited_for():
     admit(devices, 1)
     admit(devices, 5, kept=5)
     assert devices.through_seq("till-1", "b") == 5
+
+
+def test_what_a_device_kept_once_and_we_do_not_know_is_a_loss():
+    """We said `stored` and forgot it (a log that lost its end), or its journal ran over: only its numbers show that."""
+    devices = Devices()
+    admit(devices, 1)
+    admit(devices, 4)
+    assert devices.missed == []
+    admit(devices, 9, kept=7)
+    assert devices.missed == [Missed("till-1", "b", 7, 4)]  # 2, 3, 5 and 6
+    admit(devices, 9, kept=7)
+    assert len(devices.missed) == 1
+    assert admit(devices, 7, kept=7) is NEW  # still to come when 9 came
+    devices.rows.by_key["till-1"].kind = "shelf"
+    admit(devices, 30, kept=30)
+    assert len(devices.missed) == 1  # weights are state
+
+
+def test_a_device_that_keeps_nothing_misses_nothing():
+    devices = Devices()
+    admit(devices, 1, kept=None)
+    admit(devices, 500, kept=None)
+    assert devices.missed == []
 
 
 def test_after_our_database_was_lost_the_kept_events_are_still_new():
