@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from central import couponing, desired_state, restocking
+from central import couponing, desired_state, restocking, rollouts
 from central.context import CHAIN, Work
 from central.core.days import midnight_before
-from central.ledger import coupon_rows, outgoing, store_rows
+from central.ledger import coupon_rows, outgoing, rollout_rows, store_rows
 from central.ledger.agreement import Leadership, take_turn
 from central.ledger.engine import Ledger
 from central.ledger.lanes import LaneWriter
@@ -72,6 +72,7 @@ class Centre:
         self._counters_lock = threading.Lock()
         self._waiting = (-1, 0)
         self._turns: dict[str, int] = {}
+        self._rolled_out: tuple[int, int] | None = None
         self._to_prune: deque[tuple[str, str]] = deque()
         self._swept_s = 0.0
         self._heard_flushed_s = time.monotonic()
@@ -179,7 +180,20 @@ class Centre:
         if self._turn(transaction, "forget", now_ms // HOUR_MS):
             coupon_rows.forget_cells(transaction.connection, now_ms)
             self._to_prune = deque(store_rows.zones(transaction.connection))
+        if self._turn(transaction, "rollouts", now_ms // MINUTE_MS):
+            self._roll_out(transaction)
         self._prune(transaction)
+
+    def _roll_out(self, transaction: Transaction) -> None:
+        """Halts what shops refuse; brings stores to what the roll-outs say, where a kill or a new store left one behind."""
+        if not rollout_rows.newest_change_ms(transaction.connection):
+            return
+        halted = rollouts.halt_refused(self.work(transaction, CHAIN))
+        stores = rollout_rows.all_stores(transaction.connection)
+        known = (rollout_rows.newest_change_ms(transaction.connection), len(stores))
+        if halted or known != self._rolled_out:
+            self._for_each(transaction, stores, rollouts.refresh_models)
+            self._rolled_out = known
 
     def _turn(self, transaction: Transaction, work: str, turn: int) -> bool:
         """Whether this process does this turn of `work` now."""

@@ -12,7 +12,6 @@ from central.ledger.outgoing import OutgoingEvent
 from central.ledger.writer import Transaction
 from central.memory import LedgerMemory, StoreMemory
 from central.settings import CentralSettings
-from contract.records import StagingRecord
 
 CHAIN = ""
 """Stands as the store of what belongs to the chain."""
@@ -29,8 +28,6 @@ class Work:
     events: list[OutgoingEvent] = field(default_factory=list)
     supply_changed: bool = False
     changed_triggers: set[str] = field(default_factory=set)
-    bundle_news: list[StagingRecord] = field(default_factory=list)
-    """What gateways said of bundles in this transaction, for the roll-out to judge."""
 
     @property
     def connection(self) -> Connection:

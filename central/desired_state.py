@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from central.context import Work
 from central.core.days import day_after, day_of, day_start_ms, days_between
 from central.core.rollups import DAY_MS, STORE_TOTAL
+from central.ledger import rollout_rows
 from contract.documents import DocumentKind
 
 MAX_HISTORY_DAYS = 400
@@ -32,6 +33,12 @@ def put_document(work: Work, kind: str, content: str) -> int:
     if known is not None and _body(work, kind) == _text(kind, content, known):
         return known
     return _write(work, kind, content, 1 if known is None else known + 1)
+
+
+def put_models(work: Work, content: str) -> int:
+    """The `models` document; the bundles that it names come with it to a gateway that lacks them."""
+    work.store.bundles = _bundles_in(content)
+    return put_document(work, "models", content)
 
 
 def refresh_supply(work: Work) -> int:
@@ -62,7 +69,27 @@ def newer_than(work: Work, have: dict[str, int]) -> tuple[bytes, ...]:
         body = _body(work, kind)
         is_new_gateway = kind == DocumentKind.HISTORY and theirs == 0
         found.append((_history_until_now(work, body) if is_new_gateway else body).encode())
+    found.extend(_missing_bundles(work, have))
     return tuple(found)
+
+
+def _missing_bundles(work: Work, have: dict[str, int]) -> list[bytes]:
+    """A gateway says `bundle:{sha256}` of those that it has, or has refused. One a reply: they are large."""
+    store = work.store
+    if DocumentKind.MODELS not in store.versions:
+        return []
+    if store.bundles is None:
+        store.bundles = _bundles_in(_body(work, DocumentKind.MODELS))
+    for sha256 in store.bundles:
+        if f"bundle:{sha256}" not in have:
+            text = rollout_rows.bundle_document(work.connection, sha256)
+            return [] if text is None else [text.encode()]
+    return []
+
+
+def _bundles_in(content: str) -> tuple[str, ...]:
+    wanted = json.loads(content)
+    return tuple(ref["sha256"] for ref in (wanted["current"], wanted["candidate"]) if ref)
 
 
 def _body(work: Work, kind: str) -> str:

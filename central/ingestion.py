@@ -250,8 +250,6 @@ class _Intake:
     def _staging(self, record: StagingRecord) -> None:
         row = self._fact_row(record, "what", "name", "reason", "sha256")
         self._add("staging_events", {**row, "state": str(record.state)})
-        if self._live and record.what == "bundle":
-            self._work.bundle_news.append(record)
 
     def _model_score(self, record: ModelScore) -> None:
         row = self._fact_row(record, "day", "bundle", "sha256", "skus", "units", "mean_units", "pinball", "inside_80",

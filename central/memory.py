@@ -100,6 +100,8 @@ class StoreMemory:
     triggers: dict[str, Trigger] = field(default_factory=dict)
     orders: dict[tuple[str, str], OutsideOrder] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
+    bundles: tuple[str, ...] | None = None
+    """What the `models` document names, None: not looked up yet."""
     positions: dict[tuple[str, str], Position] = field(default_factory=dict)
     receipts: dict[tuple[str, str], int] = field(default_factory=dict)
     receipts_since: str = ""

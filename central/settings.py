@@ -87,6 +87,10 @@ class CentralSettings(Settings):
     code_retention_h: int = Field(
         default=72, ge=1, description="Hours after which an issued coupon's code is blanked in the feed."
     )
+    bundle_public_key_file: Path | None = Field(
+        default=None,
+        description="PEM file of the key that signs bundles; the centre takes no others. Empty: the one of the demo.",
+    )
     minute_rollup_days: int = Field(
         default=14, ge=1, description="Days for which sums by the minute are kept; coarser sums stay."
     )

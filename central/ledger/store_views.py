@@ -74,7 +74,9 @@ _DAYS = sa.text(
     WHERE step_ms = :step AND sku = '' AND at_ms >= :from_ms AND at_ms < :to_ms ORDER BY store_id, at_ms"""
 )
 _ALERTS = of_stores(
-    """SELECT * FROM alerts WHERE {stores} AND (:any = 1 OR cleared_ms IS NULL)
+    """SELECT alerts.*, (SELECT who FROM alert_acks k WHERE k.store_id = alerts.store_id AND k.code = alerts.code
+        AND k.subject = alerts.subject AND k.raised_ms = alerts.at_ms) AS acknowledged_by
+    FROM alerts WHERE {stores} AND (:any = 1 OR cleared_ms IS NULL)
     ORDER BY at_ms DESC, seq DESC LIMIT :limit OFFSET :skip"""
 )
 _QUARANTINE = of_stores(
@@ -217,7 +219,7 @@ def alert_views(
     return [
         AlertView(
             at_ms=row.at_ms, store=row.store_id, code=row.code, subject=row.subject, severity=row.severity,
-            text=row.text, cleared_ms=row.cleared_ms,
+            text=row.text, cleared_ms=row.cleared_ms, acknowledged_by=row.acknowledged_by or "",
         )
         for row in rows
     ]  # fmt: skip

@@ -31,6 +31,15 @@ reaches some stores only sees and changes those; a route about the whole chain i
     POST   /v1/orders                                                   s        OutsideOrder → Accepted       (counts as on-order)
     GET    /v1/kill-switches                                            h r t    Page[KillSwitch]
     PUT    /v1/kill-switches                                            h r t    KillSwitch → KillSwitch       (scope chain | store | supplier)
+    PUT    /v1/stores/{store}/config                                    s h      ConfigPut → Accepted          (rules and gates of its gateways)
+    POST   /v1/alerts/acknowledge                                       h r t    AlertNote → Accepted
+    PUT    /v1/bundles/{sha256}                                         s        BundlePut → BundleView        (signed; checked as a gateway does)
+    GET    /v1/bundles                                                  s h      Page[BundleView]
+    GET    /v1/rollouts                                                 h        Page[RolloutView]             (what shops said, and scores)
+    POST   /v1/rollouts                                                 h        RolloutPost → RolloutView
+    GET    /v1/rollouts/{number}                                        h        RolloutView
+    GET    /v1/rollouts/{number}/stores                                 h        Page[RolloutStore]
+    POST   /v1/rollouts/{number}/{action}                               h        RolloutAction → RolloutView   (widen | halt | resume | roll-back | promote)
     GET    /v1/feed?after=&wait=&limit=&types=                          s m      Feed                          (wait: seconds, at most 30)
     POST   /v1/webhooks                                                 s m      WebhookPost → WebhookCreated (the secret is shown once)
     GET    /v1/webhooks                                                 s m h    Page[WebhookView]

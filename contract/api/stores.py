@@ -193,6 +193,8 @@ class GatewayView(ApiModel):
 
 
 class AlertView(ApiModel):
+    """acknowledged_by: who took note of it, at HQ or in the shop; "" while nobody did."""
+
     at_ms: EpochMs
     store: str
     code: str
@@ -200,6 +202,7 @@ class AlertView(ApiModel):
     severity: str
     text: str
     cleared_ms: EpochMs | None
+    acknowledged_by: str = ""
 
 
 class QuarantineView(ApiModel):
