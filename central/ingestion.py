@@ -17,6 +17,7 @@ from central.ledger import alert_acks, facts
 from central.memory import Position, StockLevel, forecast_from_rows
 from central.timeseries import projection
 from contract.batch import Batch, BatchRows, RejectedRecord
+from contract.batch_reading import WindowRow
 from contract.records import (
     AlertRecord,
     DayCloseRecord,
@@ -90,9 +91,10 @@ class _Intake:
         self._health: HealthRecord | None = None
         self._receipts: list[ReceiptRecord] = []
         self._batch_receipts: dict[tuple[str, str, int], str] = {}
-        self._takers: dict[type[Record], Callable[[Any], None]] = {
+        self._takers: dict[type[Any], Callable[[Any], None]] = {
             ReceiptRecord: self._receipt,
             SkuWindow: self._window,
+            WindowRow: self._window,
             StockFact: self._stock_fact,
             DayCloseRecord: self._day_close,
             ForecastRecord: self._forecast,
@@ -157,7 +159,8 @@ class _Intake:
         for number, line in enumerate(record.lines):
             self._add("receipt_lines", {**identity, "line": number, **_line_row(line)})
 
-    def _window(self, record: SkuWindow) -> None:
+    def _window(self, record: Any) -> None:
+        """Of a SkuWindow, or of a WindowRow with the same names."""
         first = record.seq if record.seq_from is None else record.seq_from
         if first < (self._verdict.take_from or 0):
             self._reject(

@@ -79,7 +79,7 @@ def _columns_class(record: type[Record]) -> type[BaseModel]:
     return create_model(f"{record.__name__}Columns", __config__=config, **fields)
 
 
-_COLUMNS_BY_KIND = {kind: _columns_class(record) for kind, record in RECORD_BY_KIND.items()}
+COLUMNS_BY_KIND = {kind: _columns_class(record) for kind, record in RECORD_BY_KIND.items()}
 
 
 def batch_from_records(
@@ -153,7 +153,7 @@ def _rows_from_columns(kind: str, columns: dict[str, list[Any]]) -> tuple[list[R
     record = RECORD_BY_KIND[kind]
     try:
         # Lax, because the values come from parsed JSON: an enum is still a string here, a nested row a dict.
-        parsed = _COLUMNS_BY_KIND[kind].model_validate(columns, strict=False)
+        parsed = COLUMNS_BY_KIND[kind].model_validate(columns, strict=False)
     except ValidationError:
         return _rows_one_by_one(record, columns)
     given = {name: getattr(parsed, name) for name in columns}

@@ -35,6 +35,11 @@ def batch_to_bytes(batch: Batch) -> bytes:
 
 def batch_from_bytes(body: bytes, encoding: str = ZSTD) -> Batch:
     """encoding: the Content-Encoding, `zstd` or "" for plain JSON."""
+    return Batch.from_json(batch_plain_from_bytes(body, encoding), "batch")
+
+
+def batch_plain_from_bytes(body: bytes, encoding: str = ZSTD) -> bytes:
+    """A batch's JSON. Raises MalformedMessageError before it grows past MAX_BODY_BYTES."""
     if encoding not in ("", "identity", ZSTD):
         raise MalformedMessageError(
             "batch", f"Content-Encoding {encoding[:20]!r} is unknown; use zstd or none"
@@ -42,7 +47,7 @@ def batch_from_bytes(body: bytes, encoding: str = ZSTD) -> Batch:
     plain = decompress(body) if encoding == ZSTD else body
     if len(plain) > MAX_BODY_BYTES:
         raise MalformedMessageError("batch", f"more than {MAX_BODY_BYTES} bytes; send smaller batches")
-    return Batch.from_json(plain, "batch")
+    return plain
 
 
 def batch_receipt_from_bytes(body: bytes) -> BatchReceipt:

@@ -11,8 +11,8 @@ from central.api.gate import caller, the_centre_of
 from central.core.ingest import Verdict
 from central.errors import ForbiddenError
 from central.ingestion import Answer, take_batch
-from contract.batch import Batch, BatchReceipt, BatchRows, records_from_batch
-from contract.codec import batch_from_bytes
+from contract.batch import Batch, BatchReceipt, BatchRows
+from contract.batch_reading import read_batch
 
 router = APIRouter(tags=["gateways"])
 
@@ -51,8 +51,7 @@ async def post_batch(gateway: str, request: Request) -> Response:
 
 
 def _read(body: bytes, encoding: str) -> tuple[Batch, BatchRows]:
-    batch = batch_from_bytes(body, encoding.strip().lower())
-    return batch, records_from_batch(batch)
+    return read_batch(body, encoding.strip().lower())
 
 
 def _reply(batch: Batch, answer: Answer, now_ms: int) -> bytes:

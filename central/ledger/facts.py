@@ -27,7 +27,8 @@ _PUT_DAY_CLOSE = BulkStatement(
         ON CONFLICT (store_id, register_id, business_date) DO UPDATE SET at_ms = excluded.at_ms,
         receipts = excluded.receipts, lines = excluded.lines, units = excluded.units, grams = excluded.grams,
         cents = excluded.cents WHERE excluded.at_ms >= day_closes.at_ms"""
-    )
+    ),
+    newest_of=("register_id", "business_date"),
 )
 _PUT_FORECAST = BulkStatement(
     sa.text(
@@ -35,7 +36,8 @@ _PUT_FORECAST = BulkStatement(
         VALUES (:store_id, :sku, :first_day, :at_ms, :mean, :quantiles, :bundle)
         ON CONFLICT (store_id, sku, first_day) DO UPDATE SET at_ms = excluded.at_ms, mean = excluded.mean,
         quantiles = excluded.quantiles, bundle = excluded.bundle WHERE excluded.at_ms >= forecasts.at_ms"""
-    )
+    ),
+    newest_of=("sku", "first_day"),
 )
 _PUT_STOCK = BulkStatement(
     sa.text(

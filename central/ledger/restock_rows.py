@@ -60,7 +60,8 @@ _DUE = sa.text(
     OR (state IN :going AND changed_ms < :overdue)
     UNION SELECT store_id FROM outside_orders WHERE state = 'open' AND at_ms < :overdue ORDER BY 1"""
 ).bindparams(
-    sa.bindparam("waiting", expanding=True, type_=sa.Text()), sa.bindparam("going", expanding=True, type_=sa.Text())
+    sa.bindparam("waiting", expanding=True, type_=sa.Text()),
+    sa.bindparam("going", expanding=True, type_=sa.Text()),
 )
 _UNANSWERED = sorted(state.value for state in WAITING | {TriggerState.APPROVED, TriggerState.SENT})
 _GOING = sorted(state.value for state in OPEN if state.value not in _UNANSWERED)

@@ -1,0 +1,143 @@
+"""A batch from its bytes, in one pass: columns are validated as they are parsed, and windows stay tuples.
+
+What this refuses or does not know goes the long way of `contract.batch`, which finds the bad row and says why: the
+answers are the same, a test holds. Windows are most of what gateways send; a tuple is made eight times faster than a
+SkuWindow and has the same names.
+"""
+
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import ConfigDict, Field, ValidationError, create_model
+
+from contract.batch import (
+    COLUMNS_BY_KIND,
+    MAX_ROWS,
+    Batch,
+    BatchRows,
+    records_from_batch,
+)
+from contract.codec import batch_plain_from_bytes
+from contract.ids import EpochMs, Id
+from contract.message import Message
+from contract.records import RECORD_BY_KIND, Record, SkuWindow
+
+
+class WindowRow(NamedTuple):
+    """A SkuWindow by its names; see there."""
+
+    seq: int
+    at_ms: int
+    sku: str
+    span_ms: int
+    picked_units: int
+    put_back_units: int
+    refilled_units: int
+    unresolved_g: int
+    on_hand_units: int | None
+    on_shelf_units: int | None
+    stock_out_ms: int
+    seq_from: int | None = None
+
+
+class _Records(Message):
+    """A field a kind, None where the batch has none of it."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+
+_RecordColumns = create_model(
+    "_RecordColumns",
+    __base__=_Records,
+    **{kind: (columns | None, None) for kind, columns in COLUMNS_BY_KIND.items()},  # type: ignore[call-overload]
+)
+
+
+class _Parsed(Message):
+    """Batch with its columns typed."""
+
+    v: Literal[1] = 1
+    gateway: Id
+    store: Id
+    epoch: Id
+    seq_from: Annotated[int, Field(ge=0)]
+    seq_to: Annotated[int, Field(ge=0)]
+    sent_at_ms: EpochMs
+    kept_from_seq: Annotated[int, Field(ge=0)] | None = None
+    have: dict[str, Annotated[int, Field(ge=0)]] = {}
+    records: _RecordColumns  # type: ignore[valid-type]
+
+
+def read_batch(body: bytes, encoding: str) -> tuple[Batch, BatchRows]:
+    """The envelope, without its columns, and the rows. Raises MalformedMessageError as `records_from_batch` does."""
+    plain = batch_plain_from_bytes(body, encoding)
+    try:
+        parsed = _Parsed.model_validate_json(plain)
+    except ValidationError:
+        return _the_long_way(plain)
+    rows = _rows(parsed)
+    if rows is None:
+        return _the_long_way(plain)
+    batch = Batch.model_construct(
+        v=1, gateway=parsed.gateway, store=parsed.store, epoch=parsed.epoch, seq_from=parsed.seq_from,
+        seq_to=parsed.seq_to, sent_at_ms=parsed.sent_at_ms, kept_from_seq=parsed.kept_from_seq, have=parsed.have,
+        records={},
+    )  # fmt: skip
+    return batch, BatchRows(rows, ())
+
+
+def _the_long_way(plain: bytes) -> tuple[Batch, BatchRows]:
+    batch = Batch.from_json(plain, "batch")
+    return batch, records_from_batch(batch)
+
+
+def _rows(parsed: _Parsed) -> tuple[Any, ...] | None:
+    """In order of seq; None when the columns or the run of seq are not as simple as they mostly are."""
+    rows: list[Any] = []
+    kinds = 0
+    for kind in parsed.records.model_fields_set:  # type: ignore[attr-defined]
+        columns = getattr(parsed.records, kind)
+        if columns is None:
+            return None
+        kinds += 1
+        given = {
+            name: values
+            for name in columns.model_fields_set
+            if (values := getattr(columns, name)) is not None
+        }
+        count = len(given["seq"])
+        if any(len(values) != count for values in given.values()) or "seq_from" in given:
+            return None
+        if kind == SkuWindow.kind:
+            rows.extend(
+                map(
+                    WindowRow._make,
+                    zip(*[given[name] for name in _WINDOW_NAMES], [None] * count, strict=True),
+                )
+            )
+        else:
+            rows.extend(_records(RECORD_BY_KIND[kind], given))
+    if len(rows) > MAX_ROWS:
+        return None
+    if kinds > 1:
+        rows.sort(key=_seq)
+    # Not a window merged of several: each seq stands once, without a hole.
+    if rows and [row.seq for row in rows] != list(range(parsed.seq_from, parsed.seq_to + 1)):
+        return None
+    return tuple(rows)
+
+
+def _records(record: type[Record], given: dict[str, list[Any]]) -> list[Record]:
+    names = list(given)
+    return [
+        record.model_construct(**dict(zip(names, values, strict=True)))
+        for values in zip(*given.values(), strict=True)
+    ]
+
+
+def _seq(row: Any) -> int:
+    seq: int = row.seq
+    return seq
+
+
+_WINDOW_NAMES = [name for name in WindowRow._fields if name != "seq_from"]
+assert set(_WINDOW_NAMES) | {"seq_from"} == set(SkuWindow.model_fields)
