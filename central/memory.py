@@ -9,6 +9,8 @@ from sqlalchemy.engine import Connection
 
 from central.core.audit_chain import FIRST
 from central.core.lifecycle import ON_ORDER, OPEN
+from central.core.supplier_calendar import SupplierCalendar, calendar_from
+from central.ledger import supplier_rows
 from contract.api.restock import TriggerState
 from contract.documents import SupplyDocument, SupplyLine
 from contract.records import QUANTILE_LEVELS
@@ -47,6 +49,15 @@ class Trigger:
     changed_ms: int
     expires_ms: int | None
     arrives_day: str | None = None
+    kind: str = "restock"
+    due_ms: int | None = None
+    agreed_revision: int | None = None
+    agreed_units: int | None = None
+
+    @property
+    def held_until_ms(self) -> int | None:
+        """Of an approved trigger that waits for the supplier's cut-off."""
+        return self.due_ms if self.state is TriggerState.APPROVED else None
 
 
 @dataclass(slots=True)
@@ -149,6 +160,7 @@ class LedgerMemory:
         self._stores: dict[str, StoreMemory] = {}
         self._is_shared = is_shared
         self.switches: dict[tuple[str, str], str] | None = None
+        self.calendars: dict[str, SupplierCalendar | None] = {}
         self.heard_ms: dict[str, int] = {}
 
     def forget(self, store: str | None = None) -> None:
@@ -158,6 +170,7 @@ class LedgerMemory:
         else:
             self._stores.pop(store, None)
         self.switches = None
+        self.calendars.clear()
 
     def store(self, connection: Connection, store: str) -> StoreMemory:
         memory = self._stores.pop(store, None)
@@ -187,6 +200,15 @@ class LedgerMemory:
         keys = (("chain", ""), ("store", store), ("supplier", supplier))
         return tuple(switches[key] for key in keys if key in switches)
 
+    def calendar_of(self, connection: Connection, supplier: str) -> SupplierCalendar | None:
+        """None: the centre knows no calendar of this supplier, and its orders go out at once."""
+        if self._is_shared:
+            self.calendars.clear()
+        if supplier not in self.calendars:
+            found = supplier_rows.supplier(connection, supplier)
+            self.calendars[supplier] = None if found is None else calendar_from(found[0])
+        return self.calendars[supplier]
+
 
 def load_store(connection: Connection, store: str) -> StoreMemory:
     memory = StoreMemory(store)
@@ -214,7 +236,7 @@ def load_store(connection: Connection, store: str) -> StoreMemory:
         memory.triggers[row.trigger_id] = Trigger(
             row.trigger_id, row.number, row.revision, row.sku, row.supplier, TriggerState(row.state),
             row.quantity_units, row.shipped_units, row.despatch, row.created_ms, row.changed_ms, row.expires_ms,
-            row.arrives_day,
+            row.arrives_day, row.kind, row.due_ms, row.agreed_revision, row.agreed_units,
         )  # fmt: skip
     for row in connection.execute(_ORDERS, of):
         memory.orders[row.order_number, row.sku] = OutsideOrder(
@@ -274,7 +296,7 @@ _STOCK = sa.text(
 )
 _TRIGGERS = sa.text(
     """SELECT trigger_id, number, revision, sku, supplier, state, quantity_units, shipped_units, despatch, created_ms,
-    changed_ms, expires_ms, arrives_day FROM triggers WHERE store_id = :store AND state IN :states"""
+    changed_ms, expires_ms, arrives_day, kind, due_ms, agreed_revision, agreed_units FROM triggers WHERE store_id = :store AND state IN :states"""
 ).bindparams(sa.bindparam("states", expanding=True, type_=sa.Text()))
 _ORDERS = sa.text(
     """SELECT order_number, sku, quantity_units, despatch, arrives_day, at_ms FROM outside_orders

@@ -6,8 +6,29 @@ from dataclasses import asdict
 from sqlalchemy.engine import Connection
 
 from central.context import Work
-from central.core.lifecycle import EXITS, ON_ORDER, WAITING, Late, Moved, can_move, judge_report, move
-from central.core.restock import RULE, Hold, OpenTrigger, Policy, Raise, Wanted, decide_restock
+from central.core.lifecycle import (
+    EXITS,
+    ON_ORDER,
+    WAITING,
+    Agreed,
+    ChangeRefused,
+    Late,
+    Moved,
+    Refused,
+    can_move,
+    judge_report,
+    move,
+)
+from central.core.restock import (
+    RULE,
+    OpenTrigger,
+    Policy,
+    Raise,
+    Wanted,
+    Withdraw,
+    confidence_of,
+    decide_restock,
+)
 from central.core.vouched import STATUS
 from central.errors import ConflictError, NotFoundError, SenderError
 from central.ledger import facts, store_rows
@@ -16,14 +37,18 @@ from central.ledger.outgoing import OutgoingEvent
 from central.memory import OutsideOrder as OrderMemory
 from central.memory import Trigger
 from central.settings import CentralSettings
+from central.supplying import SupplierTerms, terms_for
 from contract.api.common import Decision
 from contract.api.restock import OutsideOrder, StatusPost, TriggerState
+from contract.api.suppliers import Snooze
 from contract.records import QUANTILE_LEVELS, ProposalRecord
 
 TRIGGER_EVENT = "shelfloop.restock.trigger.v1"
+CHANGE_EVENT = "shelfloop.restock.change.v1"
 CANCELLED_EVENT = "shelfloop.restock.cancelled.v1"
-KIND = "restock"
+KIND, EMERGENCY = "restock", "emergency"
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
+MAX_SNOOZE_DAYS = 30
 
 
 def decide_proposal(work: Work, proposal: ProposalRecord) -> str:
@@ -33,14 +58,15 @@ def decide_proposal(work: Work, proposal: ProposalRecord) -> str:
     if item is None or line is None:
         return "held: no item or supply line at the centre"
     open_trigger = store.open_trigger(proposal.sku)
+    on_order = store.on_order(proposal.sku, without=open_trigger.trigger_id if open_trigger else None)
+    terms = terms_for(work, line.supplier, proposal.sku, open_trigger.trigger_id if open_trigger else "")
+    position = None if proposal.on_hand_units is None else proposal.on_hand_units + on_order
     wanted = Wanted(
         sku=proposal.sku,
         proposed_units=proposal.quantity_units,
         target_units=proposal.target_units,
         on_hand_units=proposal.on_hand_units,
-        on_order_units=store.on_order(
-            proposal.sku, without=open_trigger.trigger_id if open_trigger else None
-        ),
+        on_order_units=on_order,
         proposed_on_order_units=proposal.on_order_units,
         pack_units=proposal.pack_units,
         min_order_units=proposal.min_order_units,
@@ -51,17 +77,23 @@ def decide_proposal(work: Work, proposal: ProposalRecord) -> str:
         last_raised_ms=store.raised_ms.get(proposal.sku),
         watermark_ms=proposal.watermark_ms,
         doubt=proposal.doubt,
+        confidence=confidence_of(position, proposal.cumulative_quantiles, QUANTILE_LEVELS),
+        **asdict(terms),
     )
     policy = Policy(
         work.settings.auto_approve_below_cents,
         work.settings.stale_after_min * 60_000,
         work.memory.switches_for(work.connection, store.store, line.supplier),
+        work.settings.auto_approve_from_confidence,
     )
     opened = open_trigger and OpenTrigger(
-        open_trigger.trigger_id, open_trigger.state, open_trigger.quantity_units
+        open_trigger.trigger_id, open_trigger.state, open_trigger.quantity_units, open_trigger.held_until_ms
     )
     decision = decide_restock(wanted, policy, opened or None, work.now_ms)
-    if isinstance(decision, Hold):
+    if isinstance(decision, Withdraw):
+        _end(work, store.triggers[decision.trigger_id], TriggerState.CANCELLED, decision.why)
+        return f"withdrawn: {decision.trigger_id}: {decision.why}"
+    if not isinstance(decision, Raise):
         return f"held: {decision.why}"
     inputs: dict[str, object] = {
         "wanted": asdict(wanted),
@@ -74,7 +106,7 @@ def decide_proposal(work: Work, proposal: ProposalRecord) -> str:
         "window_days": proposal.window_days,
         "gateway_reasons": list(proposal.reasons),
     }
-    return _apply(work, proposal, decision, inputs, open_trigger)
+    return _apply(work, proposal, decision, inputs, open_trigger, terms)
 
 
 def _apply(
@@ -83,8 +115,11 @@ def _apply(
     decision: Raise,
     inputs: dict[str, object],
     open_trigger: Trigger | None,
+    terms: SupplierTerms,
 ) -> str:
     store, now_ms = work.store, work.now_ms
+    if open_trigger is not None and decision.changes == open_trigger.trigger_id:
+        return _change(work, open_trigger, decision, inputs)
     line, item = store.supply[proposal.sku], store.items[proposal.sku]
     revises = open_trigger is not None and decision.revises == open_trigger.trigger_id
     if open_trigger is not None and decision.supersedes == open_trigger.trigger_id:
@@ -95,7 +130,10 @@ def _apply(
         number, revision = store.next_number("trigger"), 1
         trigger_id = f"{store.store}-r{number}"
     state = TriggerState.APPROVED if decision.approved else TriggerState.PROPOSED
-    expires_ms = now_ms + work.settings.trigger_expiry_h * HOUR_MS
+    is_held = decision.approved and decision.send_ms is not None and decision.send_ms > now_ms
+    due_ms = decision.send_ms if is_held else None
+    expires_ms = (due_ms or now_ms) + work.settings.trigger_expiry_h * HOUR_MS
+    lead_days = terms.emergency_days if decision.is_emergency else terms.regular_days
     row: dict[str, object] = {
         "store_id": store.store, "number": number, "revision": revision, "state": state.value,
         "quantity_units": decision.quantity_units, "pack_units": proposal.pack_units,
@@ -103,7 +141,9 @@ def _apply(
         "on_order_units": inputs["wanted"]["on_order_units"],  # type: ignore[index]
         "expected_stock_out_units": proposal.expected_stock_out_units, "why": decision.why, "doubt": decision.doubt,
         "changed_ms": now_ms, "expires_ms": expires_ms, "watermark_ms": proposal.watermark_ms,
-        "bundle": proposal.bundle, "rule": RULE, "inputs": json.dumps(inputs),
+        "bundle": proposal.bundle, "rule": RULE, "inputs": json.dumps(inputs), "due_ms": due_ms,
+        "kind": EMERGENCY if decision.is_emergency else KIND,
+        "lead_time_days": line.lead_time_days if lead_days is None else lead_days,
     }  # fmt: skip
     if revises:
         rows.revise_trigger(work.connection, row)
@@ -111,33 +151,72 @@ def _apply(
         rows.insert_trigger(
             work.connection,
             {
-                **row, "trigger_id": trigger_id, "sku": proposal.sku, "gtin": item.gtin, "kind": KIND,
-                "supplier": line.supplier, "lead_time_days": line.lead_time_days, "created_ms": now_ms,
-                "supersedes": decision.supersedes, "shipped_units": None, "received_units": None,
-                "erp_document": None, "despatch": None, "arrives_day": None,
+                **row, "trigger_id": trigger_id, "sku": proposal.sku, "gtin": item.gtin,
+                "supplier": line.supplier, "created_ms": now_ms, "supersedes": decision.supersedes,
+                "shipped_units": None, "received_units": None, "erp_document": None, "despatch": None,
+                "arrives_day": None, "agreed_revision": None, "agreed_units": None,
             },
         )  # fmt: skip
     store.triggers[trigger_id] = Trigger(
         trigger_id, number, revision, proposal.sku, line.supplier, state, decision.quantity_units, None, None,
         now_ms if not revises or open_trigger is None else open_trigger.created_ms, now_ms, expires_ms,
+        kind=str(row["kind"]), due_ms=due_ms,
     )  # fmt: skip
     store.raised_ms[proposal.sku] = now_ms
     work.changed_triggers.add(trigger_id)
     if decision.approved:
         work.audit("the rule", "approve", trigger_id, decision.why[:200])
-        announce(work, trigger_id)
-    return f"{'approved' if decision.approved else 'waiting'}: {trigger_id}.{revision}"
+        work.supply_changed = True
+        if not is_held:
+            announce(work, trigger_id)
+    outcome = "held for the cut-off" if is_held else "approved" if decision.approved else "waiting"
+    return f"{outcome}: {trigger_id}.{revision}"
 
 
-def announce(work: Work, trigger_id: str) -> None:
+def _change(work: Work, trigger: Trigger, decision: Raise, inputs: dict[str, object]) -> str:
+    """Asks for another quantity of an order that was acknowledged: the replenishment system takes it or refuses it."""
+    trigger.revision, trigger.quantity_units = trigger.revision + 1, decision.quantity_units
+    rows.change_trigger(
+        work.connection,
+        {
+            "store_id": work.store.store, "number": trigger.number, "revision": trigger.revision,
+            "quantity_units": decision.quantity_units, "value_cents": decision.value_cents, "why": decision.why,
+            "changed_ms": work.now_ms, "rule": RULE, "inputs": json.dumps(inputs),
+        },
+    )  # fmt: skip
+    work.changed_triggers.add(trigger.trigger_id)
+    work.audit("the rule", "change", trigger.trigger_id, decision.why[:200])
+    announce(work, trigger.trigger_id, CHANGE_EVENT)
+    return f"changed: {trigger.trigger_id}.{trigger.revision}"
+
+
+def send_due(work: Work) -> None:
+    """Sends the orders whose cut-off's freeze has begun, and wakes those that were snoozed.
+
+    A kill-switch that was thrown meanwhile keeps an order here, until it is taken off or the order expires.
+    """
+    for trigger in list(work.store.triggers.values()):
+        if trigger.due_ms is None or trigger.due_ms > work.now_ms:
+            continue
+        if trigger.state is TriggerState.SNOOZED:
+            _set_due(work, trigger, None)
+            _set_state(work, trigger, TriggerState.PROPOSED)
+        elif not work.memory.switches_for(work.connection, work.store.store, trigger.supplier):
+            announce(work, trigger.trigger_id)
+
+
+def announce(work: Work, trigger_id: str, event_type: str = TRIGGER_EVENT) -> None:
     """Puts the approved trigger's event into the outgoing rows of this transaction."""
+    trigger = work.store.triggers.get(trigger_id)
+    if trigger is not None and trigger.due_ms is not None:
+        _set_due(work, trigger, None)
     row = rows.trigger_row(work.connection, trigger_id)
     if row is None:
         raise NotFoundError(f"trigger {trigger_id} does not exist")
     inputs = json.loads(row["inputs"])
     work.events.append(
         OutgoingEvent(
-            f"{trigger_id}.{row['revision']}", work.store.store, TRIGGER_EVENT, trigger_id,
+            f"{trigger_id}.{row['revision']}", work.store.store, event_type, trigger_id,
             {
                 "trigger": trigger_id, "revision": row["revision"], "supersedes": row["supersedes"],
                 "dedupe_key": f"{work.store.store}/{row['sku']}/{row['kind']}", "kind": row["kind"],
@@ -173,7 +252,25 @@ def approve(work: Work, trigger_id: str, decision: Decision) -> None:
         )  # fmt: skip
     _set_state(work, trigger, TriggerState.APPROVED)
     work.audit(decision.who, "approve", trigger_id, decision.reason)
-    announce(work, trigger_id)
+    calendar = work.memory.calendar_of(work.connection, trigger.supplier)
+    if calendar is None or trigger.kind == EMERGENCY or calendar.send_ms(work.now_ms) <= work.now_ms:
+        announce(work, trigger_id)
+    else:
+        _set_due(work, trigger, calendar.send_ms(work.now_ms))
+        work.supply_changed = True
+
+
+def snooze(work: Work, trigger_id: str, post: Snooze) -> None:
+    """Puts a waiting order to sleep. Raises ConflictError when it no longer waits, SenderError for a time that is not ahead."""
+    trigger = _waiting(work, trigger_id)
+    if not work.now_ms < post.until_ms <= work.now_ms + MAX_SNOOZE_DAYS * DAY_MS:
+        raise SenderError(
+            f"until_ms must be ahead, by {MAX_SNOOZE_DAYS} days at most; it is now {work.now_ms}"
+        )
+    _set_due(work, trigger, post.until_ms)
+    if trigger.state is not TriggerState.SNOOZED:
+        _set_state(work, trigger, TriggerState.SNOOZED)
+    work.audit(post.who, "snooze", trigger_id, post.reason)
 
 
 def reject(work: Work, trigger_id: str, decision: Decision) -> None:
@@ -203,13 +300,13 @@ def report(work: Work, trigger_id: str, post: StatusPost) -> None:
     ):
         return
     state = TriggerState(row["state"])
-    verdict = judge_report(state, row["revision"], post.revision, post.status)
-    if not isinstance(verdict, Moved | Late):
+    verdict = judge_report(state, row["revision"], post.revision, post.status, row["agreed_revision"])
+    if isinstance(verdict, Refused):
         raise ConflictError(f"trigger {trigger_id}: {verdict.why}")
     row_of_status = {
         "store_id": store.store, "trigger_id": trigger_id, "revision": post.revision,
         "status": post.status.value, "at_ms": post.at_ms, "heard_ms": work.now_ms,
-        "effect": "moved" if isinstance(verdict, Moved) else f"late: {verdict.why}",
+        "effect": f"late: {verdict.why}" if isinstance(verdict, Late) else _EFFECTS[type(verdict)],
         "body": post.model_dump_json(),
     }  # fmt: skip
     rows.insert_status(work.connection, row_of_status)
@@ -217,7 +314,27 @@ def report(work: Work, trigger_id: str, post: StatusPost) -> None:
     if isinstance(verdict, Late):
         _late(work, row, post)
         return
-    _reported(work, store.triggers[trigger_id], verdict.state, post)
+    trigger = store.triggers[trigger_id]
+    _agree(work, trigger, post, taken=not isinstance(verdict, ChangeRefused))
+    if isinstance(verdict, Moved):
+        _reported(work, trigger, verdict.state, post)
+
+
+def _agree(work: Work, trigger: Trigger, post: StatusPost, *, taken: bool) -> None:
+    """Which quantity counts from now on: that of the revision answered; where a change is refused, the one agreed before."""
+    if not taken:
+        work.audit("replenishment", "change-refused", trigger.trigger_id, post.reason)
+    is_newest = taken and post.revision == trigger.revision
+    revision = trigger.revision if is_newest else trigger.agreed_revision
+    units = trigger.quantity_units if is_newest else trigger.agreed_units
+    assert revision is not None
+    assert units is not None
+    if (revision, units, units) == (trigger.agreed_revision, trigger.agreed_units, trigger.quantity_units):
+        return
+    work.supply_changed = work.supply_changed or units != trigger.quantity_units
+    trigger.agreed_revision, trigger.agreed_units, trigger.quantity_units = revision, units, units
+    rows.set_agreed(work.connection, work.store.store, trigger.number, revision=revision, units=units)
+    work.changed_triggers.add(trigger.trigger_id)
 
 
 def _reported(work: Work, trigger: Trigger, state: TriggerState, post: StatusPost) -> None:
@@ -336,6 +453,9 @@ def _order_received(work: Work, order: str, sku: str, units: int) -> None:
     work.supply_changed = True
 
 
+_EFFECTS = {Moved: "moved", Agreed: "change accepted", ChangeRefused: "change refused"}
+
+
 def stores_to_expire(connection: Connection, settings: CentralSettings, now_ms: int) -> list[str]:
     """Stores in which `expire` may find something."""
     span = {"now": now_ms, "overdue": now_ms - settings.order_overdue_days * DAY_MS}
@@ -343,7 +463,8 @@ def stores_to_expire(connection: Connection, settings: CentralSettings, now_ms: 
 
 
 def expire(work: Work) -> None:
-    """Ends what nobody approved or acknowledged in time, and orders that have been overdue for long."""
+    """Ends what nobody approved or acknowledged in time, and orders that have been overdue for long; sends what is due."""
+    send_due(work)
     overdue_ms = work.now_ms - work.settings.order_overdue_days * DAY_MS
     for trigger in list(work.store.triggers.values()):
         unanswered = trigger.state in WAITING | {TriggerState.APPROVED, TriggerState.SENT}
@@ -380,13 +501,14 @@ def _waiting(work: Work, trigger_id: str) -> Trigger:
 
 
 def _end(work: Work, trigger: Trigger, state: TriggerState, reason: str) -> None:
-    was = trigger.state
+    was, was_held = trigger.state, trigger.held_until_ms is not None
     if not can_move(was, state):
         return
     _set_state(work, trigger, state)
     del work.store.triggers[trigger.trigger_id]
     if was in ON_ORDER:
         work.supply_changed = True
+    if was in ON_ORDER and not was_held:
         work.events.append(
             OutgoingEvent(
                 f"{trigger.trigger_id}.{trigger.revision}.{state.value}", work.store.store, CANCELLED_EVENT,
@@ -399,6 +521,16 @@ def _end(work: Work, trigger: Trigger, state: TriggerState, reason: str) -> None
         )  # fmt: skip
     if state is not TriggerState.REJECTED:
         work.audit("the rule", state.value, trigger.trigger_id, reason)
+
+
+def _set_due(work: Work, trigger: Trigger, due_ms: int | None) -> None:
+    """Until when it is held or sleeps; its expiry counts from then."""
+    trigger.due_ms = due_ms
+    if due_ms is not None:
+        trigger.expires_ms = due_ms + work.settings.trigger_expiry_h * HOUR_MS
+    rows.set_due(
+        work.connection, work.store.store, trigger.number, due_ms=due_ms, expires_ms=trigger.expires_ms
+    )
 
 
 def _set_state(work: Work, trigger: Trigger, state: TriggerState) -> None:

@@ -60,6 +60,12 @@ class CentralSettings(Settings):
         ge=0,
         description="Orders below this value need no person, when nothing speaks against them.",
     )
+    auto_approve_from_confidence: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Orders need a person when demand exceeds the stock with less than this probability; 0: never for that.",
+    )
     stale_after_min: int = Field(
         default=180,
         ge=1,

@@ -5,7 +5,18 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from central.api import batches, feed, offers, overview, problems, restock, rollouts, sessions, stores
+from central.api import (
+    batches,
+    feed,
+    offers,
+    overview,
+    problems,
+    restock,
+    rollouts,
+    sessions,
+    stores,
+    suppliers,
+)
 from central.api.gate import Gate
 from central.api.json_body import add_schemas
 from central.auth import Authority
@@ -30,7 +41,7 @@ def make_app(centre: Centre, authority: Authority) -> FastAPI:
     )  # fmt: skip
     app.state.centre, app.state.authority, app.state.log_in_guard = centre, authority, sessions.LogInGuard()
     problems.install(app)
-    for part in (batches, stores, restock, feed, offers, overview, sessions, rollouts):
+    for part in (batches, stores, restock, feed, offers, overview, sessions, rollouts, suppliers):
         app.include_router(part.router)
     plain_openapi = app.openapi
     app.openapi = lambda: add_schemas(plain_openapi())  # type: ignore[method-assign]

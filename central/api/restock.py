@@ -16,6 +16,7 @@ from central.ledger import restock_rows, restock_views
 from central.recomputing import evidence_of
 from contract.api import Accepted, Decision, Page
 from contract.api.restock import Evidence, KillSwitch, OutsideOrder, StatusPost, TriggerState, TriggerView
+from contract.api.suppliers import Snooze
 
 router = APIRouter(prefix="/v1", tags=["restock"])
 
@@ -76,6 +77,13 @@ def reject(trigger: TriggerPath, decision: Decision, principal: FromPeople, cent
     """Ends the trigger; `reason` says why."""
     by = _signed(decision, principal)
     return _decide(centre, trigger, principal, lambda work: restocking.reject(work, trigger, by))
+
+
+@router.post("/triggers/{trigger}/snooze")
+def snooze(trigger: TriggerPath, post: Snooze, principal: FromPeople, centre: TheCentre) -> TriggerView:
+    """The order sleeps until `until_ms`; one that turns urgent wakes by itself."""
+    by = post.model_copy(update={"who": principal.name}) if principal.is_person else post
+    return _decide(centre, trigger, principal, lambda work: restocking.snooze(work, trigger, by))
 
 
 @router.post("/triggers/{trigger}/statuses")

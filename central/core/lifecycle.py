@@ -44,6 +44,16 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
+class Agreed:
+    """The acknowledged order's change is accepted: its state stays, its newest revision counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRefused:
+    """The acknowledged order's change is not accepted: the revision agreed before counts."""
+
+
+@dataclass(frozen=True, slots=True)
 class Late:
     """The report is true but old news, or the trigger has ended: it is kept, and moves nothing."""
 
@@ -69,16 +79,31 @@ def can_move(state: TriggerState, to: TriggerState) -> bool:
     return to in _MOVES[state]
 
 
+Verdict = Moved | Agreed | ChangeRefused | Late | Refused
+
+
 def judge_report(
-    state: TriggerState, current_revision: int, revision: int, status: ReportedStatus
-) -> Moved | Late | Refused:
-    """What a reported status does to a trigger in `state`."""
+    state: TriggerState,
+    current_revision: int,
+    revision: int,
+    status: ReportedStatus,
+    agreed_revision: int | None = None,
+) -> Verdict:
+    """What a reported status does to a trigger in `state`.
+
+    agreed_revision: the one acknowledged; a newer one is a change that was asked for, and may be taken or not.
+    """
     to = TriggerState(status.value)
+    changing = agreed_revision is not None and agreed_revision < current_revision and state in ON_ORDER
     if revision > current_revision:
         return Refused(f"revision {revision} does not exist; the newest is {current_revision}")
     if state in WAITING:
         return Refused(f"the trigger is {state} and was never sent; it waits for a person at HQ")
-    if revision < current_revision:
+    if changing and revision == current_revision and to is TriggerState.REJECTED:
+        return ChangeRefused()
+    if changing and revision == current_revision and to is state:
+        return Agreed()
+    if revision < current_revision and not (changing and revision == agreed_revision):
         return Late(f"answers revision {revision}; the newest is {current_revision}")
     if to in _MOVES[state]:
         return Moved(to)

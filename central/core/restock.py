@@ -139,6 +139,8 @@ def decide_restock(
     decision = Raise(quantity, value, not doubt, doubt, why, is_emergency=is_emergency, send_ms=send_ms)
     if open_trigger is None:
         return decision
+    if open_trigger.state is TriggerState.SNOOZED and not is_emergency:
+        return Hold(f"{open_trigger.trigger_id} is snoozed")
     if open_trigger.state in WAITING:
         if open_trigger.quantity_units == quantity and not decision.approved:
             return Hold(f"{open_trigger.trigger_id} already waits with this quantity")

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from contract.api.suppliers import SupplierPut
+
 SEARCH_DAYS = 60
 """A supplier that is closed for longer has no cut-off, and orders go out at once, for a person there to see."""
 
@@ -63,6 +65,20 @@ class SupplierCalendar:
     def _at(self, day: date) -> int:
         local = datetime.combine(day, time(self.cutoff_minute // 60, self.cutoff_minute % 60), self.zone)
         return int(local.astimezone(UTC).timestamp() * 1000)
+
+
+def calendar_from(put: SupplierPut) -> SupplierCalendar:
+    """Raises ZoneInfoNotFoundError or ValueError for a time zone or a day that does not exist."""
+    return SupplierCalendar(
+        zone=ZoneInfo(put.timezone),
+        order_weekdays=frozenset(put.order_weekdays),
+        cutoff_minute=put.cutoff_minute,
+        lead_time_days=put.lead_time_days,
+        freeze_min=put.freeze_min,
+        delivery_weekdays=frozenset(put.delivery_weekdays),
+        closed_days=frozenset(date.fromisoformat(day) for day in put.closed_days),
+        emergency_lead_days=put.emergency_lead_days,
+    )
 
 
 def _local(at_ms: int, zone: ZoneInfo) -> datetime:

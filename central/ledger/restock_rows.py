@@ -15,7 +15,19 @@ _REVISE = sa.text(
     on_hand_units = :on_hand_units, on_order_units = :on_order_units, pack_units = :pack_units,
     expected_stock_out_units = :expected_stock_out_units, why = :why, doubt = :doubt, state = :state,
     changed_ms = :changed_ms, expires_ms = :expires_ms, watermark_ms = :watermark_ms, bundle = :bundle, rule = :rule,
-    inputs = :inputs WHERE store_id = :store_id AND number = :number"""
+    inputs = :inputs, due_ms = :due_ms, kind = :kind, lead_time_days = :lead_time_days
+    WHERE store_id = :store_id AND number = :number"""
+)
+_CHANGE = sa.text(
+    """UPDATE triggers SET revision = :revision, quantity_units = :quantity_units, value_cents = :value_cents, why = :why,
+    changed_ms = :changed_ms, rule = :rule, inputs = :inputs WHERE store_id = :store_id AND number = :number"""
+)
+_AGREED = sa.text(
+    """UPDATE triggers SET agreed_revision = :revision, agreed_units = :units, quantity_units = :units
+    WHERE store_id = :store AND number = :number"""
+)
+_SET_DUE = sa.text(
+    """UPDATE triggers SET due_ms = :due, expires_ms = :expires WHERE store_id = :store AND number = :number"""
 )
 _STATE = sa.text(
     "UPDATE triggers SET state = :state, changed_ms = :now WHERE store_id = :store AND number = :number"
@@ -57,7 +69,7 @@ _ORDER_RECEIVED = sa.text(
 )
 _DUE = sa.text(
     """SELECT store_id FROM triggers WHERE (state IN :waiting AND expires_ms <= :now)
-    OR (state IN :going AND changed_ms < :overdue)
+    OR (state IN :going AND changed_ms < :overdue) OR due_ms <= :now
     UNION SELECT store_id FROM outside_orders WHERE state = 'open' AND at_ms < :overdue ORDER BY 1"""
 ).bindparams(
     sa.bindparam("waiting", expanding=True, type_=sa.Text()),
@@ -143,8 +155,23 @@ def outside_order_ended(
     )
 
 
+def change_trigger(connection: Connection, row: dict[str, Any]) -> None:
+    """Another quantity of an order that the replenishment system has acknowledged."""
+    connection.execute(_CHANGE, row)
+
+
+def set_agreed(connection: Connection, store: str, number: int, *, revision: int, units: int) -> None:
+    connection.execute(_AGREED, {"store": store, "number": number, "revision": revision, "units": units})
+
+
+def set_due(
+    connection: Connection, store: str, number: int, *, due_ms: int | None, expires_ms: int | None
+) -> None:
+    connection.execute(_SET_DUE, {"store": store, "number": number, "due": due_ms, "expires": expires_ms})
+
+
 def stores_with_due(connection: Connection, span: dict[str, int]) -> list[str]:
-    """Stores with a trigger that nobody answered by `now`, or one or an order that did not move since `overdue`."""
+    """Stores with a trigger that nobody answered by `now` or that is due then, or one or an order that did not move since `overdue`."""
     found = connection.execute(_DUE, {**span, "waiting": _UNANSWERED, "going": _GOING})
     return [row.store_id for row in found]
 

@@ -12,7 +12,7 @@ from contract.api.restock import KillSwitch, TriggerState, TriggerView
 
 _COLUMNS = """t.store_id, t.number, t.trigger_id, t.revision, t.sku, t.gtin, t.kind, t.supplier, t.state,
     t.quantity_units, t.pack_units, t.shipped_units, t.received_units, t.value_cents, t.on_hand_units, t.on_order_units,
-    t.expected_stock_out_units, t.why, t.doubt, t.created_ms, t.changed_ms, t.expires_ms, t.bundle, t.erp_document,
+    t.expected_stock_out_units, t.why, t.doubt, t.created_ms, t.changed_ms, t.expires_ms, t.due_ms, t.bundle, t.erp_document,
     t.despatch, s.name AS store_name, i.name AS item_name"""
 _FROM = """FROM triggers t LEFT JOIN stores s ON s.store_id = t.store_id
     LEFT JOIN items i ON i.store_id = t.store_id AND i.sku = t.sku"""
@@ -106,5 +106,5 @@ def _view(row: Any) -> TriggerView:
         on_hand_units=row.on_hand_units, on_order_units=row.on_order_units,
         expected_stock_out_units=row.expected_stock_out_units, why=row.why, doubt=row.doubt,
         created_ms=row.created_ms, changed_ms=row.changed_ms, expires_ms=row.expires_ms, bundle=row.bundle,
-        erp_document=row.erp_document, despatch=row.despatch,
+        erp_document=row.erp_document, despatch=row.despatch, due_ms=row.due_ms,
     )  # fmt: skip

@@ -27,8 +27,13 @@ reaches some stores only sees and changes those; a route about the whole chain i
     GET    /v1/triggers/{trigger}/evidence                              h r t s  Evidence                      (recomputed on the spot)
     POST   /v1/triggers/{trigger}/approve                               h r t    Decision → TriggerView
     POST   /v1/triggers/{trigger}/reject                                h r t    Decision → TriggerView
+    POST   /v1/triggers/{trigger}/snooze                                h r t    Snooze → TriggerView          (contract.api.suppliers)
     POST   /v1/triggers/{trigger}/statuses                              s        StatusPost → TriggerView      (idempotent on trigger, revision, status)
     POST   /v1/orders                                                   s        OutsideOrder → Accepted       (counts as on-order)
+    GET    /v1/suppliers                                                h s      Page[SupplierView]
+    PUT    /v1/suppliers/{supplier}                                     h s      SupplierPut → SupplierView    (calendar and cut-offs)
+    PUT    /v1/suppliers/{supplier}/availability                        h s      AvailabilityPut → Accepted    (what it can ship)
+    PUT    /v1/stores/{store}/budget                                    s        BudgetPut → Accepted          (a day's orders without a person)
     GET    /v1/kill-switches                                            h r t    Page[KillSwitch]
     PUT    /v1/kill-switches                                            h r t    KillSwitch → KillSwitch       (scope chain | store | supplier)
     PUT    /v1/stores/{store}/config                                    s h      ConfigPut → Accepted          (rules and gates of its gateways)

@@ -9,6 +9,7 @@ from contract.ids import EpochMs
 
 EventType = Literal[
     "shelfloop.restock.trigger.v1",
+    "shelfloop.restock.change.v1",
     "shelfloop.restock.cancelled.v1",
     "shelfloop.coupon.issued.v1",
     "shelfloop.coupon.redeemed.v1",
@@ -17,7 +18,11 @@ EventType = Literal[
 
 
 class TriggerEventData(ApiModel):
-    """data of shelfloop.restock.trigger.v1: an order to place. Answer on POST /v1/triggers/{trigger}/statuses."""
+    """data of shelfloop.restock.trigger.v1: an order to place. Answer on POST /v1/triggers/{trigger}/statuses.
+
+    Also of shelfloop.restock.change.v1: the acknowledged order as we wish it now. A status of the new revision takes the
+    change, `rejected` of the new revision refuses it, and a later status of the revision before leaves it as it was.
+    """
 
     trigger: str
     revision: int

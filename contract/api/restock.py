@@ -26,7 +26,10 @@ class TriggerState(StrEnum):
 
 
 class TriggerView(ApiModel):
-    """One restock trigger. why: one sentence for a person. doubt: why a person is asked, "" when none."""
+    """One restock trigger. why: one sentence for a person. doubt: why a person is asked, "" when none.
+
+    due_ms: of an approved one that waits for the supplier's cut-off, when it goes out; of a snoozed one, when it wakes.
+    """
 
     trigger: str
     revision: int
@@ -54,6 +57,7 @@ class TriggerView(ApiModel):
     bundle: str
     erp_document: str | None
     despatch: str | None
+    due_ms: EpochMs | None = None
 
 
 class ReportedStatus(StrEnum):

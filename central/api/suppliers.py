@@ -1,0 +1,120 @@
+"""Suppliers with their calendars and what they have, and the stores' daily budgets."""
+
+from typing import Annotated
+from zoneinfo import ZoneInfoNotFoundError
+
+from fastapi import APIRouter, Path
+
+from central.api.gate import FromHqOrSystem, FromStoreSystem, TheCentre
+from central.context import CHAIN, Work
+from central.core.supplier_calendar import calendar_from
+from central.errors import NotFoundError, SenderError
+from central.ledger import supplier_rows
+from contract.api import Accepted, Page
+from contract.api.suppliers import AvailabilityPut, BudgetPut, SupplierPut, SupplierView
+from contract.ids import ID_PATTERN
+
+router = APIRouter(prefix="/v1", tags=["suppliers"])
+
+SupplierPath = Annotated[str, Path(pattern=ID_PATTERN)]
+StorePath = Annotated[str, Path(pattern=ID_PATTERN)]
+
+
+@router.get("/suppliers")
+def get_suppliers(_principal: FromHqOrSystem, centre: TheCentre) -> Page[SupplierView]:
+    """All of them, with their next cut-offs."""
+    now_ms = centre.clock.now_ms()
+    with centre.ledger.read.connect() as connection:
+        stocked = supplier_rows.stocked_skus(connection)
+        rows = [
+            _view(name, put, changed_ms, stocked.get(name, 0), now_ms)
+            for name, put, changed_ms in supplier_rows.all_suppliers(connection)
+        ]
+    return Page(rows=rows, total=len(rows))
+
+
+@router.put("/suppliers/{supplier}")
+def put_supplier(
+    supplier: SupplierPath, put: SupplierPut, principal: FromHqOrSystem, centre: TheCentre
+) -> SupplierView:
+    """Makes or changes a supplier. What is held for its old cut-off goes out then."""
+    _check(put)
+
+    def job(work: Work) -> None:
+        supplier_rows.put_supplier(work.connection, supplier, put, work.now_ms)
+        work.memory.calendars.clear()
+        work.audit(principal.name, "put-supplier", supplier)
+
+    centre.call_store(CHAIN, job)
+    return _one(centre, supplier)
+
+
+@router.put("/suppliers/{supplier}/availability")
+def put_availability(
+    supplier: SupplierPath, put: AvailabilityPut, principal: FromHqOrSystem, centre: TheCentre
+) -> Accepted:
+    """What its distribution centre can ship. A SKU that stands twice is refused, the others are taken."""
+    rows: dict[str, int] = {}
+    rejected = []
+    for row in put.rows:
+        if row.sku in rows:
+            rejected.append(f"sku {row.sku} stands twice; the first counts")
+        else:
+            rows[row.sku] = row.available_units
+
+    def job(work: Work) -> None:
+        if supplier_rows.supplier(work.connection, supplier) is None:
+            raise NotFoundError(f"supplier {supplier} is unknown; PUT /v1/suppliers/{supplier} first")
+        supplier_rows.put_stock(work.connection, supplier, rows, work.now_ms)
+        work.audit(principal.name, "put-availability", supplier, f"{len(rows)} SKUs")
+
+    centre.call_store(CHAIN, job)
+    return Accepted(accepted=len(rows), rejected=rejected[:100])
+
+
+@router.put("/stores/{store}/budget")
+def put_budget(store: StorePath, put: BudgetPut, principal: FromStoreSystem, centre: TheCentre) -> Accepted:
+    """What may be ordered for the store in a day without a person."""
+
+    def job(work: Work) -> None:
+        if not work.store.exists:
+            raise NotFoundError(f"store {store} is unknown; PUT /v1/stores/{store} first")
+        supplier_rows.put_budget(work.connection, store, put.cents_a_day)
+        work.audit(
+            principal.name, "put-budget", store, "none" if put.cents_a_day is None else str(put.cents_a_day)
+        )
+
+    centre.call_store(store, job)
+    return Accepted(accepted=1)
+
+
+def _check(put: SupplierPut) -> None:
+    try:
+        calendar_from(put)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise SenderError(f"timezone {put.timezone!r} or a closed day is wrong: {error}") from None
+    for name, days in (("order_weekdays", put.order_weekdays), ("delivery_weekdays", put.delivery_weekdays)):
+        if len(set(days)) != len(days):
+            raise SenderError(f"{name}: a weekday stands twice; send each at most once")
+
+
+def _one(centre: TheCentre, supplier: str) -> SupplierView:
+    with centre.ledger.read.connect() as connection:
+        found = supplier_rows.supplier(connection, supplier)
+        stocked = supplier_rows.stocked_skus(connection).get(supplier, 0)
+    if found is None:
+        raise NotFoundError(f"supplier {supplier} is unknown; GET /v1/suppliers lists those that are known")
+    return _view(supplier, *found, stocked, centre.clock.now_ms())
+
+
+def _view(supplier: str, put: SupplierPut, changed_ms: int, stocked: int, now_ms: int) -> SupplierView:
+    calendar = calendar_from(put)
+    cutoff_ms = calendar.next_cutoff_ms(now_ms)
+    return SupplierView(
+        **put.model_dump(),
+        supplier=supplier,
+        next_cutoff_ms=cutoff_ms,
+        next_delivery_day=None if cutoff_ms is None else calendar.delivery_day(cutoff_ms).isoformat(),
+        stocked_skus=stocked,
+        changed_ms=changed_ms,
+    )

@@ -1,0 +1,85 @@
+"""Rows of suppliers, of what they have, and of the stores' daily budgets."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from contract.api.suppliers import SupplierPut
+
+_PUT = sa.text(
+    """INSERT INTO suppliers (supplier, body, changed_ms) VALUES (:supplier, :body, :now)
+    ON CONFLICT (supplier) DO UPDATE SET body = excluded.body, changed_ms = excluded.changed_ms"""
+)
+_ONE = sa.text("SELECT supplier, body, changed_ms FROM suppliers WHERE supplier = :supplier")
+_ALL = sa.text("SELECT supplier, body, changed_ms FROM suppliers ORDER BY supplier")
+_STOCKED = sa.text("SELECT supplier, count(*) AS skus FROM supplier_stock GROUP BY supplier")
+_FORGET_STOCK = sa.text("DELETE FROM supplier_stock WHERE supplier = :supplier")
+_PUT_STOCK = sa.text(
+    "INSERT INTO supplier_stock (supplier, sku, available_units, at_ms) VALUES (:supplier, :sku, :units, :now)"
+)
+_AVAILABLE = sa.text("SELECT available_units FROM supplier_stock WHERE supplier = :supplier AND sku = :sku")
+_PUT_BUDGET = sa.text(
+    """INSERT INTO budgets (store_id, cents_a_day) VALUES (:store, :cents)
+    ON CONFLICT (store_id) DO UPDATE SET cents_a_day = excluded.cents_a_day"""
+)
+_NO_BUDGET = sa.text("DELETE FROM budgets WHERE store_id = :store")
+_BUDGET = sa.text("SELECT cents_a_day FROM budgets WHERE store_id = :store")
+_SPENT = sa.text(
+    """SELECT coalesce(sum(value_cents), 0) FROM triggers WHERE store_id = :store AND created_ms >= :since
+    AND state IN ('approved', 'sent', 'acknowledged', 'ordered', 'shipped', 'received', 'closed')
+    AND trigger_id <> :without"""
+)
+
+
+def put_supplier(connection: Connection, supplier: str, put: SupplierPut, now_ms: int) -> None:
+    connection.execute(_PUT, {"supplier": supplier, "body": put.model_dump_json(), "now": now_ms})
+
+
+def supplier(connection: Connection, name: str) -> tuple[SupplierPut, int] | None:
+    """The supplier, and when it was changed."""
+    row = connection.execute(_ONE, {"supplier": name}).first()
+    return None if row is None else (SupplierPut.model_validate_json(row.body), row.changed_ms)
+
+
+def all_suppliers(connection: Connection) -> list[tuple[str, SupplierPut, int]]:
+    return [
+        (row.supplier, SupplierPut.model_validate_json(row.body), row.changed_ms)
+        for row in connection.execute(_ALL)
+    ]
+
+
+def stocked_skus(connection: Connection) -> dict[str, int]:
+    return {row.supplier: row.skus for row in connection.execute(_STOCKED)}
+
+
+def put_stock(connection: Connection, name: str, rows: dict[str, int], now_ms: int) -> None:
+    """Replaces what the supplier said before. rows: SKU -> units."""
+    connection.execute(_FORGET_STOCK, {"supplier": name})
+    values: list[dict[str, Any]] = [
+        {"supplier": name, "sku": sku, "units": units, "now": now_ms} for sku, units in sorted(rows.items())
+    ]
+    if values:
+        connection.execute(_PUT_STOCK, values)
+
+
+def available_units(connection: Connection, name: str, sku: str) -> int | None:
+    """None: the supplier said nothing of this SKU."""
+    found = connection.execute(_AVAILABLE, {"supplier": name, "sku": sku}).scalar()
+    return None if found is None else int(found)
+
+
+def put_budget(connection: Connection, store: str, cents_a_day: int | None) -> None:
+    if cents_a_day is None:
+        connection.execute(_NO_BUDGET, {"store": store})
+    else:
+        connection.execute(_PUT_BUDGET, {"store": store, "cents": cents_a_day})
+
+
+def budget_left_cents(connection: Connection, store: str, since_ms: int, without: str) -> int | None:
+    """What may still be ordered since `since_ms` (the day's start), without the trigger `without`; None: no budget."""
+    budget = connection.execute(_BUDGET, {"store": store}).scalar()
+    if budget is None:
+        return None
+    spent = connection.execute(_SPENT, {"store": store, "since": since_ms, "without": without}).scalar()
+    return max(0, int(budget) - int(spent or 0))
