@@ -141,7 +141,7 @@ def _add_forecast(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     forecast.add_argument(
         "--rows", type=int, default=1_200_000, help="training examples to draw (default %(default)s)"
     )
-    forecast.add_argument("--networks", type=int, default=3, help="networks to average (default %(default)s)")
+    forecast.add_argument("--networks", type=int, default=5, help="networks to average (default %(default)s)")
     forecast.add_argument(
         "--epochs", type=int, default=5, help="passes over the examples (default %(default)s)"
     )

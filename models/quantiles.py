@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from statistics import NormalDist
 
 import numpy as np
+import numpy.typing as npt
 
 from models.arrays import F64
 
@@ -14,6 +15,8 @@ MAX_MEAN_UNITS = 1e6
 MAX_DISPERSION = 25.0
 _LARGEST_TABLE = 2048
 """Counts whose masses are summed one by one; items that sell more are counted in lots, or by the normal."""
+_PRODUCT_TABLE = 128
+"""Tables up to so many counts multiply masses up from p(0), which is far from underflow there: no logarithm a cell."""
 _CELLS_AT_ONCE = 2**18
 """Of a table in memory: 2 MB."""
 
@@ -37,6 +40,8 @@ def negbin_quantiles(mean: F64, dispersion: F64, levels: Sequence[float]) -> F64
         raise ValueError("mean and dispersion must not be NaN")
     mean, dispersion = np.clip(mean, 0, MAX_MEAN_UNITS), np.clip(dispersion, 0, MAX_DISPERSION)
     lot = np.maximum(_reach(mean, dispersion) / _LARGEST_TABLE, 1)
+    if lot.max(initial=1) == 1:
+        return _counted_quantiles(mean, dispersion, ordered)
     # Lots of `lot` units with the same variance: var / lot**2 = m / lot + a' * (m / lot)**2.
     lot_dispersion = dispersion - (lot - 1) / np.maximum(mean, 1e-9)
     smooth = lot_dispersion < 0
@@ -68,14 +73,22 @@ def negbin_cdf(mean: F64, dispersion: F64, units: F64) -> F64:
 
 def _counted_quantiles(mean: F64, dispersion: F64, levels: F64) -> F64:
     out = np.empty((len(mean), len(levels)))
-    sizes = np.minimum(2.0 ** np.ceil(np.log2(_reach(mean, dispersion))), _LARGEST_TABLE)
-    # Rows of one table size share one table: a quiet item does not pay for a busy one.
-    for size in np.unique(sizes):
-        rows = np.flatnonzero(sizes == size)
-        step = int(_CELLS_AT_ONCE // size)
-        for start in range(0, len(rows), step):
-            part = rows[start : start + step]
-            out[part] = _exact_quantiles(mean[part], dispersion[part], levels, int(size))
+    spread = np.sqrt(mean + dispersion * mean**2)
+    open_rows, reach = np.arange(len(mean)), np.asarray(mean + 2.5 * spread + 3)
+    # First tables that are long enough for most; the few rows whose highest level they do not reach take longer ones.
+    while len(open_rows):
+        sizes = np.minimum(2.0 ** np.ceil(np.log2(reach)), _LARGEST_TABLE)
+        reached = np.ones(len(open_rows), dtype=bool)
+        # Rows of one table size share one table: a quiet item does not pay for a busy one.
+        for size in np.unique(sizes):
+            members = np.flatnonzero(sizes == size)
+            step = int(_CELLS_AT_ONCE // size)
+            for start in range(0, len(members), step):
+                part = members[start : start + step]
+                rows = open_rows[part]
+                out[rows], enough = _exact_quantiles(mean[rows], dispersion[rows], levels, int(size))
+                reached[part] = enough | (size >= _LARGEST_TABLE)
+        open_rows, reach = open_rows[~reached], sizes[~reached] * 4
     return out
 
 
@@ -105,11 +118,13 @@ def _reach(mean: F64, dispersion: F64) -> F64:
     return np.asarray(mean + 5 * spread + 5 * dispersion * mean + 8)
 
 
-def _exact_quantiles(mean: F64, dispersion: F64, levels: F64, size: int) -> F64:
+def _exact_quantiles(mean: F64, dispersion: F64, levels: F64, size: int) -> tuple[F64, npt.NDArray[np.bool_]]:
+    """The quantiles, and whether the table reached the highest of them."""
     cumulated = _cumulated(mean, dispersion, size)
     # A sliver of tolerance: the sum of masses ends at 1 - 1e-15, and a level of exactly p(0) is reached by 0.
     found = [(cumulated < level - 1e-12).sum(axis=1) for level in levels]
-    return np.asarray(np.minimum(np.stack(found, axis=1), size - 1), dtype=np.float64)
+    quantiles = np.asarray(np.minimum(np.stack(found, axis=1), size - 1), dtype=np.float64)
+    return quantiles, np.asarray(cumulated[:, -1] >= levels.max() - 1e-12)
 
 
 def _cumulated(mean: F64, dispersion: F64, size: int) -> F64:
@@ -118,8 +133,12 @@ def _cumulated(mean: F64, dispersion: F64, size: int) -> F64:
     m, a = mean[:, None], dispersion[:, None]
     # log p(0) = -log(1 + a m) / a; its limit for a -> 0 is -m.
     log_first = np.where(a > 1e-9, -np.log1p(a * m) / np.maximum(a, 1e-9), -m)
+    ratios = (1 + a * counts[:-1]) * m / ((1 + a * m) * (counts[:-1] + 1))
+    if size <= _PRODUCT_TABLE:
+        mass = np.concatenate([np.exp(log_first), np.exp(log_first) * np.cumprod(ratios, axis=1)], axis=1)
+        return np.asarray(np.cumsum(mass, axis=1))
     with np.errstate(divide="ignore"):  # m = 0 puts all mass on 0
-        log_steps = np.log((1 + a * counts[:-1]) * m / ((1 + a * m) * (counts[:-1] + 1)))
+        log_steps = np.log(ratios)
     log_mass = np.concatenate([log_first, log_first + np.cumsum(log_steps, axis=1)], axis=1)
     return np.asarray(np.cumsum(np.exp(log_mass), axis=1))
 

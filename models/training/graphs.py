@@ -1,6 +1,6 @@
 """The two ONNX graphs, written node by node."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -56,12 +56,19 @@ class Drawing:
     def as_column(self, value: str) -> str:
         return self.op("Unsqueeze", value, self.constant([1], np.int64))
 
-    def model(self, name: str, inputs: dict[str, Sequence[int | str]], outputs: Sequence[str]) -> bytes:
+    def model(
+        self,
+        name: str,
+        inputs: Mapping[str, Sequence[int | str]],
+        outputs: Sequence[str] | Mapping[str, Sequence[int | str]],
+    ) -> bytes:
+        """The graph's file; outputs by name alone have the shape (n,)."""
+        shapes = outputs if isinstance(outputs, Mapping) else {key: ["n"] for key in outputs}
         graph = helper.make_graph(
             self.nodes,
             name,
             [helper.make_tensor_value_info(key, TensorProto.FLOAT, shape) for key, shape in inputs.items()],
-            [helper.make_tensor_value_info(key, TensorProto.FLOAT, ["n"]) for key in outputs],
+            [helper.make_tensor_value_info(key, TensorProto.FLOAT, shape) for key, shape in shapes.items()],
             self.constants,
         )
         model = helper.make_model(

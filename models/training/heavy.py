@@ -67,9 +67,10 @@ def draw_examples(panel: Panel, recipe: Recipe, say: Say) -> PanelExamples:
     return panel_examples(panel, recipe.draw, _counting(say, "features of evening"))
 
 
-def day_forecast(model: HeavyModel, panel: Panel, horizon_days: int) -> DayQuantiles:
-    """Mean and quantiles of the days after the panel's last, units not rounded."""
-    rows = np.arange(panel.n_series, dtype=np.int64)
+def day_forecast(model: HeavyModel, panel: Panel, horizon_days: int, rows: I64 | None = None) -> DayQuantiles:
+    """Mean and quantiles of the days after the panel's last, of all series or of `rows`; units not rounded."""
+    if rows is None:
+        rows = np.arange(panel.n_series, dtype=np.int64)
     return _asked(model.networks, panel, panel.n_days, rows, horizon_days)
 
 

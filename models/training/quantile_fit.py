@@ -26,13 +26,13 @@ _LEAST_STEPS_AN_EPOCH = 150
 class QuantileFit:
     """How to fit. scale_power: a series weighs 1 / scale**power in the pinball loss; 1 weighs all alike, 0 by units."""
 
-    hidden: tuple[int, ...] = (192, 96)
+    hidden: tuple[int, ...] = (128, 64)
     epochs: int = 5
     batch_rows: int = 2048
     learning_rate: float = 2e-3
-    weight_decay: float = 1e-3
-    scale_power: float = 0.7
-    networks: int = 3
+    weight_decay: float = 0.02
+    scale_power: float = 0.5
+    networks: int = 5
     seed: int = 1
 
 

@@ -1,13 +1,16 @@
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from models.graph import Graph
 from models.panel import Panel
 from models.panel_features import features_at
 from models.quantile_network import DAY_LEVELS, ensemble_forecast, heads
 from models.training.panel_examples import Draw, PanelExamples, panel_examples
 from models.training.quantile_fit import QuantileFit, _start, _Weights, fit_ensemble, loss_and_gradients
+from models.training.quantile_graph import PARITY_TOLERANCE, quantile_graph
 
 
 def examples(n: int = 64, width: int = 5) -> PanelExamples:
@@ -61,3 +64,22 @@ def test_a_fitted_ensemble_beats_its_start_and_covers_what_it_says():
     assert abs(found.mean.sum() / sold.sum() - 1) < 0.1
     saturday = (np.arange(106, 120) % 7) == 5
     assert found.mean[:, saturday].mean() > 1.3 * found.mean[:, ~saturday].mean()
+
+
+def test_the_onnx_graph_says_what_the_trainer_says():
+    random = np.random.default_rng(5)
+    level = random.gamma(0.5, 6, 4000).astype(np.float32) + 0.002
+    given = PanelExamples(
+        random.normal(0, 2, (4000, 30)).astype(np.float32),
+        random.poisson(level).astype(np.float32),
+        level,
+        level,
+    )
+    rows = given.rows.copy()
+    networks = fit_ensemble(given, QuantileFit(hidden=(24, 12), epochs=2, networks=3), lambda *_: None)
+    graph = Graph(quantile_graph(networks), Path("heavy"))
+    found = graph.run({"features": rows, "level": level})
+    expected = [network.predict(network.standardised(rows), level) for network in networks]
+    for place, name in enumerate(("mean", "quantiles")):
+        wanted = np.mean([each[place] for each in expected], axis=0)
+        assert np.abs(found[name] - wanted).max() <= PARITY_TOLERANCE * max(1.0, float(np.abs(wanted).max()))

@@ -1,0 +1,56 @@
+"""How good the forecasts are, beside their peers on the same evenings, and what the numbers are to reach.
+
+    python benchmarks/forecast.py [--quick] [--json FILE] [--data FOLDER] [--cache FOLDER] [--peers-python PYTHON]
+
+Sets: M5 (30,490 series, benchmark only) and FreshRetailNet-50K, from --data (default ../shared/data beside the project).
+The heavy form is what `shelfloop models forecast --train` fits; it is fitted once before the first of M5's four
+evenings, as LightGBM is, once more before M5's last 28 days, and before each evening of FreshRetailNet. The gateway form
+is the bundle's network, fitted on the same days. --quick takes a seeded part of the series and a short fit: every row is
+printed, and only the whole run is to be compared with the goals.
+Peers: moving average and last week (negative binomial of the series' own moments), LightGBM with a model a quantile on
+the heavy form's features (pip install '.[bench]'), and statsforecast's classical methods, which want an older SciPy and
+so an environment of their own: python3 -m venv var/peers && var/peers/bin/pip install statsforecast==2.1.1
+Seeds are fixed; drawn examples are kept in --cache (default var/forecast-cache) until the features' code changes.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.forecasting.plan import FULL, QUICK, Bench  # noqa: E402
+from benchmarks.forecasting.table import door_rows, fresh_rows, hidden_rows, m5_rows, print_rows  # noqa: E402
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="a seeded part of the series, a short fit")
+    parser.add_argument("--json", type=Path, help="write the rows to this file")
+    parser.add_argument(
+        "--data", type=Path, default=ROOT.parent / "shared" / "data", help="folder of the data sets"
+    )
+    parser.add_argument(
+        "--cache", type=Path, default=ROOT / "var" / "forecast-cache", help="folder for what is kept"
+    )
+    parser.add_argument("--peers-python", type=Path, help="interpreter that has statsforecast")
+    parser.add_argument("--only", choices=["m5", "fresh", "hidden", "door"], help="one part of the table")
+    options = parser.parse_args()
+    if not (options.data / "m5").is_dir():
+        print(f"no data in {options.data}: NOTHING was measured; give the folder by --data", file=sys.stderr)
+        return 0
+    bench = Bench(options.data, options.cache, options.peers_python, QUICK if options.quick else FULL)
+    parts = {"hidden": hidden_rows, "fresh": fresh_rows, "m5": m5_rows, "door": door_rows}
+    rows = [row for name, part in parts.items() if options.only in {None, name} for row in part(bench)]
+    print_rows(rows)
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,246 @@
+"""The rows of the table: each figure with its goal and, in the same run, its peers."""
+
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmarks.forecasting.gateway import GatewayForm
+from benchmarks.forecasting.hidden import hidden_stock_outs
+from benchmarks.forecasting.measures import Found, bias, coverage, pit, spl, wape, wql, wrmsse
+from benchmarks.forecasting.peers import (
+    STATSFORECAST,
+    LightGbm,
+    StatsForecast,
+    find_python,
+    last_week,
+    moving_average,
+)
+from benchmarks.forecasting.plan import SEED, Bench, say
+from benchmarks.forecasting.sets import FRESH_DAYS, M5, M5_DAYS, fresh, m5
+from models.panel import Panel
+from models.training.heavy import HeavyModel, day_forecast
+
+Row = dict[str, Any]
+Array = np.ndarray[Any, Any]
+Method = Callable[[Panel, int, Array], Found]
+EVENINGS, EVENING_DAYS, LAST_DAYS = (391, 405, 419, 433), 14, 28
+FRESH_EVENINGS, FRESH_HORIZON = (62, 69), 7
+HEAVY, GATEWAY = "heavy form", "gateway form"
+COVERAGE_GOAL = 0.01
+DOOR_SECONDS, DOOR_GB = 900, 8
+
+
+def m5_rows(bench: Bench) -> list[Row]:
+    data = m5(bench.data, bench.cache, bench.size.m5_series, SEED)
+    return [*_m5_evenings(bench, data), *_m5_last_days(bench, data)]
+
+
+def _m5_evenings(bench: Bench, data: M5) -> list[Row]:
+    past = data.panel.before(EVENINGS[0])
+    methods = _methods(bench, "m5-evenings", past, EVENING_DAYS, data)
+    order = np.argsort(-np.nansum(past.units, axis=1), kind="stable")
+    rest = np.random.default_rng(SEED).choice(order[bench.size.top :], bench.size.rest, replace=False)
+    chosen = np.concatenate([order[: bench.size.top], rest])
+    parts = {
+        f"top {bench.size.top}": slice(0, bench.size.top),
+        f"random {bench.size.rest}": slice(bench.size.top, None),
+    }
+    scores: dict[str, dict[str, list[float]]] = {part: {} for part in parts}
+    values: dict[str, list[np.ndarray]] = {part: [] for part in parts}
+    for evening in EVENINGS:
+        known, sold = data.panel.before(evening), data.panel.units[chosen, evening : evening + EVENING_DAYS]
+        change = np.abs(np.diff(known.units[chosen], axis=1))
+        scale = np.nansum(change, 1) / np.maximum((~np.isnan(change)).sum(1), 1)
+        for name, method in methods.items():
+            say(f"M5, evening {evening}: {name}")
+            found = method(known, EVENING_DAYS, chosen)
+            for part, rows in parts.items():
+                scores[part].setdefault(name, []).append(spl(sold[rows], found.quantiles[rows], scale[rows]))
+                if name == HEAVY:
+                    values[part].append(pit(sold[rows], found.quantiles[rows], SEED + evening))
+    goals = dict(zip(parts, (0.298, 0.338), strict=True))
+    out = []
+    for part in parts:
+        mean = {name: float(np.mean(each)) for name, each in scores[part].items()}
+        out.append(_row(f"M5 SPL, 4 x 14 days, {part}", mean.pop(HEAVY), "ratio", goals[part], "lower", mean))
+        out.append(
+            _row(
+                f"M5 SPL, {part}: gateway over heavy",
+                mean[GATEWAY] / out[-1]["value"],
+                "ratio",
+                None,
+                "lower",
+                {},
+            )
+        )
+    for part, each in values.items():
+        out += _coverage_rows(f"M5 {part}", np.concatenate(each))
+    return out
+
+
+def _m5_last_days(bench: Bench, data: M5) -> list[Row]:
+    past = data.panel.before(M5_DAYS - LAST_DAYS)
+    sold = data.panel.units[:, M5_DAYS - LAST_DAYS :]
+    found = {}
+    for name, method in _methods(bench, "m5-last", past, LAST_DAYS, data).items():
+        say(f"M5, last {LAST_DAYS} days: {name}")
+        found[name] = method(past, LAST_DAYS, np.arange(past.n_series))
+    of_all = {name: wql(sold, each.quantiles) for name, each in found.items()}
+    squared = {
+        name: wrmsse(past.units, sold, each.mean, data.words, data.weights) for name, each in found.items()
+    }
+    twelve, lowest = ({name: each[key] for name, each in squared.items()} for key in ("mean", "Level12"))
+    biases = {name: bias(sold, each.mean) for name, each in found.items()}
+    return [
+        _row("M5 WQL (.1-.9), last 28 days", of_all.pop(HEAVY), "ratio", 0.535, "lower", of_all),
+        _row("M5 WRMSSE, 12 levels, last 28 days", twelve.pop(HEAVY), "ratio", 0.60, "lower", twelve),
+        _row("M5 WRMSSE, level 12, last 28 days", lowest.pop(HEAVY), "ratio", None, "lower", lowest),
+        _row("M5 bias of the mean, last 28 days", biases.pop(HEAVY), "share", 0.0, "lower", biases),
+        *_coverage_rows("M5 last 28 days", pit(sold, found[HEAVY].quantiles, SEED)),
+    ]
+
+
+def fresh_rows(bench: Bench) -> list[Row]:
+    sums: dict[str, dict[str, list[float]]] = {"WAPE of the median": {}, "WQL": {}, "bias of the mean": {}}
+    values = []
+    for evening in FRESH_EVENINGS:
+        panel = fresh(bench.data, bench.cache, bench.size.fresh_series, SEED, evening)
+        past, sold = panel.before(evening), panel.demand(evening, min(evening + FRESH_HORIZON, FRESH_DAYS))
+        for name, method in _methods(bench, f"fresh-{evening}", past, FRESH_HORIZON, None).items():
+            say(f"FreshRetailNet, evening {evening}: {name}")
+            found = method(past, FRESH_HORIZON, np.arange(past.n_series))
+            measured = (wape(sold, found.quantiles), wql(sold, found.quantiles), bias(sold, found.mean))
+            for measure, value in zip(sums, measured, strict=True):
+                sums[measure].setdefault(name, []).append(value)
+            if name == HEAVY:
+                values.append(pit(np.rint(sold), found.quantiles, SEED + evening))
+    goals = dict(zip(sums, (0.285, 0.212, 0.02), strict=True))
+    out = []
+    for measure, methods in sums.items():
+        mean = {name: float(np.mean(each)) for name, each in methods.items()}
+        out.append(
+            _row(
+                f"FreshRetailNet, in stock, 2 x 7 days: {measure}",
+                mean.pop(HEAVY),
+                "ratio",
+                goals[measure],
+                "lower",
+                mean,
+            )
+        )
+    return [*out, *_coverage_rows("FreshRetailNet", np.concatenate(values))]
+
+
+def hidden_rows(bench: Bench) -> list[Row]:
+    say("hidden stock-outs")
+    found = hidden_stock_outs(bench.data, bench.size.hourly_series, SEED)
+    mine = found.pop("recovered")
+    naive = found["naive profile"][1]
+    return [
+        _row("hidden stock-outs: bias of recovered demand", mine[0], "share", 0.03, "lower", {n: v[0] for n, v in found.items()}),
+        _row("hidden stock-outs: WAPE of recovered demand", mine[1], "ratio", naive, "lower", {n: v[1] for n, v in found.items()}),
+    ]  # fmt: skip
+
+
+def door_rows(bench: Bench) -> list[Row]:
+    """`shelfloop models forecast --train` on M5's 447 days, as a process of its own."""
+    data = m5(bench.data, bench.cache, bench.size.m5_series, SEED)
+    fit, draw = bench.size.recipe.fit, bench.size.recipe.draw
+    with tempfile.TemporaryDirectory() as folder:
+        history, future, out = (Path(folder, name) for name in ("h.parquet", "f.parquet", "o.parquet"))
+        pq.write_table(_long_table(data, 0, M5_DAYS), history)
+        pq.write_table(pa.table({"date": [data.panel.day(M5_DAYS + n) for n in range(LAST_DAYS)]}), future)
+        say(f"the door: {data.panel.n_series} series x {M5_DAYS} days -> {LAST_DAYS} days, training included")
+        start = time.monotonic()
+        subprocess.run(
+            [sys.executable, "-m", "cli", "models", "forecast", "--history", history, "--future", future, "--horizon",
+             str(LAST_DAYS), "--out", out, "--train", "--rows", str(draw.rows), "--networks", str(fit.networks),
+             "--epochs", str(fit.epochs)], check=True, stdout=sys.stderr, cwd=Path(__file__).parents[2],
+        )  # fmt: skip
+        seconds = time.monotonic() - start
+    peak_gb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024**2
+    what = f"models forecast --train, {data.panel.n_series} series x {M5_DAYS} -> {LAST_DAYS} days"
+    return [
+        _row(f"{what}: time", seconds, "s", DOOR_SECONDS, "lower", {}),
+        _row(f"{what}: peak memory of any child", peak_gb, "GB", DOOR_GB, "lower", {}),
+    ]
+
+
+def _long_table(data: M5, first: int, last: int) -> pa.Table:
+    units = data.panel.units[:, first:last]
+    series, day = np.nonzero(~np.isnan(units))
+    dates = pa.array([data.panel.day(first + n) for n in range(last - first)])
+    columns = {name: pa.array(data.words[word]).dictionary_encode() for name, word in (("store", "store"), ("sku", "item"), ("dept", "dept"))}  # fmt: skip
+    taken = {name: values.take(pa.array(series)).cast(pa.string()) for name, values in columns.items()}
+    return pa.table({**taken, "date": dates.take(pa.array(day)), "units": units[series, day]})
+
+
+def _methods(bench: Bench, name: str, past: Panel, horizon_days: int, data: M5 | None) -> dict[str, Method]:
+    """Each fitted on `past` alone, and then asked on any later evening."""
+    size = bench.size
+    heavy = bench.heavy(name, past, 28 if data is not None else horizon_days)
+    methods: dict[str, Method] = {HEAVY: partial(_heavy, heavy)}
+    say(f"{name}: gateway form")
+    gateway = GatewayForm(past, size.gateway_rows, size.gateway_epochs, SEED)
+    methods[GATEWAY] = gateway.forecast
+    methods["last week"] = last_week
+    methods["MA28"] = moving_average
+    python = find_python(bench.peers_python)
+    if python is None:
+        say(f"NO statsforecast: its rows are missing; var/peers/bin/pip install {STATSFORECAST}")
+    else:
+        classical = StatsForecast(python)
+        methods |= {method: partial(classical.forecast, method) for method in StatsForecast.METHODS}
+    try:
+        lightgbm = LightGbm(
+            past, size.lightgbm_rows, size.lightgbm_rounds, 28 if data is not None else horizon_days, say
+        )
+        methods["LightGBM"] = lightgbm.forecast
+    except ModuleNotFoundError:
+        say("NO LightGBM: its rows are missing; pip install -c constraints.txt '.[bench]'")
+    return methods
+
+
+def _heavy(model: HeavyModel, panel: Panel, days: int, rows: Array) -> Found:
+    found = day_forecast(model, panel, days, rows)
+    return Found(found.mean, np.rint(np.maximum(found.quantiles, 0)))
+
+
+def _coverage_rows(name: str, values: np.ndarray) -> list[Row]:
+    found = coverage(values)
+    flat = found.pop(0)
+    bands = [
+        _row(f"{name}: inside the central {band} %, randomised PIT", share, "share", band / 100, f"near {band / 100:g} ± {COVERAGE_GOAL:g}", {})
+        for band, share in found.items()
+    ]  # fmt: skip
+    return [*bands, _row(f"{name}: PIT, largest gap of a tenth", flat, "share", COVERAGE_GOAL, "lower", {})]
+
+
+def print_rows(rows: list[Row]) -> None:
+    print(f"{'name':<72}{'value':>9} {'unit':<6}{'goal':>8}  peers")
+    for row in rows:
+        peers = ", ".join(f"{name} {value:.4f}" for name, value in row["peers"].items())
+        goal = "" if row["goal"] is None else f"{row['goal']:.4g}"
+        print(f"{row['name']:<72}{row['value']:>9.4f} {row['unit']:<6}{goal:>8}  {peers}")
+
+
+def _row(name: str, value: float, unit: str, goal: float | None, better: str, peers: dict[str, float]) -> Row:
+    rounded = {peer: round(each, 5) for peer, each in peers.items()}
+    return {
+        "name": name,
+        "value": round(value, 5),
+        "unit": unit,
+        "goal": goal,
+        "better": better,
+        "peers": rounded,
+    }

@@ -1,0 +1,40 @@
+"""The heavy form as an ONNX graph: what QuantileNetwork.predict computes, all networks of an ensemble averaged."""
+
+import numpy as np
+
+from models.quantile_network import DAY_LEVELS, INPUT_LIMIT, MAX_LOG_STEP, QuantileNetwork
+from models.training.graphs import Drawing
+
+PARITY_TOLERANCE = 1e-4
+"""Relative, and in units below one: between the trainer's own output and the graph's, both in float32."""
+
+
+def quantile_graph(networks: tuple[QuantileNetwork, ...]) -> bytes:
+    """Features (n, S + D) and level (n,) -> mean (n,), quantiles (n, len(DAY_LEVELS)), units, not rounded."""
+    draw = Drawing()
+    level = draw.as_column("level")
+    squared = draw.op("Mul", draw.op("Mul", level, level), draw.constant(0.3))
+    spread = draw.op("Sqrt", draw.op("Add", draw.op("Mul", level, draw.constant(0.7)), squared))
+    means, tables = zip(*(_one(draw, network, level, spread) for network in networks), strict=True)
+    share = draw.constant(1 / len(networks))
+    mean = draw.op("Mul", draw.op("Sum", *means), share)
+    draw.op("Squeeze", mean, draw.constant([1], np.int64), to="mean")
+    draw.op("Mul", draw.op("Sum", *tables), share, to="quantiles")
+    inputs: dict[str, list[int | str]] = {"features": ["n", len(networks[0].centre)], "level": ["n"]}
+    outputs: dict[str, list[int | str]] = {"mean": ["n"], "quantiles": ["n", len(DAY_LEVELS)]}
+    return draw.model("demand_quantiles", inputs, outputs)
+
+
+def _one(draw: Drawing, network: QuantileNetwork, level: str, spread: str) -> tuple[str, str]:
+    x = draw.op(
+        "Div", draw.op("Sub", "features", draw.constant(network.centre)), draw.constant(network.scale)
+    )
+    x = draw.op("Clip", x, draw.constant(-INPUT_LIMIT), draw.constant(INPUT_LIMIT))
+    for weight, bias in zip(network.weights[:-1], network.biases[:-1], strict=True):
+        x = draw.op("Relu", draw.op("Gemm", x, draw.constant(weight), draw.constant(bias)))
+    out = draw.op("Gemm", x, draw.constant(network.weights[-1]), draw.constant(network.biases[-1]))
+    step = draw.op("Clip", draw.sliced(out, 0, 1), draw.constant(-MAX_LOG_STEP), draw.constant(MAX_LOG_STEP))
+    rises = draw.op("Softplus", draw.sliced(out, 2, len(DAY_LEVELS) + 1))
+    steps = draw.op("Concat", draw.sliced(out, 1, 2), rises, axis=1)
+    table = draw.op("Mul", draw.op("CumSum", steps, draw.constant(1, np.int64)), spread)
+    return draw.op("Mul", level, draw.op("Exp", step)), draw.op("Max", table, draw.constant(0))
