@@ -1,0 +1,60 @@
+"""`shelfloop models policy-cost`: what the shipped policy costs on an instance of yours."""
+
+import argparse
+import json
+from pathlib import Path
+
+from models.policy.instance import instance_from_file
+from models.policy.learned import shipped_policy
+from models.policy.scoring import PolicyScore, score
+
+
+def add_policy_cost(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "policy-cost",
+        help="the replenishment policy's long-run cost on an instance, beside the optimum",
+        description="The shipped replenishment policy's cost a period on one instance (docs/replenishment.md): exact by"
+        " iteration where all states fit, else simulated with a 95 % interval; and the optimum where it can be had.",
+    )
+    parser.add_argument(
+        "--instance", type=Path, required=True, metavar="FILE", help="JSON: demand, lead time, costs"
+    )
+    parser.add_argument(
+        "--simulate", action="store_true", help="simulate even where the exact cost can be had"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="of the simulation (default %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
+    parser.set_defaults(run=run_policy_cost)
+
+
+def run_policy_cost(arguments: argparse.Namespace) -> int:
+    """Raises InstanceError for a file that says what cannot be."""
+    instance = instance_from_file(arguments.instance)
+    found = score(instance, shipped_policy(), simulate=arguments.simulate, seed=arguments.seed)
+    print(json.dumps(as_json(found), indent=1) if arguments.json else as_lines(found))
+    return 0
+
+
+def as_json(found: PolicyScore) -> dict[str, float | str | None]:
+    return {
+        "cost": round(found.cost, 6),
+        "cost_low": round(found.low, 6),
+        "cost_high": round(found.high, 6),
+        "method": found.method,
+        "optimal_cost": None if found.optimal_cost is None else round(found.optimal_cost, 6),
+        "optimal_note": found.optimal_note,
+        "gap_percent": None if found.gap is None else round(100 * found.gap, 4),
+    }
+
+
+def as_lines(found: PolicyScore) -> str:
+    interval = "bounds of the iteration" if found.method == "exact" else "95 % interval"
+    lines = [
+        f"cost a period   {found.cost:.4f}   ({found.low:.4f} to {found.high:.4f}, {interval}; {found.method})"
+    ]
+    if found.optimal_cost is None:
+        lines.append(f"optimum         unknown: {found.optimal_note}")
+    else:
+        lines.append(f"optimum         {found.optimal_cost:.4f}   ({found.optimal_note})")
+        lines.append(f"gap             {100 * (found.gap or 0.0):+.3f} %")
+    return "\n".join(lines)

@@ -1,0 +1,233 @@
+"""All states of an instance within bounds, and the expectation over one period's demand: what exact costs need.
+
+A state is (stock in hand, by remaining life where units age, then what arrives in 1, 2 … lead_periods - 1 periods). The
+order of the period is the last coordinate of the next state, so the expected value of "order q" for all q at once is one
+product of matrices, or one gathering of rows. Backorders need only the position: on hand + on order - waiting.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from models.arrays import F64, I64
+from models.policy.demand_law import convolved, quantile_units
+from models.policy.instance import BACKORDER, LIFO, Instance
+
+MAX_CELLS = 24_000_000
+"""Pairs of state and order that one sweep may hold: 200 MB of doubles, some seconds a sweep at worst."""
+MAX_PRODUCT = 6_000_000_000
+"""Multiplications of one sweep."""
+
+Rows = npt.NDArray[np.int64]
+
+
+class Lattice(Protocol):
+    """orders: 0..n_orders-1. states: shape (n, coordinates). cost: of a period, without the order's own, shape (n,)."""
+
+    n_orders: int
+    states: Rows
+    cost: F64
+
+    def expected(self, value: F64) -> F64:
+        """E[value of the next state], shape (n, n_orders)."""
+        ...
+
+    def followed(self, share: F64) -> F64:
+        """share: of being in a state and ordering, shape (n, n_orders). Share of each next state, shape (n,)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Most units in hand and on order together, and most that one order brings."""
+
+    position_units: int
+    order_units: int
+
+
+def bounds_of(instance: Instance) -> Bounds:
+    """What an optimal policy never exceeds, with some slack where an order has a fixed cost or units expire.
+
+    Without a fixed cost a unit beyond the single-period newsvendor quantile is better ordered a period later, and a
+    position beyond the newsvendor level of lead time plus one period never pays (Zipkin 2008, section 2).
+    """
+    ratio = instance.lost_cost / (instance.lost_cost + instance.holding)
+    one = quantile_units(instance.law, ratio) + 1
+    whole = quantile_units(convolved(instance.law, instance.lead_periods + 1), ratio) + 1
+    lot = (2 * instance.fixed_order * instance.mean / instance.holding) ** 0.5
+    more = int(np.ceil(1.6 * lot)) if instance.fixed_order else 0
+    if instance.life_periods is not None and not instance.fixed_order:
+        one = min(one + int(instance.mean / 2), whole)
+    return Bounds(
+        whole + more, min(one + more, whole + more) if instance.unmet != BACKORDER else whole + more
+    )
+
+
+def lattice_of(instance: Instance, bounds: Bounds) -> "Lattice | None":
+    """None when there are more states than MAX_CELLS or more work than MAX_PRODUCT: simulate instead."""
+    if instance.unmet == BACKORDER:
+        return PositionLattice(instance, bounds)
+    n_orders, top = bounds.order_units + 1, bounds.position_units + 1
+    if instance.life_periods is not None and instance.lead_periods >= 1:
+        n_states = n_orders ** (instance.life_periods + instance.lead_periods - 1)
+        if n_states * n_orders > MAX_CELLS or n_states * len(instance.law) > MAX_CELLS:
+            return None
+        return AgedLattice(instance, bounds)
+    if instance.life_periods is not None:
+        return None
+    n_states = top * n_orders ** max(instance.lead_periods - 1, 0)
+    if n_states * n_orders > MAX_CELLS or n_states * n_orders * top > MAX_PRODUCT:
+        return None
+    return LostLattice(instance, bounds)
+
+
+class LostLattice:
+    """Lost sales, units that keep. Coordinates: in hand 0..position_units, then orders under way 0..order_units."""
+
+    def __init__(self, instance: Instance, bounds: Bounds) -> None:
+        self._lead = instance.lead_periods
+        self.n_orders, self._top = bounds.order_units + 1, bounds.position_units + 1
+        shape = (self._top, *[self.n_orders] * max(self._lead - 1, 0))
+        self.states = np.indices(shape).reshape(len(shape), -1).T
+        served = _served(instance.law, self._top)
+        period = _period_cost(instance, np.arange(self._top))
+        self._cost_by_hand = period
+        self.cost = period[self.states[:, 0]] if self._lead else np.zeros(len(self.states))
+        self._step = served if self._lead < 2 else _shifted(served, self.n_orders)
+
+    def expected(self, value: F64) -> F64:
+        if self._lead >= 2:
+            out = self._step @ value.reshape(self._top, -1)
+            return np.asarray(out.reshape(-1, self.n_orders))
+        places = np.minimum(np.arange(self._top)[:, None] + np.arange(self.n_orders)[None, :], self._top - 1)
+        if self._lead == 1:
+            return np.asarray(self._step @ value[places])
+        return np.asarray((self._cost_by_hand + self._step @ value)[places])
+
+    def followed(self, share: F64) -> F64:
+        if self._lead >= 2:
+            return np.asarray((self._step.T @ share.reshape(self._step.shape[0], -1)).ravel())
+        places = np.minimum(np.arange(self._top)[:, None] + np.arange(self.n_orders)[None, :], self._top - 1)
+        if self._lead == 1:
+            after = np.bincount(places.ravel(), weights=(self._step.T @ share).ravel(), minlength=self._top)
+            return np.asarray(after, dtype=np.float64)
+        after = np.bincount(places.ravel(), weights=share.ravel(), minlength=self._top)
+        return np.asarray(self._step.T @ after)
+
+
+class PositionLattice:
+    """Backorders: one coordinate, the position before ordering, from -low to position_units; orders beyond it are cut."""
+
+    def __init__(self, instance: Instance, bounds: Bounds) -> None:
+        self._law = instance.law
+        low = len(instance.law)
+        self.n_orders = bounds.position_units + low + 1
+        positions = np.arange(-low, bounds.position_units + 1)
+        self.states = positions[:, None]
+        lead = convolved(instance.law, instance.lead_periods + 1)
+        reach = np.arange(len(lead))
+        left = positions[:, None] - reach[None, :]
+        self._cost_after = (
+            np.maximum(left, 0) @ lead * instance.holding + np.maximum(-left, 0) @ lead * instance.shortage
+        )
+        self.cost = np.zeros(len(positions))
+        n = len(positions)
+        self._after = np.minimum(np.arange(n)[:, None] + np.arange(self.n_orders)[None, :], n - 1)
+        self._next = np.maximum(np.arange(n)[:, None] - np.arange(len(self._law))[None, :], 0)
+
+    def expected(self, value: F64) -> F64:
+        after = self._cost_after + value[self._next] @ self._law
+        return np.asarray(after[self._after])
+
+    def followed(self, share: F64) -> F64:
+        after = np.bincount(self._after.ravel(), weights=share.ravel(), minlength=len(share))
+        spread = (after[:, None] * self._law[None, :]).ravel()
+        return np.asarray(
+            np.bincount(self._next.ravel(), weights=spread, minlength=len(share)), dtype=np.float64
+        )
+
+
+class AgedLattice:
+    """Units that expire. Coordinates: in hand by remaining life 1..life_periods, then orders under way."""
+
+    def __init__(self, instance: Instance, bounds: Bounds) -> None:
+        assert instance.life_periods is not None
+        self.n_orders = bounds.order_units + 1
+        coordinates = instance.life_periods + instance.lead_periods - 1
+        self.states = np.indices((self.n_orders,) * coordinates).reshape(coordinates, -1).T
+        self._law = instance.law
+        life = instance.life_periods
+        strides = self.n_orders ** np.arange(coordinates - 1, -1, -1)
+        self.cost = np.zeros(len(self.states))
+        self._next = np.empty((len(self.law_units), len(self.states)), dtype=np.int64)
+        for units in self.law_units:
+            left, lost, old = demand_met(self.states[:, :life], int(units), instance.issuing)
+            self.cost += instance.law[units] * (
+                instance.lost_cost * lost
+                + instance.holding * left[:, 1:].sum(axis=1)
+                + instance.waste_cost * old
+            )
+            following = np.concatenate([left[:, 1:], self.states[:, life:]], axis=1)
+            self._next[units] = following @ strides[:-1]
+
+    @property
+    def law_units(self) -> I64:
+        return np.arange(len(self._law))
+
+    def expected(self, value: F64) -> F64:
+        rows = value.reshape(-1, self.n_orders)
+        out = np.zeros((len(self.states), self.n_orders))
+        for units in self.law_units:
+            out += self._law[units] * rows[self._next[units] // self.n_orders]
+        return out
+
+    def followed(self, share: F64) -> F64:
+        out = np.zeros(len(share))
+        _, orders = np.nonzero(share)
+        rows = np.flatnonzero(share.ravel()) // self.n_orders
+        weights = share.ravel()[np.flatnonzero(share.ravel())]
+        for units in self.law_units:
+            out += np.bincount(
+                self._next[units][rows] + orders, weights=self._law[units] * weights, minlength=len(share)
+            )
+        return out
+
+
+def demand_met(by_life: Rows, units: npt.ArrayLike, issuing: str) -> tuple[Rows, Rows, Rows]:
+    """What is left by remaining life (shape (n, life), the first column is on its last day), lost units, expiring units."""
+    columns = range(by_life.shape[1])
+    left = by_life.copy()
+    wanted = np.broadcast_to(np.asarray(units), by_life.shape[:1]).copy()
+    for column in reversed(columns) if issuing == LIFO else columns:
+        taken = np.minimum(left[:, column], wanted)
+        left[:, column] -= taken
+        wanted -= taken
+    return left, wanted, left[:, 0].copy()
+
+
+def _period_cost(instance: Instance, in_hand: I64) -> F64:
+    left = in_hand[:, None] - np.arange(len(instance.law))[None, :]
+    held, lost = np.maximum(left, 0) @ instance.law, np.maximum(-left, 0) @ instance.law
+    return np.asarray(instance.holding * held + instance.lost_cost * lost)
+
+
+def _served(law: F64, top: int) -> F64:
+    """Chance that i in hand become j: shape (top, top)."""
+    out = np.zeros((top, top))
+    for i in range(top):
+        reach = min(i + 1, len(law))
+        out[i, i - np.arange(reach)] = law[:reach]
+        out[i, 0] += law[reach:].sum()
+    return out
+
+
+def _shifted(served: F64, n_orders: int) -> F64:
+    """Chance that (i in hand, k arriving) become j in hand, cut at the top: shape (top * n_orders, top)."""
+    top = len(served)
+    out = np.zeros((top, n_orders, top))
+    for k in range(n_orders):
+        out[:, k, k:] = served[:, : top - k]
+        out[:, k, -1] += served[:, top - k :].sum(axis=1)
+    return out.reshape(top * n_orders, top)

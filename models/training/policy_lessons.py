@@ -1,0 +1,194 @@
+"""Lessons for the replenishment network: random problems solved exactly, and what each order would cost in each state.
+
+A lesson is a state of a random instance with the advantage A(q) of ordering q: how much dearer the long run is than with the
+best order, as a share of the instance's optimal cost. By the performance difference identity (Kakade & Langford 2002) the
+long-run gap of a policy is the mean of A(its order) over the states that it meets, so the mean lesson is the gap itself.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.arrays import F32, F64
+from models.policy.demand_law import MAX_UNITS, law_from, moments
+from models.policy.exact import long_run_shares, optimal_cost
+from models.policy.features import features_of, problem_of
+from models.policy.instance import BACKORDER, FIFO, LIFO, LOST, Instance
+from models.policy.lattice import Bounds, bounds_of, lattice_of
+from models.policy.projection import outlook_of
+
+MAX_ORDER = 192
+"""Widest row of advantages that is kept."""
+STATES_A_LESSON = 192
+MAX_WORK = 12_000_000
+"""Multiplications of one sweep: some milliseconds; there are about a hundred sweeps."""
+MAX_SWEEPS = 250
+LOT_SHARE_AGED = 0.3
+"""Of the instances whose units expire: those whose orders have a fixed cost as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """n rows. features: (n, len(NAMES)). scales: (n, 4): mean, spread, lot and projected level, units.
+
+    advantage: (n, MAX_ORDER + 1), share of the optimal cost, rising without end past what was computed. weight: (n,), of an
+    instance's rows 1 in sum. of: (n,), the instance's number.
+    """
+
+    features: F32
+    scales: F32
+    advantage: F32
+    weight: F32
+    of: F32
+
+
+KINDS = ("lost", "lost_lot", "aged", "wait_lot")
+SHARES = (0.36, 0.2, 0.26, 0.18)
+
+
+def random_instance(random: np.random.Generator, shares: Sequence[float] = SHARES) -> Instance:
+    """A problem like those of shops and of books, none of them in particular."""
+    kind = random.choice(KINDS, p=list(shares))
+    holding = 1.0
+    odds = float(np.exp(random.uniform(np.log(1.0), np.log(150.0))))
+    if kind == "aged":
+        life = int(random.integers(1, 6))
+        lead = int(random.integers(1, 4))
+        law = _random_law(random, 0.7, 9 if life + lead < 4 else 5)
+        periods = (
+            float(np.exp(random.uniform(np.log(0.3), np.log(2.5))))
+            if random.random() < LOT_SHARE_AGED
+            else 0.0
+        )
+        return Instance(
+            law, lead, holding, odds, holding * moments(law)[0] * periods**2 / 2, waste=float(random.choice([0.0, random.uniform(0, 6), random.uniform(2, 25)])),
+            unmet=LOST, life_periods=life, issuing=str(random.choice([FIFO, LIFO])),
+        )  # fmt: skip
+    lead = int(random.choice([0, 1, 2, 3, 4, 5, 6], p=[0.06, 0.2, 0.24, 0.2, 0.18, 0.07, 0.05]))
+    if kind == "lost":
+        high = (60, 40, 25, 14, 8, 3, 2)[lead]
+        return Instance(_random_law(random, 0.4, high), lead, holding, odds)
+    law = _random_law(random, 0.5, 90 if kind == "wait_lot" else (40, 30, 14, 5, 2, 1, 1)[lead])
+    mean = moments(law)[0]
+    periods = float(np.exp(random.uniform(np.log(0.4), np.log(7.0))))
+    fixed = holding * mean * periods**2 / 2
+    return Instance(law, lead, holding, odds, fixed, unmet=LOST if kind == "lost_lot" else BACKORDER)
+
+
+def _random_law(random: np.random.Generator, low: float, high: float) -> F64:
+    mean = float(np.exp(random.uniform(np.log(low), np.log(max(high, low * 1.2)))))
+    name = random.choice(["poisson", "geometric", "negative_binomial", "gamma", "uniform", "binomial", "lumpy"],
+                         p=[0.26, 0.2, 0.22, 0.12, 0.04, 0.04, 0.12])  # fmt: skip
+    if name == "negative_binomial":
+        return law_from(
+            {
+                "distribution": "negative_binomial",
+                "mean": mean,
+                "dispersion": float(random.uniform(0.05, 1.5)),
+            }
+        )
+    if name == "gamma":
+        return law_from({"distribution": "gamma", "mean": mean, "cv": float(random.uniform(0.25, 1.2))})
+    if name == "binomial":
+        return law_from(
+            {
+                "distribution": "binomial",
+                "mean": mean,
+                "trials": int(np.ceil(mean * random.uniform(1.2, 4))) + 1,
+            }
+        )
+    if name == "lumpy":
+        points = int(min(2 * mean + 2, MAX_UNITS))
+        masses = random.dirichlet(np.full(points + 1, random.uniform(0.3, 1.5)))
+        return (
+            law_from({"pmf": masses.tolist()})
+            if masses[0] < 0.98
+            else law_from({"distribution": "poisson", "mean": mean})
+        )
+    return law_from({"distribution": str(name), "mean": mean})
+
+
+def lessons_of(instance: Instance, number: int, random: np.random.Generator) -> Lessons | None:
+    """None when the instance is too large to solve in about a second, or too easy to teach anything."""
+    bounds = bounds_of(instance)
+    bounds = Bounds(bounds.position_units + 2, min(bounds.order_units + 2, bounds.position_units + 2))
+    if _work(instance, bounds) > MAX_WORK:
+        return None
+    lattice = lattice_of(instance, bounds)
+    if lattice is None or len(lattice.states) < 3:
+        return None
+    best = optimal_cost(instance, lattice, tolerance=3e-4, sweeps=MAX_SWEEPS)
+    if best.high - best.low > 3e-3 * best.high:
+        return None
+    n = len(lattice.states)
+    after = lattice.expected(best.value)
+    after += np.where(np.arange(lattice.n_orders) > 0, instance.fixed_order, 0.0)
+    advantage = (after - after.min(axis=1, keepdims=True)) / (best.cost - instance.base_cost)
+    chances = _near(best.orders, lattice.n_orders, lot=instance.fixed_order > 0)
+    shares = long_run_shares(lattice, chances, tolerance=1e-3, sweeps=150)
+    drawn = random.choice(n, size=STATES_A_LESSON, p=shares)
+    rows, counts = np.unique(drawn, return_counts=True)
+    outlook = outlook_of(instance, lattice.states[rows])
+    problem = problem_of(instance)
+    wide = np.full((len(rows), MAX_ORDER + 1), np.nan)
+    kept = min(MAX_ORDER + 1, lattice.n_orders)
+    wide[:, :kept] = advantage[rows, :kept]
+    for column in range(kept, MAX_ORDER + 1):
+        wide[:, column] = wide[:, column - 1] + np.maximum(wide[:, kept - 1] - wide[:, kept - 2], 0.01)
+    one = np.ones(len(rows))
+    scales = np.stack(
+        [problem.mean_units * one, problem.std_units * one, problem.lot_units * one, outlook.level_units],
+        axis=1,
+    )
+    return Lessons(
+        features=features_of(problem, outlook),
+        scales=scales.astype(np.float32),
+        advantage=np.minimum(wide, 30).astype(np.float32),
+        weight=(counts / counts.sum()).astype(np.float32),
+        of=np.full(len(rows), number, dtype=np.float32),
+    )
+
+
+def _work(instance: Instance, bounds: Bounds) -> float:
+    n_orders, top = float(bounds.order_units + 1), float(bounds.position_units + 1)
+    if instance.unmet == BACKORDER:
+        return (top + len(instance.law)) ** 2 * 20
+    if instance.life_periods is not None:
+        return 40 * n_orders ** (instance.life_periods + instance.lead_periods - 1) * len(instance.law)
+    return top**2 * n_orders ** max(instance.lead_periods, 1)
+
+
+def _near(orders: F64 | object, n_orders: int, *, lot: bool) -> F64:
+    """The best order mostly, one unit more or less at times: a learner strays a little too."""
+    best = np.asarray(orders)
+    chances = np.zeros((len(best), n_orders))
+    rows = np.arange(len(best))
+    for step, chance in ((-1, 0.15), (0, 0.7), (1, 0.15)):
+        there = np.clip(best + step, 0, n_orders - 1)
+        there = np.where((best == 0) & lot, 0, there)
+        np.add.at(chances, (rows, there), chance)
+    return chances
+
+
+def collected(count: int, seed: int, say: Callable[[str], None] = lambda _text: None) -> Iterator[Lessons]:
+    """`count` instances' lessons; those too large are passed by and drawn anew."""
+    random = np.random.default_rng(seed)
+    done = 0
+    while done < count:
+        lessons = lessons_of(random_instance(random), done, random)
+        if lessons is None:
+            continue
+        done += 1
+        if done % 100 == 0:
+            say(f"{done}/{count} instances solved")
+        yield lessons
+
+
+def joined(parts: list[Lessons]) -> Lessons:
+    return Lessons(
+        *(
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("features", "scales", "advantage", "weight", "of")
+        )
+    )

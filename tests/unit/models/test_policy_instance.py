@@ -1,0 +1,91 @@
+import json
+
+import numpy as np
+import pytest
+
+from models.__main__ import main
+from models.policy.demand_law import convolved, law_from, moments, quantile_units
+from models.policy.errors import InstanceError
+from models.policy.instance import instance_from
+
+GOOD = {"demand": {"distribution": "poisson", "mean": 3}, "lead_time": 1, "h": 1, "p": 9}
+
+
+@pytest.mark.parametrize(
+    ("described", "mean", "variance"),
+    [
+        ({"distribution": "poisson", "mean": 5}, 5, 5),
+        ({"distribution": "geometric", "mean": 5}, 5, 30),
+        ({"distribution": "negative_binomial", "mean": 4, "dispersion": 0.5}, 4, 12),
+        ({"distribution": "negative_binomial", "mean": 4, "cv": 1.0}, 4, 16),
+        ({"distribution": "binomial", "mean": 3, "trials": 10}, 3, 2.1),
+        ({"distribution": "uniform", "mean": 4}, 4, 80 / 12),
+        ({"distribution": "gamma", "mean": 40, "cv": 0.5}, 40, 400),
+        ({"distribution": "normal", "mean": 50, "std": 6}, 50, 36),
+        ({"distribution": "constant", "mean": 7}, 7, 0),
+        ({"pmf": [0.5, 0, 0.5]}, 1, 1),
+        ({"samples": [1, 1, 3, 3]}, 2, 1),
+    ],
+)
+def test_a_law_has_the_moments_it_was_named_with(described, mean, variance):
+    law = law_from(described)
+    assert law.sum() == pytest.approx(1)
+    found = moments(law)
+    assert found[0] == pytest.approx(mean, rel=5e-3)
+    assert found[1] ** 2 == pytest.approx(variance, rel=0.01, abs=1e-9)
+
+
+def test_sums_of_periods_add_up():
+    law = law_from({"distribution": "poisson", "mean": 3})
+    whole = convolved(law, 4)
+    assert moments(whole)[0] == pytest.approx(12)
+    assert quantile_units(whole, 0.5) == 12
+    assert np.array_equal(convolved(law, 0), [1.0])
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"demand": None}, "demand"),
+        ({"demand": {"pmf": [0.5, 0.4]}}, "sum"),
+        ({"demand": {"pmf": [-0.5, 1.5]}}, "pmf"),
+        ({"demand": {"pmf": ["x"]}}, "pmf"),
+        ({"demand": {"samples": [-1]}}, "samples"),
+        ({"demand": {"distribution": "zipf", "mean": 2}}, "zipf"),
+        ({"demand": {"distribution": "gamma", "mean": 2}}, "cv"),
+        ({"demand": {"distribution": "poisson", "mean": 1e5}}, "count in cases"),
+        ({"demand": {"distribution": "poisson", "mean": 0}}, "mean above 0"),
+        ({"lead_time": 1.5}, "lead_time_periods"),
+        ({"lead_time": -1}, "lead_time_periods"),
+        ({"h": 0}, "holding_cost"),
+        ({"p": "nine"}, "shortage_cost"),
+        ({"K": -1}, "fixed_order_cost"),
+        ({"unmet": "stolen"}, "unmet_demand"),
+        ({"shelf_life": 0}, "shelf_life_periods"),
+        ({"shelf_life": 3, "unmet": "backorder"}, "leave out the shelf life"),
+        ({"holding_cost": 2}, "given twice"),
+        ({"leed_time": 2}, "no such field"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name(change, says):
+    with pytest.raises(InstanceError, match=says):
+        instance_from({**GOOD, **change})
+
+
+def test_the_command_prints_cost_bounds_and_optimum(capsys, tmp_path):
+    path = tmp_path / "i.json"
+    path.write_text(json.dumps(GOOD))
+    assert main(["policy-cost", "--instance", str(path), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["cost_low"] <= said["cost"] <= said["cost_high"]
+    assert said["gap_percent"] <= 0.5
+    assert main(["policy-cost", "--instance", str(path)]) == 0
+    assert "optimum" in capsys.readouterr().out
+
+
+def test_a_bad_file_exits_1_and_says_why(capsys, tmp_path):
+    path = tmp_path / "i.json"
+    path.write_text("{")
+    assert main(["policy-cost", "--instance", str(path)]) == 1
+    assert "no JSON" in capsys.readouterr().err
+    assert main(["policy-cost", "--instance", str(tmp_path / "none.json")]) == 1
