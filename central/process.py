@@ -2,27 +2,32 @@
 
 import logging
 import socket
+from collections.abc import Callable
 
 import uvicorn
 
 from central.api.app import make_app
+from central.api.overview import own_version
 from central.auth import Authority
 from central.centre import Centre
 from central.dispatch import Dispatcher
 from central.ledger.agreement import listen
 from central.ledger.engine import Ledger
+from central.ledger.writer import Transaction
 from central.settings import CentralSettings
 from central.timeseries.projection import Projection
 from runtime.clock import clock_from_setting
 from runtime.errors import EXIT_OK, OperatorError
 from runtime.heap import use_one_heap
 from runtime.logs import Log, start_logging
-from runtime.status import StatusServer
+from runtime.status import Page, StatusServer
 from runtime.supervise import Supervisor
+from runtime.systemd_notify import ServiceNotifier
 
 log = Log("central")
 
 STOP_WAIT_S = 10
+STALLED_AFTER_S = 30.0
 
 
 def run_centre(settings: CentralSettings) -> int:
@@ -39,7 +44,13 @@ def run_centre(settings: CentralSettings) -> int:
     centre.stop = supervisor.stop
     dispatcher = centre.dispatcher = Dispatcher(centre)
     listener = _listener(settings)
-    status = StatusServer(settings.status_port, lambda: status_of(centre))
+    notifier = ServiceNotifier()
+    centre.writer.tick = _then(centre.writer.tick, notifier.progress)
+    status = StatusServer(
+        settings.status_port,
+        lambda: status_of(centre, notifier),
+        pages={"/metrics": lambda: _metrics_of(centre, notifier)},
+    )
     app = make_app(centre, Authority(ledger))
     config = uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="on", timeout_keep_alive=75, server_header=False,
@@ -60,6 +71,7 @@ def run_centre(settings: CentralSettings) -> int:
     host, port = listener.getsockname()[:2]
     log.info("centre is up", url=f"http://{host}:{port}", status_port=status.port)
     supervisor.stop.wait()
+    notifier.stopping()
     server.should_exit = True
     dispatcher.refresh()
     status.close()
@@ -89,7 +101,26 @@ class Server(uvicorn.Server):
         """Nothing: SIGTERM ends all threads, not this one alone."""
 
 
-def status_of(centre: Centre) -> dict[str, object]:
+def _then(tick: Callable[[Transaction], object], done: Callable[[], None]) -> Callable[[Transaction], object]:
+    """`tick`, and after it `done`: the thread that owns the ledger says itself that it goes on."""
+
+    def both(transaction: Transaction) -> object:
+        found = tick(transaction)
+        done()
+        return found
+
+    return both
+
+
+def _metrics_of(centre: Centre, notifier: ServiceNotifier) -> Page:
+    from central.metrics import metrics_from  # noqa: PLC0415 - only where somebody asks
+
+    return Page(
+        "text/plain; version=0.0.4; charset=utf-8", metrics_from(status_of(centre, notifier), own_version())
+    )
+
+
+def status_of(centre: Centre, notifier: ServiceNotifier) -> dict[str, object]:
     """For GET /status. backlog: events not yet placed or delivered, and requests that wait for the ledger."""
     # The time first: what a tick brought is in the backlog before its time is told.
     now_ms = centre.writer.ticked_ms
@@ -104,8 +135,16 @@ def status_of(centre: Centre) -> dict[str, object]:
             "commits": centre.writer.commits_total,
             "failed_jobs": centre.writer.failed_jobs_total,
         },
-        "problems": [],
+        "problems": _problems(centre, notifier),
     }
+
+
+def _problems(centre: Centre, notifier: ServiceNotifier) -> list[str]:
+    """A simulation's clock may stand: then nothing has to go on."""
+    silent_s = notifier.silent_s()
+    if centre.settings.clock_file or silent_s < STALLED_AFTER_S:
+        return []
+    return [f"the ledger has worked nothing off for {silent_s:.0f} s: its disk or database may hang"]
 
 
 def _listener(settings: CentralSettings) -> socket.socket:

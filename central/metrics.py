@@ -1,0 +1,36 @@
+"""The centre's figures for Prometheus: its counters, what waits, and whether it works. No label comes from outside."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+PREFIX = "shelfloop_central"
+
+
+def metrics_from(report: Mapping[str, Any], version: str) -> bytes:
+    """report: what GET /status of a centre answers. In Prometheus' text form."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Figures(report, version))
+    return generate_latest(registry)
+
+
+class _Figures(Collector):
+    def __init__(self, report: Mapping[str, Any], version: str) -> None:
+        self._report, self._version = report, version
+
+    def collect(self) -> Iterator[Metric]:
+        report = self._report
+        yield InfoMetricFamily(PREFIX, "What runs here.", {"version": self._version})
+        for name, value, text in (
+            ("backlog_items", report["backlog"], "Events not delivered and requests not worked off."),
+            ("clock_timestamp_seconds", report["now_ms"] / 1000, "The time up to which all is worked off."),
+            ("problems", len(report["problems"]), "What makes /healthz 503."),
+        ):
+            yield GaugeMetricFamily(f"{PREFIX}_{name}", text, value=value)
+        for name, value in sorted(report["counters"].items()):
+            yield CounterMetricFamily(
+                f"{PREFIX}_{name.removesuffix('_total')}", "Counted since the start.", value=value
+            )
