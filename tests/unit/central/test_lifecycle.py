@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,6 +9,8 @@ from central.core.lifecycle import (
     EXITS,
     OPEN,
     PATH,
+    Agreed,
+    ChangeRefused,
     ImpossibleMoveError,
     Late,
     Moved,
@@ -66,3 +71,22 @@ def test_a_revision_that_does_not_exist_is_refused() -> None:
 
 def test_every_state_is_open_ended_or_on_the_way_there() -> None:
     assert OPEN | EXITS | {TriggerState.RECEIVED, TriggerState.CLOSED} == set(TriggerState)
+
+
+def test_the_documented_table_is_the_one_that_runs() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "restock.md").read_text()
+    rows = re.findall(r"^\| ([a-z]+) \| ([a-z, ]+) \|$", page, re.MULTILINE)
+    told = {state: sorted(moves.split(", ")) for state, moves in rows if state != "from"}
+    runs = {
+        state.value: sorted(to.value for to in TriggerState if can_move(state, to)) for state in TriggerState
+    }
+    assert told == {state: moves for state, moves in runs.items() if moves}
+
+
+def test_a_change_is_taken_refused_or_passed_over() -> None:
+    state = TriggerState.ACKNOWLEDGED
+    assert isinstance(judge_report(state, 2, 2, ReportedStatus.ACKNOWLEDGED, 1), Agreed)
+    assert isinstance(judge_report(state, 2, 2, ReportedStatus.REJECTED, 1), ChangeRefused)
+    assert judge_report(state, 2, 1, ReportedStatus.ORDERED, 1) == Moved(TriggerState.ORDERED)
+    assert isinstance(judge_report(state, 2, 1, ReportedStatus.ORDERED), Late)
+    assert isinstance(judge_report(TriggerState.SENT, 2, 1, ReportedStatus.ACKNOWLEDGED, None), Late)
