@@ -12,11 +12,12 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from contract.api.common import AuditView, Decision, Health, Page, Problem
+from contract.api.common import Accepted, AuditView, Decision, Health, Page, Problem
 from contract.api.doors import DoorsView
 from contract.api.offers import CampaignView
 from contract.api.people import LogIn, Me, SessionMade
 from contract.api.restock import Evidence, KillSwitch, TriggerView
+from contract.api.rollouts import AlertNote, BundleView, RolloutAction, RolloutPost, RolloutView
 from contract.api.stores import (
     Accounting,
     AlertView,
@@ -180,6 +181,23 @@ class CentralApi:
 
     async def put_kill_switch(self, switch: KillSwitch) -> KillSwitch:
         return await self._send("PUT", "/v1/kill-switches", "setting the kill-switch", switch, KillSwitch)
+
+    async def bundles(self) -> Page[BundleView]:
+        return await self._get(Page[BundleView], "/v1/bundles", "the bundles")
+
+    async def rollouts(self) -> Page[RolloutView]:
+        return await self._get(Page[RolloutView], "/v1/rollouts", "the roll-outs")
+
+    async def begin_rollout(self, post: RolloutPost) -> RolloutView:
+        return await self._send("POST", "/v1/rollouts", "beginning the roll-out", post, RolloutView)
+
+    async def act_on_rollout(self, number: int, action: str, by: RolloutAction) -> RolloutView:
+        path = f"/v1/rollouts/{number}/{_part(action)}"
+        return await self._send("POST", path, f"changing roll-out {number}", by, RolloutView)
+
+    async def acknowledge_alert(self, note: AlertNote) -> Accepted:
+        what = f"noting the alert {note.code}"
+        return await self._send("POST", "/v1/alerts/acknowledge", what, note, Accepted)
 
     async def _get(self, shape: type[Answer], path: str, what: str, **params: str | int) -> Answer:
         """The answer, at most FRESH_S old; pages that ask the same while it is under way share it."""

@@ -8,15 +8,18 @@ from urllib.parse import quote
 from nicegui import ui
 
 from contract.api.doors import DoorsView
+from contract.api.rollouts import AlertNote
 from contract.api.stores import AlertView, GatewayView, QuarantineView, StoreView
 from hq.alert_link import SKU_CODES, alert_link
 from hq.central_api import CentralApi
 from hq.desk import Desk
-from hq.errors import CentralRefusedError
+from hq.errors import CentralRefusedError, HqError
 from hq.pages.doors_box import DoorsBox
 from hq.pages.frame import figures, frame, section
 from hq.pages.live import Live
+from hq.pages.person import remember, who_input
 from hq.pages.table import Action, Column, DataTable, Row, cell
+from hq.pages.toast import Toast
 from hq.scope import Scope
 from hq.words import UNKNOWN, ago, counted, number, span
 
@@ -55,7 +58,9 @@ class _Fleet:
     def __init__(self, desk: Desk, scope: Scope) -> None:
         self._desk, self._scope = desk, scope
         self._seen: Seen | None = None
-        Live(self._load, self._build, desk.refresh_s, skeleton_rows=10)
+        self._alerts: dict[str, AlertView] = {}
+        self._toast = Toast()
+        self._live = Live(self._load, self._build, desk.refresh_s, skeleton_rows=10)
 
     async def _load(self) -> Seen:
         central = self._desk.central
@@ -108,6 +113,8 @@ class _Fleet:
                 empty="No alert: nothing has been out of order.",
                 filtered="Filter alerts",
                 page_rows=10,
+                actions=(Action("note", "Acknowledge"),),
+                on_act=self._note,
             )
         with section("Put aside", "input that broke a rule; the rest went on", anchor="quarantine"):
             ui.link("Download as CSV", f"/export/quarantine.csv?store={quote(self._scope.store)}").classes(
@@ -127,10 +134,13 @@ class _Fleet:
             names = {store.store: store.name for store in seen.stores}
             show_figures(_figures(seen))
             gateways.set_rows([_gateway_row(gateway, names, seen.now_ms) for gateway in seen.gateways])
-            ordered = sorted(seen.alerts, key=lambda alert: (alert.cleared_ms is not None, -alert.at_ms))
-            alerts.set_rows(
-                [_alert_row(place, alert, names, seen.now_ms) for place, alert in enumerate(ordered)]
+            ordered = sorted(
+                seen.alerts,
+                key=lambda alert: (alert.cleared_ms is not None, bool(alert.acknowledged_by), -alert.at_ms),
             )
+            rows = [_alert_row(place, alert, names, seen.now_ms) for place, alert in enumerate(ordered)]
+            self._alerts = {row["id"]: alert for row, alert in zip(rows, ordered, strict=True)}
+            alerts.set_rows(rows)
             quarantine.set_rows(
                 [_aside_row(place, row, names, seen.now_ms) for place, row in enumerate(seen.quarantine)]
             )
@@ -138,6 +148,46 @@ class _Fleet:
                 doors.show(seen.doors, seen.now_ms)
 
         return update
+
+    def _note(self, key: str, _: str) -> None:
+        """Asks who takes note of the alert; the shop sees it, too."""
+        alert = self._alerts.get(key)
+        if alert is None:
+            return
+        with ui.dialog() as dialog, ui.element("div").classes("dialog"):
+            ui.label(f"Acknowledge: {alert.code.replace('-', ' ')}, {alert.subject}").classes("panel-title")
+            ui.label(alert.text).classes("consequence")
+            ui.label("It stays open until its cause is gone, and the shop sees who took note.").classes(
+                "panel-note"
+            )
+            who = who_input(self._desk.me)
+            problem = ui.label().classes("tone-bad")
+
+            async def go() -> None:
+                name = (who.value or "").strip()
+                if not name:
+                    problem.set_text("Give your name: the shop and the audit see who took note.")
+                    return
+                remember(name)
+                dialog.close()
+                await self._send_note(
+                    AlertNote(store=alert.store, code=alert.code, subject=alert.subject, who=name)
+                )
+
+            with ui.element("div").classes("dialog-acts"):
+                ui.button("Back", on_click=dialog.close).props("flat no-caps color=dark")
+                ui.button("Acknowledge", on_click=go).props("unelevated no-caps color=primary").classes("go")
+        dialog.on("hide", dialog.delete)
+        dialog.open()
+
+    async def _send_note(self, note: AlertNote) -> None:
+        try:
+            done = await self._desk.central.acknowledge_alert(note)
+        except HqError as error:
+            self._toast.show(f"{error.why} {error.do}", tone="bad")
+            return
+        self._toast.show("Acknowledged." if done.accepted else "It is not open any more.")
+        await self._live.look()
 
     def _act(self, key: str, _: str) -> None:
         gateway = (
@@ -247,8 +297,10 @@ def _alert_row(place: int, alert: AlertView, names: dict[str, str], now_ms: int)
         "cleared": cell(
             f"after {span((alert.cleared_ms or 0) - alert.at_ms)}" if cleared else "still open",
             alert.cleared_ms or 2**53,
-            tone="" if cleared else tone,
+            tone="" if cleared or alert.acknowledged_by else tone,
+            sub=f"noted by {alert.acknowledged_by}" if alert.acknowledged_by else "",
         ),
+        "acts": not cleared and not alert.acknowledged_by,
     }
 
 

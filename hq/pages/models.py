@@ -7,14 +7,18 @@ from dataclasses import dataclass
 
 from nicegui import ui
 
+from contract.api.rollouts import BundleView, RolloutView
 from contract.api.stores import GatewayView, StoreView
+from hq.central_api import CentralApi
 from hq.charts.sku_chart import coverage
 from hq.desk import Desk
-from hq.errors import HqError
+from hq.errors import CentralRefusedError, HqError
 from hq.pages.frame import frame, section
 from hq.pages.live import Live
+from hq.pages.rollout_panel import RolloutPanel
 from hq.pages.shop import BUSIEST_FIRST
 from hq.pages.table import Column, DataTable, Row, cell
+from hq.pages.toast import Toast
 from hq.scope import Scope
 from hq.words import UNKNOWN, ago, counted, number, percent
 
@@ -27,7 +31,19 @@ SKUS_MEASURED = 12
 class Seen:
     gateways: list[GatewayView]
     stores: list[StoreView]
+    rollouts: tuple[list[RolloutView], list[BundleView]] | None
     now_ms: int
+
+
+async def _rollouts(central: CentralApi) -> tuple[list[RolloutView], list[BundleView]] | None:
+    """None for those who see some shops only: a roll-out is the whole chain's."""
+    try:
+        rollouts, bundles = await asyncio.gather(central.rollouts(), central.bundles())
+    except CentralRefusedError as error:
+        if error.status not in (403, 404):
+            raise
+        return None
+    return rollouts.rows, bundles.rows
 
 
 def register(desk: Desk) -> None:
@@ -43,20 +59,24 @@ class _Models:
         self._desk, self._scope = desk, scope
         self._seen: Seen | None = None
         self._held: dict[str, tuple[int, int]] = {}
-        Live(self._load, self._build, desk.refresh_s, skeleton_rows=6)
+        self._toast = Toast()
+        self._live = Live(self._load, self._build, desk.refresh_s, skeleton_rows=6)
 
     async def _load(self) -> Seen:
         central = self._desk.central
-        gateways, stores, health = await asyncio.gather(
-            central.gateways(), central.stores(), central.health()
+        gateways, stores, rollouts, health = await asyncio.gather(
+            central.gateways(), central.stores(), _rollouts(central), central.health()
         )
         mine = self._scope.stores(stores.rows)
         names = {store.store for store in mine}
-        return Seen([gateway for gateway in gateways.rows if gateway.store in names], mine, health.now_ms)
+        return Seen(
+            [gateway for gateway in gateways.rows if gateway.store in names], mine, rollouts, health.now_ms
+        )
 
-    def _build(self, _: Seen) -> Callable[[Seen], None]:
+    def _build(self, first: Seen) -> Callable[[Seen], None]:
         with section("Bundles", "a bundle holds the demand and the restock model, signed together"):
             bundles = DataTable(_BUNDLES, empty="No gateway has said yet which bundle it runs.")
+        panel = RolloutPanel(self._desk, self._toast, self._live.look) if first.rollouts is not None else None
         with section(
             "Shops",
             f"how often sales fell into the 80 % band, over {SKUS_MEASURED} best sellers and the last 28 days; about 80 % is right",
@@ -72,6 +92,8 @@ class _Models:
         def update(seen: Seen) -> None:
             self._seen = seen
             bundles.set_rows(_bundle_rows(seen))
+            if panel is not None and seen.rollouts is not None:
+                panel.show(*seen.rollouts, seen.now_ms)
             self._show_shops()
 
         return update

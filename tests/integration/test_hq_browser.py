@@ -9,7 +9,7 @@ from hq_browser import CHARTS_JS, DESK, PHONE, HqProcess, chromium, keep_screens
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "hq"))
 
-from fake_central import TOKEN, FakeCentral
+from fake_central import NOW_MS, TOKEN, FakeCentral, rollout_view
 from hq_rig import serving
 
 from contract.api.restock import TriggerState
@@ -296,6 +296,48 @@ def test_automatic_orders_are_stopped_with_a_reason_and_started_again(rig):
     assert rig.fake.switches["chain", ""].on
     rig.click("Undo", ".toast")
     wait_for(lambda: not rig.fake.switches["chain", ""].on, "the undo")
+
+
+def test_a_candidate_is_promoted_on_its_scores(rig):
+    rig.fake.rollouts = {1: rollout_view(NOW_MS)}
+    rig.open("/models")
+    rig.see("WQL 0.412, bias -3 %, 81 % in its 80 % band")
+    rig.see("3 shops: 2 in the shadow, 1 refused")
+    rig.click("Look and decide", ".list")
+    rig.see("better on 5 of 5 days")
+    rig.see("s406: live sanity: coverage")
+    keep_screenshot(rig.driver, "hq-rollout-desk")
+    rig.click("Do it", ".dialog")
+    rig.see("Give your name and a reason")
+    rig.fill("Your name", "J. Doe")
+    rig.fill("Reason", "five good days")
+    rig.click("Do it", ".dialog")
+    wait_for(lambda: rig.fake.rollout_acts, "the promotion")
+    number, action, by = rig.fake.rollout_acts[0]
+    assert (number, action, by.who, by.percent, by.override) == (1, "promote", "J. Doe", 100, False)
+
+
+def test_a_bundle_is_rolled_out_in_the_shadow_first(rig):
+    rig.open("/models")
+    rig.see("No roll-out yet")
+    rig.click("Roll out a bundle…")
+    rig.fill("Your name", "J. Doe")
+    rig.fill("Reason", "new training")
+    rig.click("Begin", ".dialog")
+    wait_for(lambda: rig.fake.rollouts, "the roll-out")
+    view = rig.fake.rollouts[1]
+    assert (view.mode, view.percent, view.who) == ("shadow", 10, "J. Doe")
+
+
+def test_an_alert_is_acknowledged_and_says_by_whom(rig):
+    rig.open("/fleet")
+    rig.see("No reading for 3 h")
+    rig.click("Acknowledge", ".list")
+    rig.see("the shop sees who took note")
+    rig.fill("Your name", "J. Doe")
+    rig.click("Acknowledge", ".dialog")
+    rig.see("noted by J. Doe")
+    assert [(note.code, note.subject) for note in rig.fake.noted] == [("cell-silent", "shelf-1/c07")]
 
 
 def test_the_evidence_of_an_order_is_shown(rig):

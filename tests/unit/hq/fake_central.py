@@ -11,11 +11,22 @@ from dataclasses import dataclass, field
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from contract.api.common import AuditView, Decision, Health, Page
+from contract.api.common import Accepted, AuditView, Decision, Health, Page
 from contract.api.doors import DoorsView
 from contract.api.feed import WebhookView
 from contract.api.offers import CampaignCause, CampaignView
 from contract.api.restock import Evidence, KillSwitch, TriggerState, TriggerView
+from contract.api.rollouts import (
+    AlertNote,
+    BundleView,
+    RolloutAction,
+    RolloutMode,
+    RolloutPost,
+    RolloutState,
+    RolloutView,
+    ScoreDay,
+    ScoreView,
+)
 from contract.api.stores import (
     Accounting,
     AlertView,
@@ -73,6 +84,9 @@ class FakeCentral:
     audit: list[AuditView] = field(default_factory=list)
     triggers: dict[str, TriggerView] = field(default_factory=dict)
     sku_count: int = 120
+    noted: list[AlertNote] = field(default_factory=list)
+    rollouts: dict[int, RolloutView] = field(default_factory=dict)
+    rollout_acts: list[tuple[int, str, RolloutAction]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for trigger in _triggers(self.now_ms):
@@ -418,6 +432,7 @@ def fake_app(fake: FakeCentral) -> FastAPI:
                 severity="warning",
                 text="No reading for 3 h; stock of one SKU is unknown.",
                 cleared_ms=None,
+                acknowledged_by=fake.noted[-1].who if fake.noted else "",
             ),
             AlertView(
                 at_ms=fake.now_ms - 3_600_000,
@@ -511,6 +526,33 @@ def fake_app(fake: FakeCentral) -> FastAPI:
     def audit() -> Page[AuditView]:
         return Page[AuditView](rows=fake.audit)
 
+    @app.post("/v1/alerts/acknowledge")
+    def acknowledge(note: AlertNote) -> Accepted:
+        fake.noted.append(note)
+        return Accepted(accepted=1)
+
+    @app.get("/v1/bundles")
+    def bundles() -> Page[BundleView]:
+        rows = [BundleView(sha256="a" * 64, name="demand@2025-05", size_bytes=31_000, who="trainer", created_ms=fake.now_ms - DAY_MS)]  # fmt: skip
+        return Page[BundleView](rows=rows)
+
+    @app.get("/v1/rollouts")
+    def rollouts() -> Page[RolloutView]:
+        return Page[RolloutView](rows=sorted(fake.rollouts.values(), key=lambda one: -one.rollout))
+
+    @app.post("/v1/rollouts")
+    def begin(post: RolloutPost) -> RolloutView:
+        number = len(fake.rollouts) + 1
+        fake.rollouts[number] = rollout_view(
+            fake.now_ms, number, mode=post.mode, percent=post.percent, who=post.who, reason=post.reason
+        )
+        return fake.rollouts[number]
+
+    @app.post("/v1/rollouts/{number}/{action}")
+    def act(number: int, action: str, by: RolloutAction) -> RolloutView:
+        fake.rollout_acts.append((number, action, by))
+        return fake.rollouts[number]
+
     @app.get("/v1/kill-switches")
     def switches() -> Page[KillSwitch]:
         return Page[KillSwitch](rows=list(fake.switches.values()))
@@ -521,6 +563,26 @@ def fake_app(fake: FakeCentral) -> FastAPI:
         return switch
 
     return app
+
+
+def rollout_view(now_ms: int, number: int = 1, **changes: object) -> RolloutView:
+    """A shadow that does a little better than the current bundle."""
+
+    def score(bundle: str, wql: float) -> ScoreView:
+        return ScoreView(
+            bundle=bundle, stores=3, days=5, sku_days=1860, wql=wql, bias=-0.03, coverage_80=0.81, coverage_95=0.95
+        )  # fmt: skip
+
+    view = RolloutView(
+        rollout=number, sha256="a" * 64, name="demand@2025-05", mode=RolloutMode.SHADOW, state=RolloutState.RUNNING,
+        percent=100, max_refusals=1, who="J. Doe", reason="new training", created_ms=now_ms - 6 * DAY_MS,
+        changed_ms=now_ms - 6 * DAY_MS, stores=3, by_state={"shadow": 2, "refused": 1},
+        refusals=["s406: live sanity: coverage: 61% of 420 realised SKU-days lie in its 95 % band"],
+        current=score("demo-2025-04", 0.431), candidate=score("demand@2025-05", 0.412),
+        days=[ScoreDay(day=f"2025-04-2{day}", current_wql=0.43, candidate_wql=0.42) for day in range(5)],
+        may_promote=True, advice="better: WQL 0.412 against 0.431 (-4.4 %) over 1860 SKU-days",
+    )  # fmt: skip
+    return view.model_copy(update=changes)
 
 
 if __name__ == "__main__":
