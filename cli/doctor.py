@@ -1,6 +1,7 @@
 """`shelfloop doctor`: what is wrong with this machine's gateway or centre, in plain words, and what to do."""
 
 import argparse
+import os
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
@@ -9,10 +10,12 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from cli.checks.centre import check_centre, check_gateway_key, check_token, wall_clock_ms
+from cli.checks.certificates import BROKER_CERTIFICATE, check_certificate
 from cli.checks.files import check_database, check_secret, check_settings_file, check_state_dir
 from cli.checks.machine import check_clock, check_packages, check_python, check_time_sync
 from cli.checks.ports import check_listens_on_loopback, check_page_port, check_port
 from cli.checks.serial_ports import check_serial_port
+from cli.checks.service import check_service
 from cli.commands import install_advice
 from cli.findings import Finding, Level, fail, ok
 from cli.settings_docs import settings_class
@@ -74,6 +77,11 @@ def _examine_room(room: str, config: Path) -> Iterator[Finding]:
     if held is not None:
         yield held
     yield from _examine_ports(room, settings)
+    service = check_service(room)
+    if service is not None:
+        yield service
+    if room in ("bridge", "edge"):
+        yield from _examine_certificates(settings)
     if room == "bridge":
         yield from _examine_serial_ports(settings)
     if room in ("bridge", "edge"):
@@ -133,6 +141,14 @@ def _examine_broker(settings: Settings) -> Finding:
         password=_secret(password_file),
         tls_ca_file=_text(settings, "tls_ca_file"),
     )
+
+
+def _examine_certificates(settings: Settings) -> Iterator[Finding]:
+    authority = _text(settings, "tls_ca_file")
+    if authority:
+        yield check_certificate("tls_ca_file", Path(authority), "bring the broker's CA certificate of today")
+    if os.access(BROKER_CERTIFICATE, os.R_OK):
+        yield check_certificate("broker's certificate", BROKER_CERTIFICATE)
 
 
 def _examine_bundle(settings: Settings) -> Finding:

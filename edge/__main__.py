@@ -12,6 +12,9 @@ from edge.errors import DiskError
 from edge.settings import EdgeSettings
 from runtime.errors import EXIT_BAD_CONFIG, EXIT_FAULT, EXIT_OK, OperatorError
 
+CONFIG = Path("/etc/shelfloop/edge.toml")
+"""Where deploy/gateway/install.sh puts it."""
+
 
 def main(argv: list[str] | None = None) -> int:
     """The exit status: 0 well, 1 a fault, 78 a bad setting."""
@@ -40,8 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     ):
         sub = commands.add_parser(name, help=text, description=text)
         sub.add_argument(
-            "--config", type=Path, required=True, metavar="FILE", help="edge.toml; see docs/settings.md"
-        )
+            "--config", type=Path, default=CONFIG, metavar="FILE",
+            help="the settings, see docs/settings.md (default: %(default)s)",
+        )  # fmt: skip
         if name == "replay":
             sub.add_argument(
                 "--id", type=int, action="append", metavar="N", help="only this row; may be repeated"
@@ -50,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--source", metavar="DEVICE", help="only what came from this device")
             sub.add_argument("--summary", action="store_true", help="how many of what, in place of each")
         if name == "status":
-            sub.add_argument("--port", type=int, help="status port, when the settings say 0")
+            sub.add_argument("--port", type=int, help="status port; needs no settings then")
             sub.add_argument("--json", action="store_true", help="the whole report as JSON")
         sub.set_defaults(command=command)
     return parser
@@ -76,13 +80,15 @@ def _status(arguments: argparse.Namespace) -> int:
     from edge.status_text import text_from  # noqa: PLC0415 - no other command shows it
     from edge.status_view import view_from  # noqa: PLC0415
 
-    settings = EdgeSettings.load(arguments.config)
-    port = arguments.port or settings.status_port
+    host, port = "127.0.0.1", arguments.port
+    if not port:
+        settings = EdgeSettings.load(arguments.config)
+        host, port = settings.status_host, settings.status_port
     if not port:
         raise OperatorError(
             "status_port is 0, so it was picked at the start: give the one in the log as --port"
         )
-    host = "127.0.0.1" if settings.status_host in ("0.0.0.0", "::") else settings.status_host  # noqa: S104 - compared
+    host = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared, not bound
     try:
         with urllib.request.urlopen(f"http://{host}:{port}/report", timeout=5) as reply:
             report = json.load(reply)

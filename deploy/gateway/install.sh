@@ -253,7 +253,7 @@ start() {
     systemctl --quiet enable shelfloop-bridge.service
     systemctl restart shelfloop-bridge.service
   fi
-  say "the gateway runs; its page is http://$page_host:$PAGE_PORT/, and: shelfloop edge status --config $ETC/edge.toml"
+  say "the gateway runs; its page is http://$page_host:$PAGE_PORT/, and: sudo shelfloop edge status"
 }
 
 uninstall() {

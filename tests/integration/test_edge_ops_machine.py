@@ -18,19 +18,44 @@ INSTALL = "bash /opt/source/deploy/gateway/install.sh --program-is-there --no-ap
 CONFIG = "/etc/shelfloop/edge.toml"
 PLACES = "/etc /opt/shelfloop/bin /usr/local/bin /var/lib/shelfloop -xdev -not -path '/var/lib/shelfloop/edge/*' -not -name 'ld.so.cache*'"
 SNAPSHOT = f"find {PLACES} -printf '%p %m %U:%G %l\\n' | sort; find {PLACES} -type f -print0 | sort -z | xargs -0 sha256sum"
-IS_UP = f"shelfloop edge status --config {CONFIG} --json"
+IS_UP = "shelfloop edge status --json"
+CENTRE = "http://127.0.0.1:8700"
+SHOP = {
+    "": {"name": "Market Street", "timezone": "Europe/Berlin", "currency": "EUR",
+         "hours": [{"weekday": day, "opens_minute": 0, "closes_minute": 1440} for day in range(7)]},
+    "/items": {"items": [{"sku": "4011", "gtins": ["9521234567899"], "name": "Bananas", "category": "Fruit"}]},
+    "/prices": {"prices": [{"sku": "4011", "price_cents": 5, "from_ms": 0}]},
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallMachine]:
-    """A machine on which install.sh has just run for the first time."""
+    """A machine on which install.sh has just run for the first time, as docs/howto/gateway.md says; its centre is in there too."""
     with small_machine(tmp_path_factory.mktemp("gateway")) as machine:
         machine.run("! getent passwd shelfloop && ! test -e /etc/shelfloop")
+        _start_centre(machine)
         machine.run(
-            f"{INSTALL} --gateway gw-1 --store store-1 --device till-1 --device till-2 --host gw-1.shop.example"
+            f"{INSTALL} --gateway gw-1 --store store-1 --central {CENTRE} --key-file /root/gw-1.key --device till-1 "
+            "--device till-2 --host gw-1.shop.example"
         )
         machine.wait_until(IS_UP, "the gateway")
         yield machine
+
+
+def _start_centre(machine: SmallMachine) -> None:
+    machine.run(
+        "cd /root; echo 'state_dir = \"/root/centre\"' > central.toml\n"
+        'central() { /opt/shelfloop/bin/shelfloop central "$@" --config central.toml; }\n'
+        "central init; central gateway add --store store-1 --gateway gw-1 --key-file gw-1.key\n"
+        "central token create --scope admin --name setup --token-file admin.token\n"
+        "central run > /root/central.log 2>&1 &\n"
+    )
+    machine.wait_until(f"curl -sf {CENTRE}/healthz", "the centre")
+    for path, body in SHOP.items():
+        machine.run(
+            f"curl -sf -X PUT {CENTRE}/v1/stores/store-1{path} -H 'Content-Type: application/json' "
+            f"-H \"Authorization: Bearer $(cat /root/admin.token)\" -d '{json.dumps(body)}'"
+        )
 
 
 def _report(machine: SmallMachine) -> dict[str, object]:
@@ -79,7 +104,7 @@ def test_a_second_run_changes_nothing_and_restarts_nothing(gateway: SmallMachine
 
 def test_the_broker_lets_a_device_be_itself_by_tls_and_nobody_else(gateway: SmallMachine) -> None:
     day, line = (
-        "2026-03-02",
+        gateway.run("TZ=Europe/Berlin date +%F").strip(),
         '{"kind": "sale", "gtin": "9521234567899", "quantity_units": 1, "unit_price_cents": 5, "extended_cents": 5}',
     )
     receipt = (
@@ -112,32 +137,75 @@ def test_the_broker_lets_a_device_be_itself_by_tls_and_nobody_else(gateway: Smal
     assert not re.search(r"(0\.0\.0\.0|\*|\[::\]):(1883|8703)", listening)
 
 
+def test_the_shop_shows_at_the_centre(gateway: SmallMachine) -> None:
+    """With the receipt of the test before, sold by TLS at till-1."""
+    token = '-H "Authorization: Bearer $(cat /root/admin.token)"'
+    has_it = """echo "$shown"; echo "$shown" | grep -qE '"receipts": ?1[,}]'"""
+    shown = gateway.wait_until(
+        f"shown=$(curl -sf {token} {CENTRE}/v1/stores/store-1); {has_it}", "the receipt at the centre", 30
+    )
+    shop = json.loads(shown)
+    assert (shop["name"], shop["units"], shop["cents"]) == ("Market Street", 1, 5)
+    status = gateway.run("shelfloop edge status")
+    assert "Market Street · gateway gw-1" in status
+    assert re.search(r"Centre +answered", status)
+
+
+def test_the_quarantine_is_read_and_replayed_by_root_with_the_gateways_rights_at_the_broker(
+    gateway: SmallMachine,
+) -> None:
+    gateway.run(
+        "mosquitto_pub -h localhost -p 8883 --cafile /etc/shelfloop/ca.crt -u till-1 "
+        "-P $(cat /etc/shelfloop/devices/till-1.password) -q 1 -t shelfloop/1/till-1/receipt -m 'no receipt'"
+    )
+    gateway.wait_until("shelfloop edge dump --summary | grep 'till-1  receipt'", "the quarantine")
+    assert re.match(r"sent [1-9]\d* messages again", gateway.run("shelfloop edge replay"))
+    gateway.run(
+        "systemctl stop shelfloop-edge; shelfloop edge dump | grep -q till-1; systemctl start shelfloop-edge"
+    )
+    gateway.wait_until(IS_UP, "the gateway, whose files root has read")
+    gateway.run("sed -i 's/readwrite/read/' /etc/mosquitto/shelfloop/acl; systemctl restart mosquitto")
+    gateway.wait_until("curl -sf http://127.0.0.1:8703/healthz", "health")
+    status, said = gateway.ask("shelfloop edge replay")
+    assert status == 78
+    assert re.search(r"the broker refused (\d+) of \1 messages", said)
+    gateway.run(
+        "sed -i 's/topic read shelfloop.1.+.+$/topic readwrite shelfloop\\/1\\/+\\/+/' /etc/mosquitto/shelfloop/acl"
+    )
+    gateway.run(
+        "cmp /opt/source/deploy/mosquitto/shelfloop.acl /etc/mosquitto/shelfloop/acl; systemctl restart mosquitto"
+    )
+    gateway.wait_until("curl -sf http://127.0.0.1:8703/healthz", "health")
+
+
 def test_the_gateway_itself_may_stand_apart_from_its_broker_and_come_by_tls(gateway: SmallMachine) -> None:
-    """Its own process with its own credentials; and it connects to no broker whose certificate is a stranger's."""
-    text = f"sed 's#/var/lib/shelfloop/edge#/tmp/far#; s/8703/8704/; s/gw-1/gw-2/' {CONFIG}"
-    far = f"{text} > /tmp/far.toml; echo 'broker_port = 8883' >> /tmp/far.toml; chmod 644 /tmp/far.toml"
+    """Its own process with its own credentials; a broker whose certificate is a stranger's is none of its own."""
     edge = "setpriv --reuid shelfloop --regid shelfloop --clear-groups /opt/shelfloop/bin/shelfloop edge"
-    for ca, is_well in (("/etc/shelfloop/ca.crt", True), ("/tmp/strange/ca.crt", False)):
-        gateway.run(f"{far}; echo 'tls_ca_file = \"{ca}\"' >> /tmp/far.toml; chmod -R a+rX /tmp/strange")
-        gateway.run(f"{edge} run --config /tmp/far.toml > /tmp/far.log 2>&1 & echo $! > /tmp/far.pid")
-        asked = "shelfloop edge status --config /tmp/far.toml --json"
-        if is_well:
-            gateway.wait_until(f"{asked} | grep -q '\"is_connected\": true'", "the connection by TLS")
-        else:
-            gateway.wait_until(asked, "the gateway")
-            gateway.run(f"sleep 2; {asked} | grep -q '\"is_connected\": false'")
-            doctor = gateway.run("shelfloop doctor --edge /tmp/far.toml", may_fail=True)
-            assert "CERTIFICATE_VERIFY_FAILED" in doctor
-        gateway.run(
-            "kill $(cat /tmp/far.pid); while kill -0 $(cat /tmp/far.pid) 2>/dev/null; do sleep 0.1; done"
-        )
+    gateway.run(
+        f"sed '/central_url/d; s#/var/lib/shelfloop/edge#/tmp/far#; s/8703/8704/; s/gw-1/gw-2/' {CONFIG} > /tmp/far.toml\n"
+        "echo 'broker_port = 8883' >> /tmp/far.toml; chmod -R a+rX /tmp/strange\n"
+        "for ca in /etc/shelfloop/ca.crt /tmp/strange/ca.crt; do\n"
+        '  { cat /tmp/far.toml; echo "tls_ca_file = \\"$ca\\""; } > /tmp/far-$(basename $(dirname $ca)).toml\n'
+        "done; chmod 644 /tmp/far*.toml\n"
+        f"{edge} run --config /tmp/far-shelfloop.toml > /tmp/far.log 2>&1 & echo $! > /tmp/far.pid"
+    )
+    gateway.wait_until(
+        "shelfloop edge status --port 8704 --json | grep -q '\"is_connected\": true'", "the connection by TLS"
+    )
+    gateway.run("kill $(cat /tmp/far.pid)")
+    strange = gateway.run("shelfloop doctor --edge /tmp/far-strange.toml", may_fail=True)
+    assert "CERTIFICATE_VERIFY_FAILED" in strange
 
 
 def test_the_shops_page_and_health_answer_in_there(gateway: SmallMachine) -> None:
     page = gateway.run("curl -sf http://127.0.0.1:8703/")
-    assert "store-1 · gateway gw-1" in page
+    assert "Market Street · gateway gw-1" in page
     assert gateway.run("curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:8703/healthz") == "200"
     assert "shelfloop_edge_receipts_total 1.0" in gateway.run("curl -sf http://127.0.0.1:8703/metrics")
+    doctor = gateway.run(f"shelfloop doctor --edge {CONFIG}", may_fail=True)
+    assert "fail " not in doctor, doctor
+    assert "ok    service shelfloop-edge.service: runs: all is well" in doctor
+    assert "ok    broker's certificate: " in doctor
     gateway.run("systemctl stop mosquitto")
     status = gateway.wait_until(
         "curl -s -w '%{http_code}' http://127.0.0.1:8703/healthz | grep 503", "the 503"
@@ -149,22 +217,20 @@ def test_the_shops_page_and_health_answer_in_there(gateway: SmallMachine) -> Non
 
 def test_the_journal_has_the_fields_of_each_change_and_one_line_for_each(gateway: SmallMachine) -> None:
     """After the broker was stopped and started once by the test before."""
-    found = [
-        json.loads(line)
-        for line in gateway.wait_until(
-            "journalctl -o json --no-pager SHELFLOOP_EVENT='a problem begins' | grep .", "the journal's line"
-        ).splitlines()
-    ]
-    broken = [entry for entry in found if entry["SHELFLOOP_CONDITION"] == "broker"]
-    assert len(broken) == 1
-    assert broken[0]["PRIORITY"] == "4"
-    assert broken[0]["_SYSTEMD_UNIT"] == "shelfloop-edge.service"
-    assert "127.0.0.1:1883" in broken[0]["SHELFLOOP_TEXT"]
-    ended = gateway.wait_until(
-        "journalctl -o json --no-pager SHELFLOOP_EVENT='a problem ends' SHELFLOOP_CONDITION=broker | grep .",
-        "its end",
+    this_run = "journalctl -o json --no-pager _SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID shelfloop-edge)"
+    [began], [ended] = (
+        [
+            json.loads(line)
+            for line in gateway.wait_until(
+                f"{this_run} SHELFLOOP_CONDITION=broker SHELFLOOP_EVENT='a problem {what}' | grep .", what
+            ).splitlines()[-1:]
+        ]
+        for what in ("begins", "ends")
     )
-    assert len(ended.splitlines()) == 1
+    assert (began["PRIORITY"], ended["PRIORITY"]) == ("4", "6")
+    assert began["_SYSTEMD_UNIT"] == "shelfloop-edge.service"
+    assert "127.0.0.1:1883" in began["SHELFLOOP_TEXT"]
+    assert float(ended["SHELFLOOP_LASTED_S"]) > 0
 
 
 def test_a_loop_that_hangs_is_ended_and_started_again(gateway: SmallMachine) -> None:
@@ -194,6 +260,8 @@ def test_a_bad_setting_is_named_and_not_tried_for_ever(gateway: SmallMachine) ->
         assert "ExecMainStatus=78" in shown
         assert "NRestarts=0" in shown
         assert "colour" in gateway.run("journalctl --no-pager -u shelfloop-edge -n 20")
+        doctor = gateway.run("shelfloop doctor --edge /tmp/good.toml", may_fail=True)
+        assert "service shelfloop-edge.service: a bad setting stops its start" in doctor
     finally:
         gateway.run(f"cat /tmp/good.toml > {CONFIG}; systemctl restart shelfloop-edge")
 
