@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.forecasting.plan import FULL, QUICK, Bench  # noqa: E402
+from benchmarks.forecasting.plan import FULL, PEERS, QUICK, Bench  # noqa: E402
 from benchmarks.forecasting.table import door_rows, fresh_rows, hidden_rows, m5_rows, print_rows  # noqa: E402
 
 
@@ -39,11 +39,19 @@ def main() -> int:
     )
     parser.add_argument("--peers-python", type=Path, help="interpreter that has statsforecast")
     parser.add_argument("--only", choices=["m5", "fresh", "hidden", "door"], help="one part of the table")
+    parser.add_argument(
+        "--peers", default=",".join(PEERS), help="which of %(default)s, or none (default: all)"
+    )
     options = parser.parse_args()
     if not (options.data / "m5").is_dir():
         print(f"no data in {options.data}: NOTHING was measured; give the folder by --data", file=sys.stderr)
         return 0
-    bench = Bench(options.data, options.cache, options.peers_python, QUICK if options.quick else FULL)
+    peers = frozenset(options.peers.split(",")) - {"none"}
+    if peers - set(PEERS):
+        parser.error(
+            f"--peers knows {', '.join(PEERS)} and none, not {', '.join(sorted(peers - set(PEERS)))}"
+        )
+    bench = Bench(options.data, options.cache, options.peers_python, QUICK if options.quick else FULL, peers)
     parts = {"hidden": hidden_rows, "fresh": fresh_rows, "m5": m5_rows, "door": door_rows}
     rows = [row for name, part in parts.items() if options.only in {None, name} for row in part(bench)]
     print_rows(rows)

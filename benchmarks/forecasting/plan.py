@@ -16,6 +16,7 @@ from models.training.panel_examples import Draw, PanelExamples
 from models.training.quantile_fit import QuantileFit
 
 SEED = 7
+PEERS = ("gateway", "simple", "statsforecast", "lightgbm")
 _START = time.monotonic()
 
 
@@ -35,7 +36,7 @@ class Size:
     gateway_epochs: int
 
 
-FULL = Size(None, None, None, 4000, 2000, Recipe(), 250_000, 120, 600_000, 10)
+FULL = Size(None, None, None, 4000, 2000, Recipe(), 200_000, 100, 200_000, 6)
 QUICK = Size(
     1500, 1500, 600, 400, 400,
     Recipe(Draw(rows=60_000, evenings=40), QuantileFit(networks=1, epochs=4)), 20_000, 25, 40_000, 5,
@@ -50,6 +51,7 @@ class Bench:
     cache: Path
     peers_python: Path | None
     size: Size
+    peers: frozenset[str] = frozenset()
 
     def heavy(self, name: str, panel: Panel, horizon_days: int) -> HeavyModel:
         """Fitted on the whole of `panel`; its examples are kept."""

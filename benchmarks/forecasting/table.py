@@ -42,7 +42,7 @@ DOOR_SECONDS, DOOR_GB = 900, 8
 
 def m5_rows(bench: Bench) -> list[Row]:
     data = m5(bench.data, bench.cache, bench.size.m5_series, SEED)
-    return [*_m5_evenings(bench, data), *_m5_last_days(bench, data)]
+    return [*_m5_last_days(bench, data), *_m5_evenings(bench, data)]
 
 
 def _m5_evenings(bench: Bench, data: M5) -> list[Row]:
@@ -73,16 +73,9 @@ def _m5_evenings(bench: Bench, data: M5) -> list[Row]:
     for part in parts:
         mean = {name: float(np.mean(each)) for name, each in scores[part].items()}
         out.append(_row(f"M5 SPL, 4 x 14 days, {part}", mean.pop(HEAVY), "ratio", goals[part], "lower", mean))
-        out.append(
-            _row(
-                f"M5 SPL, {part}: gateway over heavy",
-                mean[GATEWAY] / out[-1]["value"],
-                "ratio",
-                None,
-                "lower",
-                {},
-            )
-        )
+        if GATEWAY in mean:
+            cost = mean[GATEWAY] / out[-1]["value"]
+            out.append(_row(f"M5 SPL, {part}: gateway over heavy", cost, "ratio", None, "lower", {}))
     for part, each in values.items():
         out += _coverage_rows(f"M5 {part}", np.concatenate(each))
     return out
@@ -190,24 +183,26 @@ def _methods(bench: Bench, name: str, past: Panel, horizon_days: int, data: M5 |
     size = bench.size
     heavy = bench.heavy(name, past, 28 if data is not None else horizon_days)
     methods: dict[str, Method] = {HEAVY: partial(_heavy, heavy)}
-    say(f"{name}: gateway form")
-    gateway = GatewayForm(past, size.gateway_rows, size.gateway_epochs, SEED)
-    methods[GATEWAY] = gateway.forecast
-    methods["last week"] = last_week
-    methods["MA28"] = moving_average
-    python = find_python(bench.peers_python)
-    if python is None:
-        say(f"NO statsforecast: its rows are missing; var/peers/bin/pip install {STATSFORECAST}")
-    else:
+    if "gateway" in bench.peers:
+        say(f"{name}: gateway form")
+        gateway = GatewayForm(past, size.gateway_rows, size.gateway_epochs, SEED)
+        methods[GATEWAY] = gateway.forecast
+    if "simple" in bench.peers:
+        methods |= {"last week": last_week, "MA28": moving_average}
+    python = find_python(bench.peers_python) if "statsforecast" in bench.peers else None
+    if python is not None:
         classical = StatsForecast(python)
         methods |= {method: partial(classical.forecast, method) for method in StatsForecast.METHODS}
-    try:
-        lightgbm = LightGbm(
-            past, size.lightgbm_rows, size.lightgbm_rounds, 28 if data is not None else horizon_days, say
-        )
-        methods["LightGBM"] = lightgbm.forecast
-    except ModuleNotFoundError:
-        say("NO LightGBM: its rows are missing; pip install -c constraints.txt '.[bench]'")
+    elif "statsforecast" in bench.peers:
+        say(f"NO statsforecast: its rows are missing; var/peers/bin/pip install {STATSFORECAST}")
+    if "lightgbm" in bench.peers:
+        try:
+            horizon = 28 if data is not None else horizon_days
+            methods["LightGBM"] = LightGbm(
+                past, size.lightgbm_rows, size.lightgbm_rounds, horizon, say
+            ).forecast
+        except ModuleNotFoundError:
+            say("NO LightGBM: its rows are missing; pip install -c constraints.txt '.[bench]'")
     return methods
 
 
