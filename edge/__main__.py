@@ -38,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
         ("run", _run, "run the gateway until SIGTERM or Ctrl-C"),
         ("check", _check, "check the settings, key, bundle and database, then end"),
         ("status", _status, "how the running gateway is: devices, alarms, what waits, clock, versions"),
+        ("acknowledge", _acknowledge, "take note of an open alert; HQ sees who did"),
         ("dump", _dump, "print the quarantine, one JSON object a line"),
         ("replay", _replay, "send quarantined device messages through the broker again"),
     ):
@@ -56,6 +57,12 @@ def _parser() -> argparse.ArgumentParser:
         if name == "status":
             sub.add_argument("--port", type=int, help="status port; needs no settings then")
             sub.add_argument("--json", action="store_true", help="the whole report as JSON")
+        if name == "acknowledge":
+            sub.add_argument(
+                "code", help="which alert, such as cold-chain; `status --json` lists the open ones"
+            )
+            sub.add_argument("subject", help="of which device, cell, SKU or label")
+            sub.add_argument("--who", required=True, help="your name")
         sub.set_defaults(command=command)
     return parser
 
@@ -100,6 +107,19 @@ def _status(arguments: argparse.Namespace) -> int:
         )
         return EXIT_FAULT
     print(json.dumps(report, indent=2) if arguments.json else text_from(view_from(report)))
+    return EXIT_OK
+
+
+def _acknowledge(arguments: argparse.Namespace) -> int:
+    from edge.acknowledge import send  # noqa: PLC0415
+
+    settings = EdgeSettings.load(arguments.config)
+    host = "127.0.0.1" if settings.status_host in ("0.0.0.0", "::") else settings.status_host  # noqa: S104 - compared
+    problem = send(host, settings.status_port, arguments.code, arguments.subject, arguments.who)
+    if problem:
+        print(f"shelfloop edge: {problem}", file=sys.stderr)
+        return EXIT_FAULT
+    print(f"{arguments.code} of {arguments.subject}: noted")
     return EXIT_OK
 
 

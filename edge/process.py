@@ -8,6 +8,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from contract.topics import ALL_DEVICE_STREAMS
+from edge.acknowledge import act_of
+from edge.alert_desk import AlertDesk
 from edge.core.step import EdgeCore
 from edge.folder_lock import hold_folder
 from edge.gather import Gathering
@@ -146,7 +148,7 @@ def run_gateway(settings: EdgeSettings) -> int:
             gateway=settings.gateway, store=settings.store, linger_s=settings.uplink_linger_ms / 1000,
             poll_interval_s=settings.poll_interval_s, is_stopping=is_stopping,
         )  # fmt: skip
-    from_uplink: queue.Queue[FromUplink] = uplink.inbox if uplink else queue.Queue(1)
+    from_uplink: queue.Queue[FromUplink] = uplink.inbox if uplink else queue.Queue(100)
     loop = EdgeLoop(
         core, store, stage, clock, intake.inbox, from_uplink, uplink.status if uplink else None,
         lambda topic, payload: _publish(commands, topic, payload), intake.ack,
@@ -159,7 +161,8 @@ def run_gateway(settings: EdgeSettings) -> int:
     report = StatusReport(
         settings, core, store, loop, intake, uplink, clock, notifier, version(), time.monotonic()
     )
-    server = StatusServer(settings.status_port, report.short, settings.status_host, pages_of(report))
+    acts = act_of(AlertDesk(core, from_uplink))
+    server = StatusServer(settings.status_port, report.short, settings.status_host, pages_of(report), acts)
     log.info(
         "gateway starts", gateway=settings.gateway, epoch=store.streams.live.epoch, models=stage.models.name,
         status_port=server.port, waiting=store.streams.waiting(),

@@ -148,7 +148,7 @@ class StatusReport:
             found.append(
                 {
                     "code": code, "subject": subject, "severity": row.severity.value, "since_ms": row.since_ms,
-                    "text": row.text, "is_stock": code in STOCK_CODES,
+                    "text": row.text, "is_stock": code in STOCK_CODES, "acknowledged_by": row.acknowledged_by,
                 }
             )  # fmt: skip
         return found

@@ -171,7 +171,8 @@ def _clock(clock: Mapping[str, Any], now_ms: int, zone: ZoneInfo) -> Fact:
 
 
 def _alarm(alarm: Mapping[str, Any], now_ms: int) -> Alarm:
-    return Alarm(alarm["text"], age((now_ms - alarm["since_ms"]) / 1000))
+    noted = f" (noted by {alarm['acknowledged_by']})" if alarm.get("acknowledged_by") else ""
+    return Alarm(alarm["text"] + noted, age((now_ms - alarm["since_ms"]) / 1000))
 
 
 def _device_lines(devices: Mapping[str, Mapping[str, Any]], now_ms: int) -> list[DeviceLine]:

@@ -28,7 +28,7 @@ from contract.errors import MalformedMessageError
 from contract.message import reason_from_validation
 from edge.batch_rows import batch_body
 from edge.core.lean import LEAN_DOCUMENT, LeanDocument, LeanReceipt
-from edge.core.messages import BadInput, ConditionReported, DocumentArrived
+from edge.core.messages import AlertNoted, BadInput, ConditionReported, DocumentArrived
 from edge.errors import DamagedRowError
 from edge.outbox import OutboxRow, Stream, Streams
 from edge.outbox_reader import OutboxReader
@@ -73,7 +73,9 @@ class Forked:
     through: int
 
 
-FromUplink: TypeAlias = Acked | Poisoned | Forked | DocumentArrived | BadInput | ConditionReported
+FromUplink: TypeAlias = (
+    Acked | Poisoned | Forked | DocumentArrived | BadInput | ConditionReported | AlertNoted
+)
 
 
 class Transport(Protocol):

@@ -32,11 +32,12 @@ def needs_from(
 ) -> list[Need]:
     """The list for `stores`, which may be fewer than the overview's: the reader's scope."""
     names = {store.store: store for store in stores}
+    asking = [alert for alert in alerts if not alert.acknowledged_by]
     return [
         *_unbalanced(accounting),
         *_losses(overview, stores),
         *_alerts(
-            [alert for alert in alerts if alert.store in names and alert.severity == "critical"],
+            [alert for alert in asking if alert.store in names and alert.severity == "critical"],
             names,
             overview.now_ms,
         ),
@@ -48,7 +49,7 @@ def needs_from(
         *_waiting([trigger for trigger in waiting if trigger.store in names], names),
         *_out_of_stock(stores),
         *_alerts(
-            [alert for alert in alerts if alert.store in names and alert.severity == "warning"],
+            [alert for alert in asking if alert.store in names and alert.severity == "warning"],
             names,
             overview.now_ms,
         ),

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 
 from runtime.errors import OperatorError
 from runtime.logs import Log
@@ -15,6 +16,19 @@ log = Log("runtime.status")
 MAX_CONNECTIONS = 32
 """Each has a thread of its own; who comes when all are taken is sent away."""
 IDLE_LIMIT_S = 60.0
+
+
+MAX_ACT_BYTES = 4096
+
+Act = Callable[[Mapping[str, object]], Mapping[str, object]]
+
+
+class Refusal(Exception):  # noqa: N818 - it is an answer, not a fault
+    """The act is not done; `code` is the HTTP status of the answer."""
+
+    def __init__(self, code: int, why: str) -> None:
+        super().__init__(why)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +41,7 @@ class StatusServer:
     """Serves what `status` returns. `backlog` in it is the work not yet passed on; `problems` (a list) makes /healthz 503.
 
     pages: path -> what is there; called for each request, in the request's thread.
+    acts: path -> what a POST of a JSON object does there; from this machine only, whatever `host` is.
     """
 
     def __init__(
@@ -35,8 +50,9 @@ class StatusServer:
         status: Callable[[], Mapping[str, object]],
         host: str = "127.0.0.1",
         pages: Mapping[str, Callable[[], Page]] | None = None,
+        acts: Mapping[str, Act] | None = None,
     ) -> None:
-        others = dict(pages or {})
+        others, deeds = dict(pages or {}), dict(acts or {})
         known = ", ".join(["/status", "/healthz", *others])
 
         class Handler(BaseHTTPRequestHandler):
@@ -56,6 +72,37 @@ class StatusServer:
                     self._answer(503 if unhealthy else 200, _json_page(report))
                 else:
                     self._answer(404, _json_page({"error": f"ask for one of {known}"}))
+
+            def do_POST(self) -> None:
+                self.close_connection = True  # a body that nobody read must not be taken for the next request
+                act = deeds.get(self.path.partition("?")[0])
+                if act is None:
+                    known = ", ".join(deeds) or "none"
+                    self._answer(404, _json_page({"error": f"nothing is done there; known are {known}"}))
+                    return
+                try:
+                    done = act(self._body())
+                except Refusal as refusal:
+                    self._answer(refusal.code, _json_page({"error": str(refusal)}))
+                else:
+                    self._answer(200, _json_page(done))
+
+            def _body(self) -> Mapping[str, object]:
+                if not ip_address(self.client_address[0].partition("%")[0]).is_loopback:
+                    raise Refusal(403, "only from the gateway itself")
+                # A browser sends this type across sites only after asking, which is never granted here.
+                if self.headers.get("Content-Type") != "application/json":
+                    raise Refusal(415, "send application/json")
+                size = self.headers.get("Content-Length", "")
+                if not size.isdigit() or int(size) > MAX_ACT_BYTES:
+                    raise Refusal(413, f"send at most {MAX_ACT_BYTES} bytes, with their length")
+                try:
+                    value = json.loads(self.rfile.read(int(size)))
+                except (ValueError, RecursionError):
+                    raise Refusal(400, "the body is no JSON") from None
+                if not isinstance(value, dict):
+                    raise Refusal(400, "send a JSON object")
+                return value
 
             def _answer(self, code: int, page: Page) -> None:
                 self.send_response(code)

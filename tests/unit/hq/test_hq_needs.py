@@ -124,3 +124,14 @@ def test_a_scope_survives_the_address_and_nonsense_means_the_chain():
         "store:s367",
         "store:s406",
     ]
+
+
+def test_an_alert_that_somebody_noted_does_not_ask_for_a_look_again():
+    def alert(who):
+        return AlertView(
+            at_ms=0, store="s367", code="cold-chain", subject="fridge-1", severity="critical", text="t",
+            cleared_ms=None, acknowledged_by=who,
+        )  # fmt: skip
+
+    assert [need.title for need in needs(calm(), alerts=[alert("")])] == ["Shop 367, Elm Street: cold chain"]
+    assert needs(calm(), alerts=[alert("J. Doe")]) == []
