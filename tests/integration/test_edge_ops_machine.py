@@ -50,7 +50,7 @@ def _start_centre(machine: SmallMachine) -> None:
         "central token create --scope admin --name setup --token-file admin.token\n"
         "central run > /root/central.log 2>&1 &\n"
     )
-    machine.wait_until(f"curl -sf {CENTRE}/healthz", "the centre")
+    machine.wait_until(f"curl -sf {CENTRE}/healthz || {{ tail -5 /root/central.log; false; }}", "the centre")
     for path, body in SHOP.items():
         machine.run(
             f"curl -sf -X PUT {CENTRE}/v1/stores/store-1{path} -H 'Content-Type: application/json' "
