@@ -51,6 +51,8 @@ system-packages:  ## install the programs that tests need, by apt, when root; el
 	command -v chromium >/dev/null || missing="$$missing chromium"; \
 	command -v chromedriver >/dev/null || missing="$$missing chromium-driver"; \
 	command -v postgres >/dev/null || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$$missing postgresql"; \
+	command -v influxd >/dev/null || missing="$$missing influxdb"; \
+	command -v victoria-metrics >/dev/null || missing="$$missing victoria-metrics"; \
 	[ -z "$$missing" ] && exit 0; \
 	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
 	  echo "the tests need these programs:$$missing. Install them, for example: sudo apt-get install$$missing" >&2; exit 1; \

@@ -143,6 +143,14 @@ def _rebuild(settings: CentralSettings, _: argparse.Namespace) -> int:
     return EXIT_OK
 
 
+def _rewrite_series(settings: CentralSettings, _: argparse.Namespace) -> int:
+    from central.setup import rewrite_series  # noqa: PLC0415
+
+    rewrite_series(settings)
+    print("the centre writes all time series again, beginning within a minute")
+    return EXIT_OK
+
+
 def _status(settings: CentralSettings, _: argparse.Namespace) -> int:
     url = f"http://127.0.0.1:{settings.status_port}/status"
     try:
@@ -196,6 +204,12 @@ def _parser() -> argparse.ArgumentParser:
         "rebuild-rollups",
         "Make the time series again from the facts; stop the centre first.",
         _rebuild,
+    )
+    command(
+        commands,
+        "rewrite-series",
+        "Write all time series to their server again, after it lost some.",
+        _rewrite_series,
     )
     gateways = commands.add_parser("gateway", help="Gateways and their keys.").add_subparsers(required=True)
     add = command(gateways, "add", "Make a gateway's key; an old key of it stops working.", _gateway_add)

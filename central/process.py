@@ -16,6 +16,7 @@ from central.ledger.engine import Ledger
 from central.ledger.writer import Transaction
 from central.settings import CentralSettings
 from central.timeseries.projection import Projection
+from central.timeseries.server import prepare_server, server_store
 from runtime.clock import clock_from_setting
 from runtime.errors import EXIT_OK, OperatorError
 from runtime.heap import use_one_heap
@@ -82,16 +83,17 @@ def run_centre(settings: CentralSettings) -> int:
 
 
 def _projection(centre: Centre) -> Projection:
-    """To the InfluxDB of the settings. Raises OperatorError when half of them are missing."""
-    from central.timeseries.influx import InfluxStore  # noqa: PLC0415 - 15 MB that few centres need
-
+    """To the server of the settings. Raises OperatorError when half of them are missing."""
     settings = centre.settings
     if not settings.influx_bucket:
         raise OperatorError("influx_bucket is missing; influx_url needs it (v1 servers: the database's name)")
     token = settings.influx_token.get_secret_value()
-    store = InfluxStore(settings.influx_url, token, settings.influx_org, settings.influx_bucket)
-    target = f"{settings.influx_url} {settings.influx_bucket}"
-    return Projection(centre.ledger, centre.writer, store, target, centre.count)
+    kind, url, bucket = settings.influx_server, settings.influx_url, settings.influx_bucket
+    store = server_store(kind, url, token, settings.influx_org, bucket)
+    return Projection(
+        centre.ledger, centre.writer, store, f"{kind} {url} {bucket}", centre.count, settings.watch_skus,
+        prepare=lambda: prepare_server(kind, url, token, bucket),
+    )  # fmt: skip
 
 
 class Server(uvicorn.Server):

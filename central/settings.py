@@ -1,10 +1,11 @@
 """The centre's settings (`central.toml`)."""
 
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, SecretStr
 
+from contract.ids import SkuText
 from runtime.settings import Settings
 
 STANDARD_SCHEDULE_S = (0.0, 5.0, 300.0, 1800.0, 7200.0, 18_000.0, 36_000.0, 50_400.0, 72_000.0, 86_400.0)
@@ -112,6 +113,15 @@ class CentralSettings(Settings):
         default=12.0, gt=0, le=24 * 31, description="Real hours after which a person logs in again."
     )
     influx_url: str = Field(default="", description="InfluxDB-compatible server for time series; empty: off.")
+    influx_server: Literal["influxdb-1", "influxdb-2", "victoria-metrics"] = Field(
+        default="influxdb-2",
+        description="What stands there; InfluxDB 3 is written and read as influxdb-2 (docs/howto/time-series.md).",
+    )
+    watch_skus: list[SkuText] = Field(
+        default=[],
+        max_length=200,
+        description="SKUs that have a series of their own there, beside those of the categories; at most 200.",
+    )
     influx_token: SecretStr = Field(default=SecretStr(""), description="Token of the InfluxDB server.")
     influx_org: str = Field(default="", description="Organisation in the InfluxDB server.")
     influx_bucket: str = Field(default="", description="Bucket in the InfluxDB server.")

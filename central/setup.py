@@ -14,6 +14,7 @@ from central.auth import GATEWAY_PREFIX, LINK_PREFIX, TOKEN_PREFIX, hash_of, new
 from central.ledger import credentials, people
 from central.ledger.engine import Ledger
 from central.settings import CentralSettings
+from central.timeseries.projection import forget_target
 from central.timeseries.sql import rebuild_store
 from contract.ids import ID_PATTERN
 from runtime.clock import SystemClock
@@ -127,6 +128,12 @@ def who_may(settings: CentralSettings) -> list[str]:
 def revoke_token(settings: CentralSettings, name: str) -> int:
     with _ledger(settings) as connection:
         return credentials.revoke_tokens(connection, name)
+
+
+def rewrite_series(settings: CentralSettings) -> None:
+    """Lets the centre write all time series to their server again."""
+    with _ledger(settings) as connection:
+        forget_target(connection)
 
 
 def rebuild_rollups(settings: CentralSettings) -> Iterator[tuple[str, int]]:

@@ -1,9 +1,12 @@
-"""The projection to an InfluxDB-compatible server: a recorded-protocol double, since no InfluxDB 2 or 3 can run here.
+"""The projection from the ledger to time-series servers, real ones and a double of InfluxDB 2, which cannot run here.
 
-The double answers POST /api/v2/write as the server's documentation says: 204, 400 for a bad line, 404 for no such bucket.
+The double answers POST /api/v2/write as the server's documentation says: 204, 400 for a bad line, 404 for no such bucket;
+and GET /query with the points in the asked span.
 """
 
+import json
 import re
+import sqlite3
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,17 +14,17 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from central_rig import START_MS, CentreProcess, Gateway, kill_leftover
+from central_rig import START_MS, STORE, CentreProcess, Gateway, kill_leftover
 from central_rows import receipt, sale
+from series_servers import series_server
 from test_central_loop import set_up_store
 
-from central.timeseries.influx import InfluxStore, line_from_point
-from central.timeseries.port import Point, TimeSeriesUnavailableError
+from central.timeseries.port import TimeSeriesUnavailableError
+from central.timeseries.server import server_store
 
 LINE = re.compile(
-    r"^(?P<series>shelfloop_sales,store=[^ ,]+,category=(?:\\.|[^ ,\\])+) (?P<fields>[a-z_]+=-?\d+i(,[a-z_]+=-?\d+i)*) (?P<at>\d+)$"
+    r"^(?P<series>shelfloop_(?:sales|watched),store=[^ ,]+(?:,(?:category|sku)=(?:\\.|[^ ,\\])+)+) (?P<fields>[a-z_]+=-?\d+i(,[a-z_]+=-?\d+i)*) (?P<at>\d+)$"
 )
-POINT = Point("store-1", "soft drinks, cold", START_MS, 3, 750, 1, 0, 0, 0)
 
 
 class InfluxDouble:
@@ -41,6 +44,15 @@ class InfluxDouble:
                 self.send_response(status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
+
+            def do_GET(self) -> None:
+                body = json.dumps(
+                    {"results": [{"series": outer.read(parse_qs(urlsplit(self.path).query)["q"][0])}]}
+                )
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body.encode())))
+                self.end_headers()
+                self.wfile.write(body.encode())
 
             def log_message(self, *_: object) -> None:
                 """Quiet."""
@@ -65,6 +77,24 @@ class InfluxDouble:
             self.points[match["series"], int(match["at"])] = match["fields"]
         return 204
 
+    def read(self, query: str) -> list[dict[str, object]]:
+        from_ms, to_ms = (int(part) for part in re.findall(r"time [<>]= (\d+)ms", query))
+        stores = re.findall(r"\"store\" = '([^']+)'", query)
+        series = []
+        for (name, at_ms), fields in self.points.items():
+            tags = {
+                key: re.sub(r"\\(.)", r"\1", value)
+                for key, value in (part.split("=", 1) for part in re.split(r"(?<!\\),", name)[1:])
+            }
+            if from_ms <= at_ms <= to_ms and tags["store"] in stores:
+                pairs = [part.split("=") for part in fields.split(",")]
+                columns = ["time", *(field for field, _ in pairs)]
+                values = [[at_ms, *(int(value.rstrip("i")) for _, value in pairs)]]
+                series.append(
+                    {"name": name.split(",")[0], "tags": tags, "columns": columns, "values": values}
+                )
+        return series
+
 
 @pytest.fixture
 def influx() -> Iterator[InfluxDouble]:
@@ -72,36 +102,6 @@ def influx() -> Iterator[InfluxDouble]:
     yield double
     double.server.shutdown()
     double.server.server_close()
-
-
-def test_a_point_written_twice_is_one_point_with_the_later_values(influx: InfluxDouble) -> None:
-    store = InfluxStore(influx.url, "token", "org", "shop")
-    assert store.write([POINT, POINT]).accepted == 2
-    assert len(influx.points) == 1
-    assert r"category=soft\ drinks\,\ cold" in line_from_point(POINT)
-    store.close()
-
-
-def test_a_bad_point_is_named_and_the_others_are_taken(influx: InfluxDouble) -> None:
-    influx.refuses = "category=bad"
-    store = InfluxStore(influx.url, "token", "org", "shop")
-    bad = Point("store-1", "bad", START_MS, 1, 1, 0, 0, 0, 0)
-    report = store.write([POINT, bad])
-    assert (report.accepted, [point for point, _ in report.rejected]) == (1, [bad])
-    assert len(influx.points) == 1
-    store.close()
-
-
-def test_no_server_no_bucket_and_a_sick_server_are_told_as_unavailable(influx: InfluxDouble) -> None:
-    influx.fail_with = [503]
-    for store in (
-        InfluxStore("http://127.0.0.1:9", "t", "o", "shop"),
-        InfluxStore(influx.url, "t", "o", "shop"),
-        InfluxStore(influx.url, "t", "o", "elsewhere"),
-    ):
-        with pytest.raises(TimeSeriesUnavailableError):
-            store.write([POINT])
-        store.close()
 
 
 def test_the_ledger_reaches_the_server_after_refusals_and_a_kill(
@@ -132,3 +132,50 @@ def test_the_ledger_reaches_the_server_after_refusals_and_a_kill(
         assert {at for _, at in influx.points} == {START_MS}
     finally:
         kill_leftover(centre.process)
+
+
+def unwritten(folder: Path) -> bool:
+    with sqlite3.connect(f"file:{folder / 'state' / 'ledger.sqlite3'}?mode=ro", uri=True) as ledger:
+        [target] = ledger.execute("SELECT value FROM meta WHERE key = 'series_target'").fetchone()
+        return not target or ledger.execute("SELECT count(*) FROM series_changes").fetchone()[0] > 0
+
+
+@pytest.mark.parametrize("kind", ["influxdb-1", "victoria-metrics"])
+def test_a_real_server_has_every_unit_after_kills_of_both_and_a_watched_sku_beside_them(
+    tmp_path: Path, kind: str
+) -> None:
+    server = series_server(kind, tmp_path / "server")
+    centre = CentreProcess(
+        tmp_path, influx_url=server.url, influx_server=kind, influx_bucket="shop", watch_skus=["sku-2"]
+    )
+    centre.command("init")
+    centre.start()
+    store = server_store(kind, server.url, "", "", "shop")
+    try:
+        set_up_store(centre.client())
+        gateway = Gateway(centre, centre.add_gateway())
+        gateway.send(receipt(1, [sale(1, 2)]))
+        centre.wait_until(lambda: centre.status()["counters"].get("series_points", 0) >= 1, 60)
+        server.kill()
+        gateway.send(receipt(2, [sale(2, 1), sale(3, 5)]))
+        centre.kill()
+        server.start()
+        centre.start()
+        expected = {("drinks", ""): 3, ("food", ""): 5, ("drinks", "sku-2"): 1}
+
+        def found() -> dict[tuple[str, str], int]:
+            try:
+                points = store._reader.read([STORE], 0, START_MS * 2)
+            except TimeSeriesUnavailableError:  # the database comes with the first write
+                return {}
+            return {(category, sku): values[0] for (_, category, sku, _), values in points.items()}
+
+        centre.wait_until(lambda: found() == expected, 60)
+        centre.command("rewrite-series")
+        centre.wait_until(lambda: not unwritten(tmp_path), 120)
+        counters = centre.status()["counters"]
+        assert counters.get("series_rejected", 0) == 0
+    finally:
+        kill_leftover(centre.process)
+        store.close()
+        server.kill()
