@@ -22,10 +22,16 @@ from runtime.logs import Log
 
 log = Log("edge.store_file")
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 PAGE_BYTES = 1024
 KEPT_ASIDE = 3
 
+# With a rowid: a page of a table without one holds a quarter of itself of a row at most, and each longer row, nearly every
+# one, would take a page of its own beside.
+_OUTBOX = """
+CREATE TABLE IF NOT EXISTS outbox (epoch TEXT NOT NULL, seq INTEGER NOT NULL, kind TEXT NOT NULL, json TEXT NOT NULL,
+    crc INTEGER, PRIMARY KEY (epoch, seq));
+"""
 # All SQL that makes the file. Pages are small because a commit writes whole pages and most commits change few rows.
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -33,11 +39,10 @@ CREATE TABLE IF NOT EXISTS state (kind TEXT NOT NULL, key TEXT NOT NULL, json TE
     crc INTEGER, PRIMARY KEY (kind, key)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS epochs (ordinal INTEGER PRIMARY KEY, epoch TEXT NOT NULL UNIQUE, last_seq INTEGER NOT NULL,
     acked_through INTEGER NOT NULL, frozen_through INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS outbox (epoch TEXT NOT NULL, seq INTEGER NOT NULL, kind TEXT NOT NULL, json TEXT NOT NULL,
-    crc INTEGER, PRIMARY KEY (epoch, seq)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS quarantine (id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, source TEXT NOT NULL,
     stream TEXT NOT NULL, reason TEXT NOT NULL, payload BLOB NOT NULL);
 {STATE_LOG_SCHEMA}
+{_OUTBOX}
 """
 # Version 1 had no checksums, and windows that were merged but never sent carried a span of seqs.
 _FROM_VERSION_1 = """
@@ -46,7 +51,18 @@ ALTER TABLE outbox ADD COLUMN crc INTEGER;
 UPDATE outbox SET json = json_remove(json, '$.seq_from') WHERE kind = 'sku_window'
     AND seq > (SELECT frozen_through FROM epochs WHERE epochs.epoch = outbox.epoch);
 """
-_UPGRADES = {0: _SCHEMA, 1: _FROM_VERSION_1 + STATE_LOG_SCHEMA, 2: STATE_LOG_SCHEMA}
+_WITH_ROWID = f"""
+ALTER TABLE outbox RENAME TO old_outbox;
+{_OUTBOX}
+INSERT INTO outbox SELECT epoch, seq, kind, json, crc FROM old_outbox ORDER BY epoch, seq;
+DROP TABLE old_outbox;
+"""  # noqa: S608 - our own text
+_UPGRADES = {
+    0: _SCHEMA,
+    1: _FROM_VERSION_1 + STATE_LOG_SCHEMA + _WITH_ROWID,
+    2: STATE_LOG_SCHEMA + _WITH_ROWID,
+    3: _WITH_ROWID,
+}
 """By the version that the file has; 0 is a new one."""
 
 

@@ -40,6 +40,8 @@ from runtime.logs import Log, printable
 log = Log("edge.uplink")
 
 MAX_ROWS, MAX_BYTES = 2000, 2_000_000
+MAX_BACKLOG_ROWS = 500
+"""Of a batch that drains an older epoch: a live record waits for the one that is on its way."""
 BACKOFF_MIN_S, BACKOFF_MAX_S = 0.1, 5.0
 REFUSED_STATUSES = frozenset({400, 413, 422})
 OPERATOR_STATUSES = frozenset({401, 403, 404})
@@ -123,7 +125,7 @@ class Uplink:
         self._linger_s, self._poll_s, self._is_stopping = linger_s, poll_interval_s, is_stopping
         self._limit = MAX_ROWS
         self._backoff_s = BACKOFF_MIN_S
-        self._last_post_s = -1e9
+        self._last_post_s = self._last_live_post_s = -1e9
         self._sent: dict[str, int] = {}
 
     def run(self) -> None:
@@ -161,10 +163,9 @@ class Uplink:
         return sent
 
     def _rows(self, reader: OutboxReader, stream: Stream) -> list[OutboxRow]:
+        limit = self._limit if stream is self._streams.live else min(self._limit, MAX_BACKLOG_ROWS)
         try:
-            return reader.rows(
-                stream.epoch, stream.acked_through, stream.frozen_through, self._limit, MAX_BYTES
-            )
+            return reader.rows(stream.epoch, stream.acked_through, stream.frozen_through, limit, MAX_BYTES)
         except DamagedRowError as error:
             log.warning("a row is damaged on the disk", epoch=error.epoch, seq=error.seq)
             self.inbox.put(Poisoned(error.epoch, error.seq, "its bytes on the gateway's disk were damaged"))
@@ -172,10 +173,10 @@ class Uplink:
             return []
 
     def _lingers(self, stream: Stream) -> bool:
-        """Records wait for company, but not past the linger since the last post."""
+        """Records wait for company, but not past the linger since the live lane's last post, whatever a backlog posts."""
         return (
             stream.frozen_through - stream.acked_through < self._limit
-            and time.monotonic() - self._last_post_s < self._linger_s
+            and time.monotonic() - self._last_live_post_s < self._linger_s
         )
 
     def _wait_s(self) -> float:
@@ -200,6 +201,8 @@ class Uplink:
             return
         finally:
             self._last_post_s = time.monotonic()
+            if stream is self._streams.live:
+                self._last_live_post_s = self._last_post_s
         if reply.status == 200:
             self._accepted(stream, rows, reply)
         elif reply.status in REFUSED_STATUSES and rows:

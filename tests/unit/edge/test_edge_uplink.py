@@ -272,6 +272,22 @@ def test_live_records_do_not_wait_behind_a_backlog(rig):
     assert rig.store.streams.waiting() == 0
 
 
+def test_a_backlog_that_posts_all_the_time_does_not_make_live_records_linger(rig):
+    rig.uplink._limit, rig.uplink._linger_s = 1, 0.05
+    new = rig.store.open_epoch()
+    rig.store.freeze(rig.store.streams.all()[0])
+    rig.store.commit(Commit(0, records=[alert(99)]))
+    rig.cycle()
+    rig.uplink._limit = 1
+    rig.store.commit(Commit(0, records=[alert(100)]))
+    for _ in range(5):
+        time.sleep(0.02)
+        rig.uplink._limit = 1
+        rig.cycle()
+    assert [body.seq_to for body in rig.centre.bodies if body.epoch == new] == [1, 2]
+    assert len([body for body in rig.centre.bodies if body.epoch != new]) > 2
+
+
 def test_unfrozen_rows_are_not_sent(rig):
     rig.cycle()
     rig.store.commit(Commit(0, records=[alert(1)], freeze=False))
