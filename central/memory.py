@@ -134,7 +134,9 @@ class StoreMemory:
         return triggers + sum(order.quantity_units for (_, of), order in self.orders.items() if of == sku)
 
     def open_trigger(self, sku: str) -> Trigger | None:
-        return next((trigger for trigger in self.triggers.values() if trigger.sku == sku), None)
+        """The open order of `sku`; a transfer from another store is none, it only counts as on-order."""
+        of_sku = (trigger for trigger in self.triggers.values() if trigger.sku == sku)
+        return next((trigger for trigger in of_sku if trigger.kind != "transfer"), None)
 
     def may_have_receipt(self, register: str, day: str, sequence: int) -> bool:
         """False when the ledger surely has no such receipt; True when it must be asked."""

@@ -17,6 +17,7 @@ from central.ledger.writer import Transaction
 from central.settings import CentralSettings
 from central.timeseries.projection import Projection
 from central.timeseries.server import prepare_server, server_store
+from central.transferring import Transfers
 from runtime.clock import clock_from_setting
 from runtime.errors import EXIT_OK, OperatorError
 from runtime.heap import use_one_heap
@@ -62,6 +63,9 @@ def run_centre(settings: CentralSettings) -> int:
     supervisor.start("writer", centre.run)
     supervisor.start("dispatch", dispatcher.run)
     supervisor.start("rounds", lambda: centre.rounds.run(supervisor.stop))
+    if settings.transfer_interval_min:
+        transfers = Transfers(centre)
+        supervisor.start("transfers", lambda: transfers.run(supervisor.stop))
     if ledger.is_shared:
         supervisor.start("news", lambda: listen(ledger, centre.placed, supervisor.stop))
     supervisor.start("status", status.serve)

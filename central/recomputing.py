@@ -15,7 +15,9 @@ def evidence_of(trigger: str, row: dict[str, Any]) -> Evidence:
     stored = int(row["quantity_units"])
     try:
         again = decide_again(inputs)
-        note = target_note(float(inputs["wanted"]["target_units"]), _target(inputs)) or again.note
+        note = again.note
+        if "wanted" in inputs:
+            note = target_note(float(inputs["wanted"]["target_units"]), _target(inputs)) or again.note
         quantity = again.quantity_units
     except (KeyError, TypeError, ValueError) as error:
         quantity, note = None, f"the stored inputs are of another rule: {error!r}"

@@ -253,7 +253,7 @@ def approve(work: Work, trigger_id: str, decision: Decision) -> None:
     _set_state(work, trigger, TriggerState.APPROVED)
     work.audit(decision.who, "approve", trigger_id, decision.reason)
     calendar = work.memory.calendar_of(work.connection, trigger.supplier)
-    if calendar is None or trigger.kind == EMERGENCY or calendar.send_ms(work.now_ms) <= work.now_ms:
+    if calendar is None or trigger.kind != KIND or calendar.send_ms(work.now_ms) <= work.now_ms:
         announce(work, trigger_id)
     else:
         _set_due(work, trigger, calendar.send_ms(work.now_ms))

@@ -67,6 +67,21 @@ class CentralSettings(Settings):
         le=1,
         description="Orders need a person when demand exceeds the stock with less than this probability; 0: never for that.",
     )
+    transfer_interval_min: int = Field(
+        default=60,
+        ge=0,
+        le=1440,
+        description="Minutes between two looks for goods that one store has to spare and another will miss; 0: never.",
+    )
+    transfer_reach_km: float = Field(
+        default=30.0, gt=0, le=1000, description="How far goods are carried from store to store, in km."
+    )
+    transfer_handling_cents: int = Field(
+        default=300, ge=0, description="What carrying one SKU from store to store costs besides the way."
+    )
+    transfer_cents_per_km: int = Field(
+        default=30, ge=0, description="What a km of the way between two stores costs."
+    )
     stale_after_min: int = Field(
         default=180,
         ge=1,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from central.core.restock import OpenTrigger, Policy, Raise, Wanted, decide_restock
+from central.core.transfers import Outlook, Terms, propose_transfers
 from contract.api.restock import TriggerState
 
 
@@ -18,6 +19,8 @@ class Recomputed:
 
 def decide_again(inputs: Mapping[str, object]) -> Recomputed:
     """The same rule over the stored inputs. Raises KeyError or TypeError when they are of another form."""
+    if "transfer" in inputs:
+        return _carry_again(inputs)
     wanted = Wanted(**cast("dict[str, object]", inputs["wanted"]))  # type: ignore[arg-type]
     stored = dict(cast("dict[str, object]", inputs["policy"]))
     stored["switches"] = tuple(cast("list[str]", stored["switches"]))
@@ -33,6 +36,22 @@ def decide_again(inputs: Mapping[str, object]) -> Recomputed:
     if not isinstance(decision, Raise):
         return Recomputed(None, decision.why)
     return Recomputed(decision.quantity_units, decision.why)
+
+
+def _carry_again(inputs: Mapping[str, object]) -> Recomputed:
+    stored = cast("dict[str, object]", inputs["transfer"])
+    km = float(str(stored["distance_km"]))
+    outlooks = [_outlook(cast("dict[str, object]", inputs[side])) for side in ("giver", "taker")]
+    terms = Terms(**cast("dict[str, object]", inputs["terms"]))  # type: ignore[arg-type]
+    found = propose_transfers(str(stored["sku"]), outlooks, lambda _giver, _taker: km, terms)
+    if not found:
+        return Recomputed(None, "no transfer is worth its cost")
+    return Recomputed(found[0].quantity_units, f"worth {found[0].net_cents / 100:.2f} after the trip")
+
+
+def _outlook(stored: dict[str, object]) -> Outlook:
+    arrivals = tuple((ahead, units) for ahead, units in cast("list[tuple[int, int]]", stored["arrivals"]))
+    return Outlook(**{**stored, "arrivals": arrivals})  # type: ignore[arg-type]
 
 
 def target_note(stored_units: float, computed_units: float | None) -> str:
