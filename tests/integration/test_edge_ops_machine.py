@@ -18,7 +18,7 @@ INSTALL = "bash /opt/source/deploy/gateway/install.sh --program-is-there --no-ap
 CONFIG = "/etc/shelfloop/edge.toml"
 PLACES = "/etc /opt/shelfloop/bin /usr/local/bin /var/lib/shelfloop -xdev -not -path '/var/lib/shelfloop/edge/*' -not -name 'ld.so.cache*'"
 SNAPSHOT = f"find {PLACES} -printf '%p %m %U:%G %l\\n' | sort; find {PLACES} -type f -print0 | sort -z | xargs -0 sha256sum"
-IS_UP = "shelfloop edge status --json"
+IS_UP = "curl -sf http://127.0.0.1:8703/report"
 CENTRE = "http://127.0.0.1:8700"
 SHOP = {
     "": {"name": "Market Street", "timezone": "Europe/Berlin", "currency": "EUR",
@@ -190,7 +190,7 @@ def test_the_gateway_itself_may_stand_apart_from_its_broker_and_come_by_tls(gate
         f"{edge} run --config /tmp/far-shelfloop.toml > /tmp/far.log 2>&1 & echo $! > /tmp/far.pid"
     )
     gateway.wait_until(
-        "shelfloop edge status --port 8704 --json | grep -q '\"is_connected\": true'", "the connection by TLS"
+        "curl -sf http://127.0.0.1:8704/report | grep -q '\"is_connected\": true'", "the connection by TLS"
     )
     gateway.run("kill $(cat /tmp/far.pid)")
     strange = gateway.run("shelfloop doctor --edge /tmp/far-strange.toml", may_fail=True)
