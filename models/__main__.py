@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from models.bundle import DEMO_BUNDLE, DEMO_PUBLIC_KEY, load_bundle
 from models.errors import ModelsError
 from models.manifest import HeldOut, Manifest
-from models.policy.door import add_policy_cost
+from models.policy.door import add_policy_cost, add_train_policy
+from models.policy.explain import add_explain
+from models.publish import add_publish
 
 if TYPE_CHECKING:
     from models.training.series import DailySeries
@@ -60,7 +62,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_forecast(commands)
     _add_sign(commands)
     _add_verify(commands)
+    add_publish(commands)
     add_policy_cost(commands)
+    add_train_policy(commands)
+    add_explain(commands)
     return parser
 
 

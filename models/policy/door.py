@@ -1,9 +1,11 @@
 """`shelfloop models policy-cost`: what the shipped policy costs on an instance of yours."""
 
 import argparse
+import importlib.util
 import json
 from pathlib import Path
 
+from models.policy.errors import TrainerMissingError
 from models.policy.instance import instance_from_file
 from models.policy.learned import shipped_policy
 from models.policy.scoring import PolicyScore, score
@@ -25,6 +27,34 @@ def add_policy_cost(commands: "argparse._SubParsersAction[argparse.ArgumentParse
     parser.add_argument("--seed", type=int, default=1, help="of the simulation (default %(default)s)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
     parser.set_defaults(run=run_policy_cost)
+
+
+def add_train_policy(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "train-policy",
+        help="learn the replenishment policy anew (extra train-policy: PyTorch)",
+        description="Solves random instances, fits the network on them and writes target.onnx and order.onnx; half an hour"
+        " on one core with the defaults.",
+    )
+    parser.add_argument("folder", type=Path, help="where the graphs go")
+    parser.add_argument(
+        "--instances", type=int, default=8000, help="problems to learn from (default %(default)s)"
+    )
+    parser.add_argument(
+        "--epochs", type=int, default=100, help="passes over their lessons (default %(default)s)"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="of every random choice (default %(default)s)")
+    parser.set_defaults(run=_train_policy)
+
+
+def _train_policy(arguments: argparse.Namespace) -> int:
+    if importlib.util.find_spec("torch") is None:
+        raise TrainerMissingError(
+            "PyTorch is missing; in a clone: pip install -c constraints.txt '.[train-policy]'"
+        )
+    from models.training.policy_train import train_policy  # noqa: PLC0415
+
+    return train_policy(arguments)
 
 
 def run_policy_cost(arguments: argparse.Namespace) -> int:

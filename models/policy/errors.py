@@ -11,3 +11,7 @@ class InstanceError(ModelsError):
         self.field = field
         self.why = why
         self.next_step = next_step
+
+
+class TrainerMissingError(ModelsError):
+    """The operator must act: what only training needs is not installed."""

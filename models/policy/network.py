@@ -46,7 +46,7 @@ class PolicyNetwork:
         """Shape (n, OUTPUTS)."""
         x = ((features - self.centre) / self.scale).astype(np.float32)
         out = self.of_problem.outputs(x[:, :N_PROBLEM_FEATURES]).copy()
-        share = features[:, LOST_COLUMN] * np.exp(-features[:, LOT_COLUMN])
+        share = features[:, LOST_COLUMN] * np.exp(-2 * features[:, LOT_COLUMN])
         out[:, 0] += self.of_state.outputs(x)[:, 0] * share
         return out
 

@@ -95,7 +95,7 @@ def _softness(progress: float) -> float:
 class _Tensors:
     def __init__(self, lessons: Lessons, centre: F32, scale: F32) -> None:
         self.x = torch.from_numpy(((lessons.features - centre) / scale).astype(np.float32))
-        share = lessons.features[:, LOST_COLUMN] * np.exp(-lessons.features[:, LOT_COLUMN])
+        share = lessons.features[:, LOST_COLUMN] * np.exp(-2 * lessons.features[:, LOT_COLUMN])
         self.state_share = torch.from_numpy(share.astype(np.float32))
         periods, _ = lot_periods(
             lessons.scales[:, 2].astype(np.float64), lessons.scales[:, 0].astype(np.float64)

@@ -22,7 +22,7 @@ def drawn_network(
     x = draw.op("Div", x, draw.constant(network.scale))
     out = _layers(draw, network.of_problem, draw.sliced(x, 0, N_PROBLEM_FEATURES))
     correction = _column(draw, _layers(draw, network.of_state, x), 0)
-    share = draw.op("Exp", draw.op("Neg", _column(draw, features, LOT_COLUMN)))
+    share = draw.op("Exp", draw.op("Mul", draw.constant(-2.0), _column(draw, features, LOT_COLUMN)))
     correction = draw.op("Mul", correction, draw.op("Mul", share, _column(draw, features, LOST_COLUMN)))
     names = to or tuple(f"of_network_{place}" for place in range(OUTPUTS))
     draw.op("Add", _column(draw, out, 0), correction, to=names[0])

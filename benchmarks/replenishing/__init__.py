@@ -1,0 +1,1 @@
+"""What benchmarks/replenishment.py is made of."""

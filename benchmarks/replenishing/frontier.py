@@ -1,0 +1,116 @@
+"""Stock against service for each method, what one method saves over another, and the picture of it."""
+
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.replenishing.methods import days_of_cover, min_max, newsvendor, our_graph
+from benchmarks.replenishing.shop import Outcome, Trade, replayed
+from models.policy.order_graph import OrderGraph
+
+Frontier = dict[str, list[Outcome]]
+OURS, MIN_MAX, NEWSVENDOR, COVER = "order graph", "min/max", "newsvendor", "days of cover"
+_COLOURS = {OURS: "#0b6e4f", MIN_MAX: "#b23a48", NEWSVENDOR: "#2f6690", COVER: "#c98a1b"}
+
+
+def frontier_of(trade: Trade, graph: OrderGraph, quick: bool) -> Frontier:
+    step = 2 if quick else 1
+    odds = np.exp(np.linspace(np.log(0.6), np.log(120), 13))[::step]
+    levels = 1 / (1 + np.exp(-np.linspace(-0.5, 4.5, 13)))[::step]
+    safety = np.linspace(-3, 17, 13)[::step]
+    cover = np.linspace(1, 12, 13)[::step]
+    return {
+        OURS: [replayed(trade, our_graph(graph, float(value))) for value in odds],
+        NEWSVENDOR: [replayed(trade, newsvendor(float(value))) for value in levels],
+        MIN_MAX: [replayed(trade, min_max(float(value))) for value in safety],
+        COVER: [replayed(trade, days_of_cover(float(value))) for value in cover],
+    }
+
+
+def stock_at(outcomes: list[Outcome], fill: float) -> float:
+    """Days of stock at a fill rate, on the straight line between the two runs around it; NaN outside."""
+    found = sorted(outcomes, key=lambda outcome: outcome.fill)
+    fills = [outcome.fill for outcome in found]
+    if not fills[0] <= fill <= fills[-1]:
+        return float("nan")
+    return float(np.interp(fill, fills, [outcome.stock_days for outcome in found]))
+
+
+def of_stock(outcomes: list[Outcome], stock_days: float, what: str) -> float:
+    """Lost or wasted share at so much stock; NaN outside the runs."""
+    found = sorted(outcomes, key=lambda outcome: outcome.stock_days)
+    stocks = [outcome.stock_days for outcome in found]
+    if not stocks[0] <= stock_days <= stocks[-1]:
+        return float("nan")
+    return float(np.interp(stock_days, stocks, [getattr(outcome, what) for outcome in found]))
+
+
+def waste_at(outcomes: list[Outcome], fill: float) -> float:
+    found = sorted(outcomes, key=lambda outcome: outcome.fill)
+    fills = [outcome.fill for outcome in found]
+    return (
+        float(np.interp(fill, fills, [outcome.waste for outcome in found]))
+        if fills[0] <= fill <= fills[-1]
+        else float("nan")
+    )
+
+
+def picture(frontiers: dict[str, Frontier], path: Path) -> None:
+    """An SVG: one panel a trade, days of stock to the right, lost sales upwards."""
+    width, height, margin = 430, 330, 58
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width * len(frontiers)}" height="{height}"'
+        ' font-family="sans-serif" font-size="12"><rect width="100%" height="100%" fill="white"/>'
+    )
+    parts = [head]
+    for place, (name, frontier) in enumerate(frontiers.items()):
+        parts.append(_panel(name, frontier, place * width, (width, height, margin)))
+    path.write_text("\n".join([*parts, "</svg>"]) + "\n")
+
+
+def _panel(name: str, frontier: Frontier, left: int, size: tuple[int, int, int]) -> str:
+    width, height, margin = size
+    everything = [outcome for outcomes in frontier.values() for outcome in outcomes]
+    most_lost = 0.15
+    shown = [outcome.stock_days for outcome in everything if outcome.lost <= most_lost]
+    low, high = min(shown) * 0.9, min(max(shown), min(shown) * 4)
+
+    def x(stock_days: float) -> float:
+        return left + margin + (stock_days - low) / (high - low) * (width - margin - 20)
+
+    def y(lost: float) -> float:
+        return height - margin + 8 - lost / most_lost * (height - 2 * margin)
+
+    parts = [f'<text x="{left + margin}" y="22" font-size="14" font-weight="bold">{name}</text>']
+    for tick in range(0, 16, 5):
+        at = y(tick / 100)
+        parts.append(
+            f'<line x1="{left + margin}" x2="{left + width - 20}" y1="{at:.1f}" y2="{at:.1f}" stroke="#ddd"/>'
+        )
+        parts.append(f'<text x="{left + margin - 6}" y="{at + 4:.1f}" text-anchor="end">{tick} %</text>')
+    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
+        days = low + share * (high - low)
+        parts.append(
+            f'<text x="{x(days):.1f}" y="{height - margin + 26}" text-anchor="middle">{days:.1f}</text>'
+        )
+    parts.append(
+        f'<text x="{left + width / 2:.0f}" y="{height - 12}" text-anchor="middle">stock at closing, days of sales</text>'
+    )
+    parts.append(f'<text x="{left + margin}" y="40" fill="#555">lost sales, share of demand</text>')
+    for row, (method, outcomes) in enumerate(frontier.items()):
+        inside = sorted(
+            (
+                outcome
+                for outcome in outcomes
+                if outcome.lost <= most_lost and low <= outcome.stock_days <= high
+            ),
+            key=lambda outcome: outcome.stock_days,
+        )
+        points = " ".join(f"{x(outcome.stock_days):.1f},{y(outcome.lost):.1f}" for outcome in inside)
+        parts.append(
+            f'<polyline points="{points}" fill="none" stroke="{_COLOURS[method]}" stroke-width="2"/>'
+        )
+        parts.append(
+            f'<text x="{left + width - 24}" y="{60 + 17 * row}" text-anchor="end" fill="{_COLOURS[method]}">{method}</text>'
+        )
+    return "\n".join(parts)

@@ -1,0 +1,148 @@
+"""The methods that a shop could order by, each with one knob: ours, newsvendor, min/max, days of cover."""
+
+from functools import lru_cache
+
+import numpy as np
+
+from benchmarks.replenishing.shop import CORRELATION, Evening, Method, Trade
+from contract.records import QUANTILE_LEVELS
+from models.arrays import F64
+from models.base_stock import BaseStockRule
+from models.policy.order_graph import OrderGraph
+from models.policy.question import KEEPS, STRETCHES, question_from
+from models.quantiles import negbin_quantiles, window_moments
+
+MOST_DAYS = 28
+
+
+def our_graph(graph: OrderGraph, odds: float, waste_price: float = 1.0) -> Method:
+    """The order graph, with a lost unit `odds` times as dear as one held for the days covered."""
+
+    def order(evening: Evening) -> np.ndarray:
+        trade, lead = evening.trade, evening.trade.lead_days
+        mean, dispersion = _daily(trade, evening.day)
+        n = len(mean)
+        lead_quantiles = np.zeros((n, STRETCHES, len(QUANTILE_LEVELS)))
+        lead_mean = np.zeros((n, STRETCHES))
+        arriving = np.zeros((n, STRETCHES))
+        for stretch in range(lead):
+            arriving[:, stretch] = evening.arriving[:, stretch]
+            if stretch:
+                lead_mean[:, stretch], lead_quantiles[:, stretch] = _window(mean, dispersion, stretch - 1, 1)
+        cover_mean, cover = _window(mean, dispersion, lead - 1, evening.cover_days)
+        life = trade.life_days
+        hand: np.ndarray = evening.hand[:, -1].astype(float)
+        bucket: np.ndarray | float = float(KEEPS)
+        limits: dict[str, object] = {}
+        if life is not None:
+            hand = np.zeros((n, KEEPS + 1))
+            for age in range(life):
+                hand[:, _bucket(age + 1, lead, evening.cover_days)] += evening.hand[:, age]
+            bucket = np.broadcast_to(
+                [float(_bucket(min(k, lead) + life, lead, evening.cover_days)) for k in range(STRETCHES)],
+                (n, STRETCHES),
+            )
+            limits = {
+                "life_units": mean[:, : lead - 1 + life].sum(axis=1),
+                "life_periods": life / evening.cover_days,
+                "waste_price": waste_price,
+            }
+        question = question_from(
+            lead_quantiles=lead_quantiles, lead_mean_units=lead_mean, cover_quantiles=cover, cover_mean_units=cover_mean,
+            on_hand_units=hand, arriving_units=arriving, arriving_bucket=bucket, pack_units=trade.packs,
+            lead_periods=(lead - 1) / evening.cover_days, odds=odds, **limits,
+        )  # fmt: skip
+        return graph.orders(question).order_units
+
+    return order
+
+
+def newsvendor(level: float) -> Method:
+    """The same forecasts' quantile of lead time and days covered, less the position, in packs (models.base_stock)."""
+    rule = BaseStockRule()
+
+    def order(evening: Evening) -> np.ndarray:
+        mean, dispersion = _daily(evening.trade, evening.day)
+        _, quantiles = _window(mean, dispersion, 0, evening.trade.lead_days - 1 + evening.cover_days)
+        found = rule.propose(
+            quantiles, service_level=level, on_hand_units=evening.position, pack_units=evening.trade.packs
+        )
+        return found.quantity_units
+
+    return order
+
+
+def min_max(safety_days: float) -> Method:
+    """As ERP systems do it by default: when on hand and on order fall to min or below, up to max, rounded up to whole packs.
+
+    min = mean daily sales x (days until the next chance's order arrives + safety_days), max = min + mean x days covered; the mean
+    is of the last eight weeks, set anew every fourth week.
+    """
+
+    def order(evening: Evening) -> np.ndarray:
+        trade = evening.trade
+        daily = _static_mean(trade, trade.first + (evening.day - trade.first) // 28 * 28)
+        low = np.ceil(daily * (trade.lead_days - 1 + evening.cover_days + safety_days))
+        high = np.ceil(low + daily * evening.cover_days)
+        packs = np.ceil((high - evening.position) / trade.packs) * trade.packs
+        return np.where(evening.position <= low, np.maximum(packs, 0), 0).astype(np.int64)
+
+    return order
+
+
+def days_of_cover(days: float) -> Method:
+    """Up to so many days of the last four weeks' mean sales beyond the lead time, at every chance, rounded up to packs."""
+
+    def order(evening: Evening) -> np.ndarray:
+        daily = evening.past[:, -28:].mean(axis=1)
+        missing = daily * (evening.trade.lead_days - 1 + days) - evening.position
+        return (np.ceil(np.maximum(missing, 0) / evening.trade.packs) * evening.trade.packs).astype(np.int64)
+
+    return order
+
+
+def _bucket(remaining_days: int, lead: int, cover: int) -> int:
+    """Of what can still be sold on so many days from tomorrow on."""
+    if remaining_days <= lead - 1:
+        return remaining_days
+    return STRETCHES if remaining_days <= lead - 1 + cover else KEEPS
+
+
+def _window(mean: F64, dispersion: F64, start: int, days: int) -> tuple[F64, F64]:
+    weights = np.zeros_like(mean)
+    weights[:, start : start + days] = 1.0
+    total, spread = window_moments(mean, dispersion, weights, CORRELATION)
+    return total, negbin_quantiles(total, spread, QUANTILE_LEVELS)
+
+
+_TRADES: dict[int, Trade] = {}
+
+
+def _daily(trade: Trade, day: int) -> tuple[F64, F64]:
+    _TRADES[id(trade)] = trade
+    return _forecast(id(trade), day)
+
+
+@lru_cache(maxsize=512)
+def _forecast(key: int, day: int) -> tuple[F64, F64]:
+    """Mean and dispersion of the next MOST_DAYS days: level of the last eight weeks, recent weeks more (half-life two weeks), times
+    the pooled share of the weekday; dispersion by moments."""
+    demand = _TRADES[key].demand
+    past = demand[:, max(day + 1 - 56, 0) : day + 1].astype(float)
+    days = np.arange(day + 1 - past.shape[1], day + 1)
+    pooled = np.array(
+        [past[:, days % 7 == weekday].sum() / max((days % 7 == weekday).sum(), 1) for weekday in range(7)]
+    )
+    factor = pooled / pooled.mean()
+    flat = past / factor[days % 7]
+    weights = 0.5 ** ((day - days) / 14)
+    level = flat @ weights / weights.sum()
+    level = np.maximum((level * weights.sum() + flat.mean(axis=1) * 2) / (weights.sum() + 2), 0.01)
+    variance = (flat - flat.mean(axis=1, keepdims=True)).var(axis=1)
+    dispersion = np.clip((variance - level) / level**2, 0.02, 4)
+    mean = level[:, None] * factor[(day + 1 + np.arange(MOST_DAYS)) % 7][None, :]
+    return mean, np.repeat(dispersion[:, None], MOST_DAYS, axis=1)
+
+
+def _static_mean(trade: Trade, day: int) -> F64:
+    return np.asarray(trade.demand[:, max(day - 56, 0) : day].mean(axis=1))

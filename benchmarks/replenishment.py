@@ -1,0 +1,329 @@
+"""The replenishment policy beside the optimum, textbook policies and what shops use.
+
+    python benchmarks/replenishment.py [--quick] [--json FILE] [--data FOLDER] [--peers FOLDER] [--picture FILE]
+
+Instances: the shipped network's long-run cost by exact evaluation (no simulation), beside our own dynamic programme and, for
+backorders with a fixed cost, stockpyl (in a virtual environment of its own under --peers, made when missing; it does not
+resolve beside current NumPy). "held out" are random instances of a seed that training never used, of every kind.
+Replay: real demand of M5 and FreshRetailNet (--data, skipped with a note where it is not), lost sales, packs, a delivery
+calendar, shelf life; every method sweeps its one knob, and rows compare at equal service or equal stock.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+import venv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.replenishing.frontier import (  # noqa: E402
+    COVER,
+    MIN_MAX,
+    NEWSVENDOR,
+    OURS,
+    Frontier,
+    frontier_of,
+    of_stock,
+    picture,
+    stock_at,
+    waste_at,
+)
+from benchmarks.replenishing.shop import fresh_trade, m5_trade  # noqa: E402
+from benchmarks.replenishing.textbook import best_base_stock, best_capped_base_stock  # noqa: E402
+from models.policy.instance import Instance, instance_from  # noqa: E402
+from models.policy.learned import LearnedPolicy, shipped_policy  # noqa: E402
+from models.policy.order_graph import OrderGraph, shipped_orders  # noqa: E402
+from models.policy.question import STRETCHES, question_from  # noqa: E402
+from models.policy.scoring import PolicyScore, score  # noqa: E402
+from models.training.policy_lessons import random_instance  # noqa: E402
+
+Row = dict[str, Any]
+HELD_OUT_SEED = 20_241
+DISCOUNTED_DAYS = (1 - 0.99**365) / 0.01
+"""A year's return at a discount of .99 a day, per unit of daily cost: how the perishable figures are published."""
+BACKORDERS = ((1, 4, 5, 6), (1, 9, 64, 10), (1, 9, 64, 25), (1, 9, 64, 50))
+STOCKPYL = "stockpyl==1.0.2"
+FILLS = {"M5": (0.95, 0.96), "FreshRetailNet": (0.95, 0.97)}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer instances, series and settings; every row all the same"
+    )
+    parser.add_argument("--json", type=Path, help="write the rows to this file")
+    parser.add_argument(
+        "--data", type=Path, default=ROOT.parent / "shared" / "data", help="folder with m5 and freshretailnet"
+    )
+    parser.add_argument(
+        "--peers", type=Path, default=ROOT / "var" / "peers" / "stockpyl", help="environment for stockpyl"
+    )
+    parser.add_argument("--picture", type=Path, help="write the frontiers as SVG")
+    options = parser.parse_args()
+    rows: list[Row] = []
+    for row in _rows(options):
+        rows.append(row)
+        peers = ", ".join(f"{name} {value}" for name, value in row["peers"].items())
+        goal = "" if row["goal"] is None else row["goal"]
+        print(f"{row['name']:<66}{row['value']:>12} {row['unit']:<10}{goal:>10}  {peers}", flush=True)
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+    return 0
+
+
+def _rows(options: argparse.Namespace) -> Iterator[Row]:
+    policy = shipped_policy()
+    yield from zipkin_rows(policy, options.quick)
+    yield from instance_rows(policy, options.peers)
+    yield from held_out_rows(policy, 30 if options.quick else 200)
+    yield from speed_rows(shipped_orders())
+    yield from replay_rows(options)
+
+
+def zipkin_rows(policy: LearnedPolicy, quick: bool) -> Iterator[Row]:
+    """All 32 cells always; the textbook policies on 8 of them in --quick, and on all below four periods otherwise."""
+    gaps, base, capped = [], [], []
+    worst = ""
+    for law in ("poisson", "geometric"):
+        for lead in (1, 2, 3, 4):
+            for shortage in (4, 9, 19, 39):
+                instance = _lost(law, lead, shortage)
+                found = score(instance, policy)
+                gaps.append(_gap(found))
+                if gaps[-1] == max(gaps):
+                    worst = f"{law}, L {lead}, p {shortage}"
+                if lead <= (2 if quick else 3) and (law == "poisson" or not quick):
+                    assert found.optimal_cost is not None
+                    base.append(100 * (best_base_stock(instance) / found.optimal_cost - 1))
+                    if not quick:
+                        capped.append(100 * (best_capped_base_stock(instance) / found.optimal_cost - 1))
+    peers = {f"best base-stock ({len(base)} cells)": round(float(np.mean(base)), 3)}
+    tops = {f"best base-stock ({len(base)} cells)": round(max(base), 3)}
+    if capped:
+        peers[f"capped base-stock ({len(capped)} cells)"] = round(float(np.mean(capped)), 3)
+        tops[f"capped base-stock ({len(capped)} cells)"] = round(max(capped), 3)
+    yield _row(
+        "lost sales, 32 cells: mean gap to the optimum",
+        round(float(np.mean(gaps)), 4),
+        "%",
+        0.5,
+        "lower",
+        peers,
+    )
+    yield _row(f"lost sales, 32 cells: worst gap ({worst})", round(max(gaps), 4), "%", 1.5, "lower", tops)
+
+
+def instance_rows(policy: LearnedPolicy, peers: Path) -> Iterator[Row]:
+    lot = score(_lost("poisson", 2, 14, K=5), policy)
+    known = {
+        "optimum, own programme": _rounded(lot.optimal_cost),
+        "(s,S) 17,23": 11.618,
+        "modified (s,S,q)": 11.497,
+    }
+    yield _row(
+        "lost sales, K 5, L 2, p 14, Poisson 5: cost", round(lot.cost, 4), "cost", 11.52, "lower", known
+    )
+    theirs = _stockpyl(peers)
+    for place, (holding, shortage, fixed, mean) in enumerate(BACKORDERS):
+        found = score(_waiting(mean, holding, shortage, fixed), policy)
+        known = {
+            "optimum, own programme": _rounded(found.optimal_cost),
+            **({"stockpyl": theirs[place]} if theirs else {}),
+        }
+        name = f"backorders, h {holding}, p {shortage}, K {fixed}, Poisson {mean}: gap"
+        yield _row(name, round(_gap(found), 3), "%", 1.0, "lower", {"cost": round(found.cost, 4), **known})
+    for issuing, published in (("fifo", -1457), ("lifo", -1553)):
+        instance = _fresh(issuing)
+        found = score(instance, policy)
+        known = {
+            "optimum, own programme": round(-(found.optimal_cost or 0) * DISCOUNTED_DAYS, 1),
+            "published optimum": published,
+            "best base-stock": round(-best_base_stock(instance) * DISCOUNTED_DAYS, 1),
+        }
+        name = f"perishable, life 2, L 1, {issuing.upper()}: a year's return at .99"
+        yield _row(
+            name,
+            round(-found.cost * DISCOUNTED_DAYS, 1),
+            "cost",
+            round(published * 1.007, 1),
+            "higher",
+            known,
+        )
+        yield _row(
+            f"perishable, life 2, L 1, {issuing.upper()}: gap", round(_gap(found), 3), "%", 0.7, "lower", {}
+        )
+
+
+def held_out_rows(policy: LearnedPolicy, count: int) -> Iterator[Row]:
+    """Instances drawn as those of the lessons were, from another seed, exact ones only."""
+    random = np.random.default_rng(HELD_OUT_SEED)
+    gaps: dict[str, list[float]] = {
+        "lost sales": [],
+        "lost sales, fixed cost": [],
+        "perishable": [],
+        "backorders, fixed cost": [],
+    }
+    while sum(map(len, gaps.values())) < count:
+        instance = random_instance(random)
+        if len(instance.law) > 120 or instance.lead_periods + (instance.life_periods or 0) > 4:
+            continue
+        found = score(instance, policy)
+        if found.method == "exact" and found.optimal_cost is not None:
+            gaps[_kind(instance)].append(_gap(found))
+    for kind, of_kind in gaps.items():
+        if of_kind:
+            peers = {"median": round(float(np.median(of_kind)), 3), "worst": round(max(of_kind), 2)}
+            yield _row(
+                f"held out, {kind} ({len(of_kind)}): mean gap",
+                round(float(np.mean(of_kind)), 3),
+                "%",
+                1.0,
+                "lower",
+                peers,
+            )
+
+
+def speed_rows(graph: OrderGraph) -> Iterator[Row]:
+    n = 10_000
+    quantiles = np.sort(np.random.default_rng(1).poisson(6, (n, STRETCHES + 1, 9)), axis=-1).astype(float)
+    question = question_from(
+        lead_quantiles=quantiles[:, 1:], lead_mean_units=6.0, cover_quantiles=quantiles[:, 0], cover_mean_units=6.0,
+        on_hand_units=np.full(n, 9.0), pack_units=6.0,
+    )  # fmt: skip
+    times = []
+    for _ in range(5):
+        start = time.process_time()
+        graph.orders(question)
+        times.append(time.process_time() - start)
+    yield _row(
+        "order graph, 10,000 SKUs, time of one core", round(float(np.median(times)), 3), "s", 1.0, "lower", {}
+    )
+
+
+def replay_rows(options: argparse.Namespace) -> Iterator[Row]:
+    if not (options.data / "m5").exists():
+        print(f"  no replay: {options.data} has no m5 and freshretailnet; say where they are with --data")
+        return
+    graph = shipped_orders()
+    series = 150 if options.quick else 1000
+    frontiers: dict[str, Frontier] = {}
+    for trade in (m5_trade(options.data, series), fresh_trade(options.data, series)):
+        found = frontiers[trade.name] = frontier_of(trade, graph, quick=options.quick)
+        for fill in FILLS[trade.name]:
+            yield _saving_row(trade.name, found, fill)
+        yield _lost_row(trade.name, found, FILLS[trade.name][0])
+        if trade.life_days is not None:
+            yield _waste_row(trade.name, found, FILLS[trade.name][0])
+    if options.picture:
+        picture(frontiers, options.picture)
+
+
+def _saving_row(name: str, found: Frontier, fill: float) -> Row:
+    stocks = {method: stock_at(outcomes, fill) for method, outcomes in found.items()}
+    saved = 100 * (1 - stocks[OURS] / stocks[MIN_MAX])
+    peers = {f"{method} days of stock": round(stock, 2) for method, stock in stocks.items()}
+    return _row(
+        f"{name}: stock less than min/max's, at {fill:.0%} service",
+        round(saved, 1),
+        "%",
+        15.0,
+        "higher",
+        peers,
+    )
+
+
+def _lost_row(name: str, found: Frontier, fill: float) -> Row:
+    """At the stock that min/max needs for the fill."""
+    stock = stock_at(found[MIN_MAX], fill)
+    lost = {method: 100 * of_stock(outcomes, stock, "lost") for method, outcomes in found.items()}
+    peers = {method: round(value, 2) for method, value in lost.items()}
+    row_name = f"{name}: stock-outs against min/max's, at its stock of {stock:.1f} days"
+    return _row(row_name, round(lost[OURS] / lost[MIN_MAX], 3), "ratio", 0.5, "lower", peers)
+
+
+def _waste_row(name: str, found: Frontier, fill: float) -> Row:
+    waste = {method: round(100 * waste_at(outcomes, fill), 2) for method, outcomes in found.items()}
+    peers = {method: waste[method] for method in (MIN_MAX, NEWSVENDOR, COVER)}
+    return _row(f"{name}: waste at {fill:.0%} service", waste[OURS], "%", waste[MIN_MAX], "lower", peers)
+
+
+def _stockpyl(folder: Path) -> list[float]:
+    """Optimal costs by stockpyl in its own environment; empty, with a note, where it cannot be installed."""
+    python = folder / "bin" / "python"
+    try:
+        if not python.exists():
+            print(f"  making {folder} for {STOCKPYL}", flush=True)
+            venv.create(folder, with_pip=True)
+            subprocess.run([python, "-m", "pip", "install", "-q", STOCKPYL], check=True, capture_output=True)
+        code = (
+            "import json; from stockpyl.ss import s_s_discrete_exact as exact\n"
+            f"print(json.dumps([round(float(exact(h, p, K, True, m)[2]), 4) for h, p, K, m in {BACKORDERS!r}]))"
+        )
+        done = subprocess.run([python, "-c", code], check=True, capture_output=True, text=True)
+        costs: list[float] = json.loads(done.stdout.splitlines()[-1])
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"  {STOCKPYL} is not to be had here ({error}): its column is missing")
+        return []
+    return costs
+
+
+def _lost(law: str, lead: int, shortage: float, **more: float) -> Instance:
+    return instance_from(
+        {"demand": {"distribution": law, "mean": 5}, "lead_time": lead, "h": 1, "p": shortage, **more}
+    )
+
+
+def _waiting(mean: float, holding: float, shortage: float, fixed: float) -> Instance:
+    demand = {"distribution": "poisson", "mean": mean}
+    return instance_from(
+        {
+            "demand": demand,
+            "lead_time": 0,
+            "h": holding,
+            "p": shortage,
+            "K": fixed,
+            "unmet_demand": "backorder",
+        }
+    )
+
+
+def _fresh(issuing: str) -> Instance:
+    return instance_from(
+        {"demand": {"distribution": "gamma", "mean": 4, "cv": 0.5}, "lead_time": 1, "h": 1, "p": 5, "unit_cost": 3,
+         "waste_cost": 7, "shelf_life": 2, "issuing": issuing}
+    )  # fmt: skip
+
+
+def _kind(instance: Instance) -> str:
+    if instance.life_periods is not None:
+        return "perishable"
+    if instance.unmet == "backorder":
+        return "backorders, fixed cost"
+    return "lost sales, fixed cost" if instance.fixed_order else "lost sales"
+
+
+def _gap(found: PolicyScore) -> float:
+    assert found.gap is not None
+    return 100 * found.gap
+
+
+def _rounded(cost: float | None) -> float:
+    return round(cost or 0.0, 4)
+
+
+def _row(name: str, value: float, unit: str, goal: float | None, better: str, peers: dict[str, Any]) -> Row:
+    return {"name": name, "value": value, "unit": unit, "goal": goal, "better": better, "peers": peers}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
