@@ -17,12 +17,25 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.forecasting.plan import FULL, PEERS, QUICK, Bench  # noqa: E402
-from benchmarks.forecasting.table import door_rows, fresh_rows, hidden_rows, m5_rows, print_rows  # noqa: E402
+from benchmarks.forecasting.table import (  # noqa: E402
+    door_rows,
+    fresh_rows,
+    hidden_rows,
+    m5_evening_rows,
+    m5_last_rows,
+    print_head,
+    print_rows,
+)
+
+PARTS = {
+    "hidden": hidden_rows, "m5-last": m5_last_rows, "m5-evenings": m5_evening_rows, "fresh": fresh_rows, "door": door_rows,
+}  # fmt: skip
 
 
 def main() -> int:
@@ -38,7 +51,7 @@ def main() -> int:
         "--cache", type=Path, default=ROOT / "var" / "forecast-cache", help="folder for what is kept"
     )
     parser.add_argument("--peers-python", type=Path, help="interpreter that has statsforecast")
-    parser.add_argument("--only", choices=["m5", "fresh", "hidden", "door"], help="one part of the table")
+    parser.add_argument("--only", choices=list(PARTS), help="one part of the table")
     parser.add_argument(
         "--peers", default=",".join(PEERS), help="which of %(default)s, or none (default: all)"
     )
@@ -52,11 +65,16 @@ def main() -> int:
             f"--peers knows {', '.join(PEERS)} and none, not {', '.join(sorted(peers - set(PEERS)))}"
         )
     bench = Bench(options.data, options.cache, options.peers_python, QUICK if options.quick else FULL, peers)
-    parts = {"hidden": hidden_rows, "fresh": fresh_rows, "m5": m5_rows, "door": door_rows}
-    rows = [row for name, part in parts.items() if options.only in {None, name} for row in part(bench)]
-    print_rows(rows)
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+    rows: list[dict[str, Any]] = []
+    print_head()
+    for name, part in PARTS.items():
+        if options.only not in {None, name}:
+            continue
+        found = part(bench)
+        print_rows(found)
+        rows += found
+        if options.json:
+            options.json.write_text(json.dumps(rows, indent=1) + "\n")
     return 0
 
 

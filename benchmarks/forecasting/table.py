@@ -40,12 +40,9 @@ COVERAGE_GOAL = 0.01
 DOOR_SECONDS, DOOR_GB = 900, 8
 
 
-def m5_rows(bench: Bench) -> list[Row]:
+def m5_evening_rows(bench: Bench) -> list[Row]:
+    """Four evenings, fourteen days each."""
     data = m5(bench.data, bench.cache, bench.size.m5_series, SEED)
-    return [*_m5_last_days(bench, data), *_m5_evenings(bench, data)]
-
-
-def _m5_evenings(bench: Bench, data: M5) -> list[Row]:
     past = data.panel.before(EVENINGS[0])
     methods = _methods(bench, "m5-evenings", past, EVENING_DAYS, data)
     order = np.argsort(-np.nansum(past.units, axis=1), kind="stable")
@@ -81,7 +78,9 @@ def _m5_evenings(bench: Bench, data: M5) -> list[Row]:
     return out
 
 
-def _m5_last_days(bench: Bench, data: M5) -> list[Row]:
+def m5_last_rows(bench: Bench) -> list[Row]:
+    """The last 28 days of all series."""
+    data = m5(bench.data, bench.cache, bench.size.m5_series, SEED)
     past = data.panel.before(M5_DAYS - LAST_DAYS)
     sold = data.panel.units[:, M5_DAYS - LAST_DAYS :]
     found = {}
@@ -221,12 +220,15 @@ def _coverage_rows(name: str, values: np.ndarray) -> list[Row]:
     return [*bands, _row(f"{name}: PIT, largest gap of a tenth", flat, "share", COVERAGE_GOAL, "lower", {})]
 
 
+def print_head() -> None:
+    print(f"{'name':<72}{'value':>9} {'unit':<6}{'goal':>8}  peers", flush=True)
+
+
 def print_rows(rows: list[Row]) -> None:
-    print(f"{'name':<72}{'value':>9} {'unit':<6}{'goal':>8}  peers")
     for row in rows:
         peers = ", ".join(f"{name} {value:.4f}" for name, value in row["peers"].items())
         goal = "" if row["goal"] is None else f"{row['goal']:.4g}"
-        print(f"{row['name']:<72}{row['value']:>9.4f} {row['unit']:<6}{goal:>8}  {peers}")
+        print(f"{row['name']:<72}{row['value']:>9.4f} {row['unit']:<6}{goal:>8}  {peers}", flush=True)
 
 
 def _row(name: str, value: float, unit: str, goal: float | None, better: str, peers: dict[str, float]) -> Row:

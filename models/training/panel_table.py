@@ -12,13 +12,14 @@ import pyarrow.compute as pc
 from models.arrays import F32, F64, I64
 from models.errors import TrainingDataError
 from models.panel import Panel
+from models.training.panel_categories import groups_from
 from models.training.panel_cleaning import Cleaned, cleaned_units
 
 KEYS = ("store", "sku", "date")
 MAX_DAYS = 3660
 MAX_COVARIATES = 12
-MAX_CATEGORIES = 3
 _NOT_COVARIATES = frozenset({*KEYS, "units", "stockout_hours", "first_seen"})
+_FLAGS = frozenset({"price", "discount", "promotion", "holiday"})
 _DENSE_SHARE = 0.02
 _EPOCH = date(1970, 1, 1)
 
@@ -35,8 +36,8 @@ class PanelTable:
 
 def panel_from_tables(history: pa.Table, future: pa.Table, horizon_days: int) -> PanelTable:
     """Series of both tables: history's columns store, sku, date, units and optionally
-    price, stockout_hours, first_seen, words (categories of the SKU, such as dept) and numbers known ahead (discount,
-    promotion, holiday, weather: those that `future` has too).
+    price, stockout_hours, first_seen, categories (words, codes whose name ends in _id, whole numbers that never change
+    within a series) and numbers known ahead (discount, promotion, holiday, weather: those that `future` has too).
 
     Several rows of a series and day: the last one counts. A day without a row sold nothing when the table holds sales
     only (fewer than 2 % of its rows say 0) and the shop was open, else it is unknown. Days before the first sale are unknown.
@@ -57,8 +58,10 @@ def panel_from_tables(history: pa.Table, future: pa.Table, horizon_days: int) ->
     units, cleaned = cleaned_units(units, listed_from)
     cleaned.counts["duplicated days"] = rows.duplicates
     served = _served(history, rows, units)
-    covariates = _covariates(history, future, rows, cleaned)
-    panel = Panel(rows.first_day, units, served, covariates, _groups(history, future, rows))
+    categories = _categories(history, future, rows)
+    covariates = _covariates(history, future, rows, cleaned, frozenset(categories))
+    groups = groups_from(rows.store_of, rows.sku_of, categories)
+    panel = Panel(rows.first_day, units, served, covariates, groups)
     return PanelTable(panel, rows.stores, rows.skus, cleaned)
 
 
@@ -178,10 +181,12 @@ def served_share(units: F32, hours: npt.NDArray[np.int64]) -> F32:
     return np.where(hours == 0, 1.0, np.minimum(share, 0.999)).astype(np.float32)
 
 
-def _covariates(history: pa.Table, future: pa.Table, rows: _Rows, cleaned: Cleaned) -> dict[str, F32]:
+def _covariates(
+    history: pa.Table, future: pa.Table, rows: _Rows, cleaned: Cleaned, categories: frozenset[str]
+) -> dict[str, F32]:
     """Numbers that both tables have; words (the name of a holiday) count as one flag. Prices enter as logarithms."""
     names = [n for n in history.column_names if n in future.column_names and n not in _NOT_COVARIATES]
-    names = [n for n in names if _is_number(history, n) or n in ("holiday", "promotion")]
+    names = [n for n in names if n not in categories]
     if len(names) > MAX_COVARIATES:
         raise TrainingDataError(f"{len(names)} columns known ahead: {names}; the limit is {MAX_COVARIATES}")
     out = {}
@@ -238,24 +243,26 @@ def _known_ahead(table: pa.Table, name: str) -> F64:
     return np.asarray(~none.to_numpy().astype(bool), dtype=np.float64)
 
 
-def _groups(history: pa.Table, future: pa.Table, rows: _Rows) -> dict[str, I64]:
-    """From the widest to the narrowest: shop, each category over all shops, category in its shop, SKU over all shops."""
-    words = [
-        n for n in history.column_names if n not in _NOT_COVARIATES and n not in ("holiday", "promotion")
-    ]
-    words = [
-        n for n in words if not _is_number(history, n) or (n.endswith("_id") and n not in future.column_names)
-    ]
-    out = {"store": rows.store_of}
-    narrow = {}
-    for name in words[:MAX_CATEGORIES]:
-        code = _category_of(history, future, rows, name)
-        out[name] = code
-        narrow[f"store_{name}"] = rows.store_of * (int(code.max(initial=0)) + 1) + code
-    out |= {name: np.unique(code, return_inverse=True)[1].astype(np.int64) for name, code in narrow.items()}
-    if len(np.unique(rows.sku_of)) < rows.n_series:
-        out["sku"] = rows.sku_of
+def _categories(history: pa.Table, future: pa.Table, rows: _Rows) -> dict[str, I64]:
+    """Columns of words, codes (`…_id`), and whole numbers that never change within a series."""
+    out = {}
+    for name in history.column_names:
+        if name in _NOT_COVARIATES or name in _FLAGS:
+            continue
+        kind = history.schema.field(name).type
+        if (
+            not _is_number(history, name)
+            or name.endswith("_id")
+            or (pa.types.is_integer(kind) and _never_changes(_numbers(history, name), rows))
+        ):
+            out[name] = _category_of(history, future, rows, name)
     return out
+
+
+def _never_changes(values: F64, rows: _Rows) -> bool:
+    of_series = np.zeros(rows.n_series)
+    of_series[rows.history[0]] = values
+    return bool(np.array_equal(of_series[rows.history[0]], values, equal_nan=True))
 
 
 def _category_of(history: pa.Table, future: pa.Table, rows: _Rows, name: str) -> I64:

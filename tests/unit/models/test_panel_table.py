@@ -104,16 +104,21 @@ def test_a_holiday_by_name_is_a_flag_of_all_series():
     ]
 
 
-def test_words_are_categories_by_shop_and_over_all_shops():
+def test_categories_are_words_and_codes_by_shop_and_over_all_shops():
     rows = [
-        {"store": s, "sku": k, "date": day(0), "units": 1, "dept": d}
-        for s in "xy"
-        for k, d in (("a", "food"), ("b", "toys"))
-    ]
+        {"store": f"s{shop}", "sku": f"k{sku}", "date": day(0), "units": 1, "dept": "food" if sku < 4 else "toys",
+         "city_id": shop // 2, "grade": sku % 2, "weight": 0.5}
+        for shop in range(6) for sku in range(8)
+    ]  # fmt: skip
     groups = panel_from_tables(table(rows), NOTHING, 7).panel.groups
-    assert list(groups) == ["store", "dept", "store_dept", "sku"]
-    assert groups["store_dept"].tolist() == [0, 1, 2, 3]
-    assert groups["sku"].tolist() == [0, 1, 0, 1]
+    assert list(groups) == ["store", "grade", "store_grade", "sku", "city_id_sku"]
+    assert len(np.unique(groups["store_grade"])) == 12
+    assert len(np.unique(groups["city_id_sku"])) == 24
+
+
+def test_a_category_that_parts_nothing_or_everything_is_no_group():
+    rows = [{"sku": f"k{n}", "date": day(0), "units": 1, "name": f"n{n}", "chain": "c"} for n in range(9)]
+    assert list(panel_from_tables(table(rows), NOTHING, 7).panel.groups) == ["store"]
 
 
 def test_hours_sold_out_are_learned_as_a_share_of_the_day():
