@@ -126,7 +126,7 @@ class Gates(Message):
 
     prices: a new list may leave at most `price_loss_percent` of the priced SKUs without a price, and change at most
     `price_jump_percent` of them by more than `price_jump_factor`. Below ten priced SKUs nothing is refused.
-    alerts: a configuration that raises more than `new_alerts` within `trial_min` is taken back.
+    alerts: a configuration whose changed rules raise more than `new_alerts` within `trial_min` is taken back.
     """
 
     price_loss_percent: Annotated[int, Field(ge=0, le=100)] = 50

@@ -30,7 +30,7 @@ def act_of(desk: AlertDesk) -> Mapping[str, Act]:
 
 
 def send(host: str, port: int, code: str, subject: str, who: str) -> str:
-    """ "" when the gateway took the note, else why not."""
+    """Why the gateway did not take the note, "" when it did."""
     body = json.dumps({"code": code, "subject": subject, "who": who}).encode()
     request = urllib.request.Request(
         f"http://{host}:{port}{PATH}", body, {"Content-Type": "application/json"}, method="POST"

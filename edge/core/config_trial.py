@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from contract.rules import Gates, Rules
+from contract.rules import Gates, Rule, Rules
 from edge.core.rows import Row, Rows
+from edge.core.rules.governed import rules_by_code
 
 _KEY = "config"
 MINUTE_MS = 60_000
@@ -13,7 +14,7 @@ MINUTE_MS = 60_000
 
 @dataclass(slots=True)
 class TrialRow:
-    """The rules and gates that held before, and how many alerts the new ones have raised since."""
+    """The rules and gates that held before, and how many alerts the changed ones have raised since."""
 
     version: int
     since_ms: int
@@ -37,10 +38,10 @@ class ConfigTrial:
             rules, gates = running.rules, running.gates
         self.rows.put(_KEY, TrialRow(version, now_ms, rules, gates))
 
-    def raised(self) -> None:
-        """A rule raised an alert."""
+    def raised(self, code: str, rule: Rule) -> None:
+        """`rule` raised an alert; it counts where the configuration changed the rule."""
         running = self.running
-        if running is not None:
+        if running is not None and rules_by_code(running.rules).get(code) != rule:
             running.raised += 1
             self.rows.touch(_KEY)
 

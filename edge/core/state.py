@@ -87,7 +87,7 @@ class EdgeState:
         for record in records:
             self.emit(record)
             if rule is not None and not record.cleared:
-                self.config_trial.raised()
+                self.config_trial.raised(code, rule)
 
     def staged(
         self, what: str, name: str, state: StagingState, now_ms: int, *, reason: str = "", sha256: str = ""

@@ -97,6 +97,8 @@ def test_a_warm_refrigerator_is_noted_in_the_shop_and_hq_knows_by_whom(rig):
         "--config",
         str(rig.gateway.config),
     ]
-    done = subprocess.run([sys.executable, "-m", "edge", *words], check=False, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-m", "edge", *words], check=False, capture_output=True, text=True, timeout=60
+    )
     assert (done.returncode, done.stdout) == (0, "cold-chain of fridge-1: noted\n"), done.stderr
     wait_for(lambda: warm()["acknowledged_by"] == "M. Keeper", "the note at HQ", 60)

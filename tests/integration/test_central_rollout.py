@@ -3,12 +3,14 @@
 import base64
 import contextlib
 import json
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from central_rig import START_MS, CentreProcess, Gateway, kill_leftover
 from central_rows import alert
+from ledger_kinds import KINDS, SQLITE, database
 from test_central_loop import get, set_up_store
 
 from contract.codec import batch_receipt_from_bytes
@@ -28,10 +30,10 @@ def folders(tmp_path_factory):
 
 
 @contextlib.contextmanager
-def running_centre(tmp_path, folders):
+def running_centre(tmp_path, folders, **settings):
     key = tmp_path / "public.pem"
     key.write_bytes(PUBLIC)
-    centre = CentreProcess(tmp_path, bundle_public_key_file=str(key))
+    centre = CentreProcess(tmp_path, bundle_public_key_file=str(key), **settings)
     centre.command("init")
     centre.start()
     admin = centre.client()
@@ -62,8 +64,9 @@ def running_centre(tmp_path, folders):
 
 
 @pytest.fixture
-def rig(tmp_path, folders):
-    with running_centre(tmp_path, folders) as rig:
+def rig(tmp_path, folders, request):
+    kind = getattr(request, "param", SQLITE)
+    with database(kind) as url, running_centre(tmp_path, folders, database_url=url) as rig:
         yield rig
 
 
@@ -136,6 +139,7 @@ def test_a_bundle_travels_with_the_reply_once_and_a_wider_share_reaches_more_sho
     assert audit == ["rollout-roll-back", "rollout-widen", "rollout-live"]
 
 
+@pytest.mark.parametrize("rig", KINDS, indirect=True)
 def test_shops_that_refuse_halt_a_roll_out_and_hq_sees_why(rig):
     put_bundle(rig, "one")
     begin(rig, "one", 100, max_refusals=2)
@@ -277,3 +281,34 @@ def test_an_alert_is_acknowledged_at_hq_and_in_the_shop(calm):
     (again,) = [row for row in get(calm.hq, "/v1/alerts", open=True)["rows"] if row["code"] == "cold-chain"]
     assert again["acknowledged_by"] == ""
     assert calm.hq.post("/v1/alerts/acknowledge", json={**note, "subject": "nobody"}).json()["accepted"] == 0
+
+
+def test_a_bundle_is_published_by_command(calm, tmp_path):
+    key, token = tmp_path / "public.pem", tmp_path / "token"
+    key.write_bytes(PUBLIC)
+    token.write_text(calm.centre.token("system"))
+
+    def publish(folder, url=calm.centre.url):
+        words = [
+            "publish",
+            str(folder),
+            "--public-key",
+            str(key),
+            "--central",
+            url,
+            "--token-file",
+            str(token),
+        ]
+        return subprocess.run(
+            [sys.executable, "-m", "models", *words], check=False, capture_output=True, text=True, timeout=60
+        )
+
+    done = publish(calm.folders["two"])
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "test@two" in [row["name"] for row in get(calm.hq, "/v1/bundles")["rows"]]
+    token.write_text("slt_nobody")
+    done = publish(calm.folders["two"])
+    assert done.returncode == 1
+    assert "the centre answers 401" in done.stderr
+    done = publish(calm.folders["two"], "http://127.0.0.1:9")
+    assert "is the centre up" in done.stderr

@@ -271,6 +271,17 @@ def test_a_configuration_that_floods_the_shop_is_taken_back_and_the_last_good_on
     assert not shop.core.state.alerts.is_open("document-refused", "config")
 
 
+def test_alerts_of_rules_that_a_configuration_left_alone_do_not_speak_against_it():
+    shop = Shop()
+    shop.batch(config(1, gates={"new_alerts": 2}, cold_chain=fridges(8)))
+    later(shop, 20 * MINUTE)
+    shop.batch(config(2, gates={"new_alerts": 2}, cold_chain=fridges(8), low_stock={"raise_days": 0.5}))
+    later(shop, MINUTE, *flood(shop, 8))
+    later(shop, 15 * MINUTE)
+    assert staging(shop, "config") == 2 * [StagingState.APPLIED, StagingState.GOOD]
+    assert len(alerts(shop, "cold-chain")) == 8
+
+
 def test_a_configuration_on_trial_survives_a_restart_and_an_equal_one_changes_nothing():
     shop = Shop()
     shop.batch(config(1, gates={"new_alerts": 3}), config(1, gates={"new_alerts": 3}))
