@@ -140,10 +140,10 @@ class StatusReport:
         }
 
     def open_alerts(self) -> list[dict[str, object]]:
-        """Newest first."""
+        """Those that nobody noted first, and the newest of them."""
         rows = list(self.core.state.alerts.rows.by_key.items())
         found: list[dict[str, object]] = []
-        for key, row in sorted(rows, key=lambda item: -item[1].since_ms):
+        for key, row in sorted(rows, key=lambda item: (bool(item[1].acknowledged_by), -item[1].since_ms)):
             code, _, subject = key.partition("|")
             found.append(
                 {

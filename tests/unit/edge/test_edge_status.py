@@ -80,6 +80,12 @@ def test_stock_alarms_stand_apart_from_those_of_the_equipment() -> None:
     assert "The gateway is well; 2 alarms" in text
 
 
+def test_an_alarm_says_who_has_seen_it() -> None:
+    seen = {**_alert("Bananas: the facing is empty", is_stock=True), "acknowledged_by": "Ada"}
+    view = view_from(_report(alerts=[seen], alerts_open=1))
+    assert [alarm.text for alarm in view.stock_alarms] == ["Bananas: the facing is empty (noted by Ada)"]
+
+
 def test_a_device_that_is_not_heard_comes_first_and_is_marked() -> None:
     devices = {"a-till": _device("till", "online"), "z-shelf": _device("shelf", "silent")}
     view = view_from(_report(devices=devices))
