@@ -19,6 +19,8 @@ MAX_CELLS = 24_000_000
 """Pairs of state and order that one sweep may hold: 200 MB of doubles, some seconds a sweep at worst."""
 MAX_PRODUCT = 6_000_000_000
 """Multiplications of one sweep."""
+MAX_GATHERED = 150_000_000
+"""Cells that one sweep gathers where units age: a minute for the whole iteration."""
 
 Rows = npt.NDArray[np.int64]
 
@@ -72,7 +74,7 @@ def lattice_of(instance: Instance, bounds: Bounds) -> "Lattice | None":
     n_orders, top = bounds.order_units + 1, bounds.position_units + 1
     if instance.life_periods is not None and instance.lead_periods >= 1:
         n_states = n_orders ** (instance.life_periods + instance.lead_periods - 1)
-        if n_states * n_orders > MAX_CELLS or n_states * len(instance.law) > MAX_CELLS:
+        if n_states * n_orders > MAX_CELLS or n_states * n_orders * len(instance.law) > MAX_GATHERED:
             return None
         return AgedLattice(instance, bounds)
     if instance.life_periods is not None:
