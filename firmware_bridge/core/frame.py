@@ -10,9 +10,8 @@ from collections import Counter
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
-from cobs import cobs
-
 from firmware_bridge.core.errors import MessageTooLongError
+from firmware_bridge.core.stuffing import StuffingError, stuff, unstuff
 
 WIRE_VERSION = 1
 MAX_FRAME_BYTES = 256
@@ -76,8 +75,7 @@ def frame_to_bytes(frame: Frame) -> bytes:
             f"payload of a {frame.type.name} frame", len(frame.payload), MAX_PAYLOAD_BYTES
         )
     plain = _HEAD.pack(WIRE_VERSION, frame.type, frame.seq) + frame.payload
-    encoded: bytes = cobs.encode(plain + _CRC.pack(zlib.crc32(plain)))
-    return b"\0" + encoded + b"\0"
+    return b"\0" + stuff(plain + _CRC.pack(zlib.crc32(plain))) + b"\0"
 
 
 def frame_from_encoded(encoded: bytes) -> Frame | BadFrame:
@@ -85,8 +83,8 @@ def frame_from_encoded(encoded: bytes) -> Frame | BadFrame:
     if len(encoded) > _MAX_ENCODED_BYTES:
         return _TOO_LONG
     try:
-        plain: bytes = cobs.decode(encoded)
-    except cobs.DecodeError:
+        plain = unstuff(encoded)
+    except StuffingError:
         return BadFrame(BadFrameReason.ENCODING, len(encoded))
     if len(plain) < _MIN_PLAIN_BYTES:
         return BadFrame(BadFrameReason.TOO_SHORT, len(encoded))
