@@ -89,6 +89,11 @@ class EdgeLoop:
         return self._stage.models.name
 
     @property
+    def bundle_problem(self) -> str:
+        """Why the disk refuses what is to be kept of bundles, "" when it does not."""
+        return self._stage.disk_problem
+
+    @property
     def pending_jobs(self) -> int:
         return int(self._job is not None) + int(self._score_job is not None)
 

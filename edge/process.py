@@ -1,5 +1,6 @@
 """Puts a gateway together and keeps it running."""
 
+import errno
 import importlib.metadata
 import queue
 import time
@@ -11,6 +12,7 @@ from contract.topics import ALL_DEVICE_STREAMS
 from edge.acknowledge import act_of
 from edge.alert_desk import AlertDesk
 from edge.core.step import EdgeCore
+from edge.errors import DiskError
 from edge.folder_lock import hold_folder
 from edge.gather import Gathering
 from edge.inference import models_from_settings
@@ -43,6 +45,8 @@ SIMULATED_WAIT_S, SIMULATED_SLICE_S = 0.008, 0.002
 """A simulation waits for every process to see each step of its clock."""
 LOOK_S = 1.0
 """How often states are compared with what they were, for the log and for `systemctl status`."""
+HEALS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
+"""Of a disk: room or time may heal it."""
 IN_FLIGHT = 3 * MAX_BATCH
 """Messages that may be unacknowledged: one batch at the disk, the next ones on their way."""
 
@@ -95,9 +99,10 @@ def stage_from_settings(settings: EdgeSettings) -> ModelStage:
     try:
         return open_stage(Path(settings.state_dir), installed, key)
     except OSError as error:
-        raise OperatorError(
-            f"state_dir {settings.state_dir}: bundles: {error.strerror}; make it writable for this user, with room"
-        ) from None
+        what = f"state_dir {settings.state_dir}: bundles: {error.strerror}"
+        if error.errno in HEALS:
+            raise DiskError(f"{what}; free room, the gateway starts again by itself") from None
+        raise OperatorError(f"{what}; make it writable for this user") from None
 
 
 def check_gateway(settings: EdgeSettings) -> list[str]:

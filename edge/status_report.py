@@ -61,8 +61,8 @@ class StatusReport:
             found["broker"] = f"no connection to the broker {settings.broker_host}:{settings.broker_port}"
         if self.uplink is not None and self.uplink.status.problem:
             found["centre"] = self.uplink.status.problem
-        if self.loop.disk_problem:
-            found["disk"] = self.loop.disk_problem
+        if self.loop.disk_problem or self.loop.bundle_problem:
+            found["disk"] = self.loop.disk_problem or self.loop.bundle_problem
         if self.clock.now_ms() < UNSET_CLOCK_MS:
             found["clock"] = "the clock was never set; give the gateway network time or a clock of its own"
         if self.notifier.silent_s() > STALLED_AFTER_S:

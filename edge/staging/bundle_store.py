@@ -26,7 +26,7 @@ _SEND_AGAIN = "publish the bundle again at the centre"
 
 
 class BundleStore:
-    """Constructing only stores; `open` makes the folder. OSError comes through: the disk is the caller's to mind."""
+    """Constructing only stores; `open` makes the folder. OSError comes through: what it means, the stage knows."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -8,6 +8,7 @@ Each step is on the disk before it takes effect, so that a kill at any moment le
 last good one. The gateway's own bundle, the one it was installed with, is the last resort before the baseline.
 """
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ from runtime.logs import Log
 
 log = Log("edge.staging")
 
+DISK_RETRY_S = 30.0
 MAX_STARTS = 3
 """A bundle that ends the process before its first answer is tried so often."""
 PROBE_WORSE_BY, TRIAL_WORSE_BY = 1.5, 1.25
@@ -54,6 +56,9 @@ class ModelStage:
         self._before: _Loaded | None = None
         self._wanted: ModelsDocument | None = None
         self._settled = False
+        self._again_s = 0.0
+        self.disk_problem = ""
+        """Why the disk refuses what the stage has to keep; bundles then stay as they are, and it is tried again."""
         self.news: list[BundleNews] = []
 
     def open(self) -> None:
@@ -84,24 +89,36 @@ class ModelStage:
         try:
             part = self._store.begin(document)
             checked_models(part, self._public_key)
+            self._store.finish(document.sha256)
         except BundleError as error:
             self._store.abandon(document.sha256)
             self._refuse(document.sha256, document.name, f"{error.check}: {error}")
             return
-        self._store.finish(document.sha256)
+        except OSError as error:
+            # Nothing is wrong with the bundle: the centre sends it again, until there is room.
+            self._store.abandon(document.sha256)
+            self._disk_refuses(error)
+            return
         self._tell(document.name, StagingState.STAGED, document.sha256)
 
     def wants_change(self, wanted: ModelsDocument | None) -> bool:
         """Whether `reconcile` has something to do."""
-        return wanted is not None and (wanted is not self._wanted or not self._settled)
+        if wanted is None or (wanted is self._wanted and self._settled):
+            return False
+        return time.monotonic() >= self._again_s
 
     def reconcile(self, wanted: ModelsDocument, probe: list[ScoreJob]) -> None:
         """Brings the bundles to what the centre wants, as far as they are here and fit. Equal is no change."""
         self._wanted, self._settled = wanted, True
-        self._reconcile_current(wanted, probe)
-        self._reconcile_candidate(wanted.candidate)
-        named = {ref.sha256 for ref in (wanted.current, wanted.candidate) if ref is not None}
-        self._store.keep_only({self.state.current, self.state.good, *named})
+        self.disk_problem = ""
+        try:
+            self._reconcile_current(wanted, probe)
+            self._reconcile_candidate(wanted.candidate)
+            named = {ref.sha256 for ref in (wanted.current, wanted.candidate) if ref is not None}
+            self._store.keep_only({self.state.current, self.state.good, *named})
+        except OSError as error:
+            self._disk_refuses(error)
+            self._settled = False
 
     def answer(self, job: ForecastJob) -> ForecastDone:
         """The job's forecasts. A bundle whose answers no shop can use gives way before anybody sees them.
@@ -181,7 +198,9 @@ class ModelStage:
         good, good_name = self.state.good, self.state.good_name
         if trial is None:
             good, good_name = sha256, name
-        self._save(current=sha256, current_name=name, good=good, good_name=good_name, trial=trial)
+        self._save(
+            is_needed=True, current=sha256, current_name=name, good=good, good_name=good_name, trial=trial
+        )
         if self._candidate is not None and self._candidate.sha256 == sha256:
             self._candidate = None
         self._load_current()
@@ -299,9 +318,27 @@ class ModelStage:
         """Of the `models` document that is followed, also before the core has said so after a start."""
         return max(self.state.models_version, self._wanted.version if self._wanted else 0)
 
-    def _save(self, **changes: object) -> None:
-        self.state = self.state.model_copy(update={**changes, "models_version": self._version})
-        self._store.save(self.state)
+    def _save(self, *, is_needed: bool = False, **changes: object) -> None:
+        """is_needed: what follows must be on the disk first. Raises OSError then, and nothing has changed.
+
+        Else the change holds from now on, and is on the disk with the next one that the disk takes.
+        """
+        after = self.state.model_copy(update={**changes, "models_version": self._version})
+        try:
+            self._store.save(after)
+        except OSError as error:
+            if is_needed:
+                raise
+            self._disk_refuses(error)
+        else:
+            self.disk_problem = ""
+        self.state = after
+
+    def _disk_refuses(self, error: OSError) -> None:
+        if not self.disk_problem:
+            log.warning("the disk refuses a bundle, trying again", reason=str(error))
+        self.disk_problem = str(error)
+        self._again_s = time.monotonic() + DISK_RETRY_S
 
     def _tell_again(self) -> None:
         """What a kill may have kept from the core: it knows what it was told, and passes over that."""

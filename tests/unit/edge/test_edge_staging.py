@@ -1,15 +1,20 @@
 """Bundles from the centre: staged, checked, tried, applied, taken back; whatever fails, a good one runs."""
 
+import errno
 import json
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from edge_bundles import KEY, BundleShop, bundle_document, models_document, sha_of, variant
+from edge_bundles import HOUR, KEY, BundleShop, bundle_document, models_document, sha_of, variant
 
-from edge.staging import bundle_store, durable
+from edge.errors import DiskError
+from edge.process import stage_from_settings
+from edge.settings import EdgeSettings
+from edge.staging import bundle_store, durable, model_stage
 from edge.staging.bundle_store import BundleStore
 from edge.staging.stage_state import MAX_REFUSED, Refused, StageState
 from models.signing import sign_bundle
+from runtime.errors import OperatorError
 
 
 @pytest.fixture
@@ -261,16 +266,16 @@ class Killed(BaseException):
     """As a kill: nothing after it runs."""
 
 
-def fail_at(monkeypatch, number):
-    """The n-th step towards the disk does not happen, and the process is gone."""
+def fail_at(monkeypatch, number, error=Killed, through=0):
+    """The n-th step towards the disk does not happen, nor those up to `through`."""
     count = 0
 
     def counted(function):
         def step(*arguments):
             nonlocal count
             count += 1
-            if count == number:
-                raise Killed
+            if number <= count <= max(number, through):
+                raise error
             return function(*arguments)
 
         return step
@@ -311,6 +316,44 @@ def test_a_kill_at_any_step_of_staging_leaves_a_bundle_that_runs_and_the_next_st
         if done:
             break
     assert kills >= 10
+
+
+@pytest.mark.parametrize("through", [0, 10**6])
+def test_a_full_disk_stops_nothing_and_the_bundle_comes_when_there_is_room(
+    tmp_path, good, monkeypatch, through
+):
+    monkeypatch.setattr(model_stage, "DISK_RETRY_S", 0.0)
+    full = OSError(errno.ENOSPC, "No space left on device")
+    for number in range(1, 12, 3):
+        shop = BundleShop(tmp_path / f"state-{number}", skus=3)
+        installed = shop.loop.bundle
+        with monkeypatch.context() as patched:
+            fail_at(patched, number, full, number + through)
+            deliver(shop, good, trial_days=0)
+            shop.clock.now += HOUR
+            shop.settle()
+            assert shop.loop.bundle in ("test@2", installed)
+        missing = [] if f"bundle:{sha_of(good)}" in shop.loop.have else [bundle_document(good)]
+        shop.send(*missing)
+        shop.clock.now += HOUR
+        shop.settle()
+        assert shop.loop.bundle == "test@2"
+        assert all(
+            row["state"] != "refused" for row in shop.records("staging")
+        )  # the bundle was never at fault
+        shop.restart()
+        assert shop.loop.bundle == "test@2"
+        shop.close()
+
+
+def test_a_full_disk_at_the_start_is_a_fault_that_may_heal_and_no_bad_setting(tmp_path, monkeypatch):
+    settings = EdgeSettings(gateway="gw-1", store="store-1", state_dir=str(tmp_path / "state"))
+    for number, error in ((errno.ENOSPC, DiskError), (errno.EACCES, OperatorError)):
+        monkeypatch.setattr(
+            BundleStore, "open", lambda _, number=number: (_ for _ in ()).throw(OSError(number, "no"))
+        )
+        with pytest.raises(error):
+            stage_from_settings(settings)
 
 
 def test_refused_bundles_are_remembered_within_a_bound():
