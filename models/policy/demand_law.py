@@ -19,10 +19,12 @@ NAMED = ("poisson", "geometric", "negative_binomial", "binomial", "uniform", "ga
 def law_from(described: object) -> F64:
     """Masses of 0, 1, 2 … units, sum 1.
 
-    described: {"pmf": [...]}, {"samples": [...]}, or {"distribution": one of NAMED, "mean": …, and "cv" or "variance" or
+    described: a list of masses, {"pmf": [...]}, {"samples": [...]}, or {"distribution": one of NAMED, "mean": …, and "cv" or "variance" or
     "dispersion" where the law has a second parameter}. gamma and normal are rounded to whole units, below 0 to 0.
     Raises InstanceError that names the field.
     """
+    if isinstance(described, list):
+        return _from_masses(described)
     if not isinstance(described, Mapping):
         raise InstanceError(
             "demand", f"it is {described!r}", 'an object such as {"distribution": "poisson", "mean": 5}'

@@ -59,14 +59,14 @@ class Instance:
 
 # What the file may call a field, first the name that we write.
 _NAMES: dict[str, tuple[str, ...]] = {
-    "demand": ("demand",),
-    "lead_time_periods": ("lead_time_periods", "lead_time", "lead_time_days", "lead_periods", "L"),
+    "demand": ("demand", "demand_pmf", "pmf"),
+    "lead_time_periods": ("lead_time_periods", "lead_time", "lead_time_days", "lead_periods", "leadtime", "L"),
     "holding_cost": ("holding_cost", "h"),
     "shortage_cost": ("shortage_cost", "penalty_cost", "stockout_cost", "lost_sale_cost", "backorder_cost", "p", "b"),
     "fixed_order_cost": ("fixed_order_cost", "fixed_cost", "setup_cost", "K"),
     "unit_cost": ("unit_cost", "purchase_cost", "c"),
     "waste_cost": ("waste_cost", "outdating_cost", "wastage_cost", "w"),
-    "unmet_demand": ("unmet_demand", "unmet", "shortage", "type", "model"),
+    "unmet_demand": ("unmet_demand", "unmet", "shortage", "type", "model", "kind"),
     "shelf_life_periods": ("shelf_life_periods", "shelf_life", "shelf_life_days", "life", "m"),
     "issuing": ("issuing", "issuing_policy", "issue"),
     "name": ("name", "comment", "description", "optimal_cost", "optimum", "source"),

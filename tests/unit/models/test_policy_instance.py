@@ -25,6 +25,7 @@ GOOD = {"demand": {"distribution": "poisson", "mean": 3}, "lead_time": 1, "h": 1
         ({"distribution": "constant", "mean": 7}, 7, 0),
         ({"pmf": [0.5, 0, 0.5]}, 1, 1),
         ({"samples": [1, 1, 3, 3]}, 2, 1),
+        ([0.5, 0, 0.5], 1, 1),
     ],
 )
 def test_a_law_has_the_moments_it_was_named_with(described, mean, variance):
