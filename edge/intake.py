@@ -15,10 +15,10 @@ import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import TypeAlias
+from collections.abc import Iterable
 
 from contract.devices import EslStatus, Heartbeat, Weight
+from edge.inbox import Arrival, Inbox
 from edge.intake_wire import (
     CONNACK,
     DISCONNECT,
@@ -40,68 +40,11 @@ from runtime.mqtt_link import KEEPALIVE_S, RECONNECT_MAX_S, RECONNECT_MIN_S, SES
 log = Log("edge.intake")
 
 READ_BYTES = 65_536
-CONNECT_WITHIN_S = 10.0
+CONNECT_WITHIN_S, GOODBYE_WITHIN_S = 10.0, 2.0
 PING_AFTER_S = KEEPALIVE_S / 2
 SILENT_AFTER_S = KEEPALIVE_S * 1.5
 PATIENT_STREAMS = frozenset({Weight.stream, Heartbeat.stream, EslStatus.stream})
 """State that heals itself may wait for company in a commit; whatever else comes does not."""
-
-Arrival: TypeAlias = tuple[str, bytes, int, int]
-"""(topic, payload, message id, connection). Id 0: nobody waits for an acknowledgement."""
-
-
-class Inbox:
-    """Bounded by messages, and what one read more brings. Two threads: one puts and never waits, it asks `is_full` first;
-    one takes.
-    """
-
-    def __init__(self, max_messages: int, on_room: Callable[[], None] = lambda: None) -> None:
-        self._max_messages = max_messages
-        self._messages: deque[Arrival] = deque()
-        self._news = threading.Condition()
-        self._on_room = on_room
-        self._was_full = False
-        self.is_urgent = False
-        """A message lies here that should not wait for company."""
-
-    def __len__(self) -> int:
-        return len(self._messages)
-
-    def qsize(self) -> int:
-        return len(self._messages)
-
-    def is_full(self) -> bool:
-        """From then on whoever puts is called by `on_room` when there is room again."""
-        with self._news:
-            self._was_full = len(self._messages) >= self._max_messages
-            return self._was_full
-
-    def put(self, messages: Iterable[Arrival], *, urgent: bool) -> None:
-        with self._news:
-            self._messages.extend(messages)
-            self.is_urgent |= urgent
-            self._news.notify()
-
-    def wait(self, wait_s: float) -> bool:
-        """Until a message is there, at most `wait_s`; whether one is."""
-        if self._messages or wait_s <= 0:
-            return bool(self._messages)
-        with self._news:
-            return self._news.wait_for(lambda: bool(self._messages), wait_s)
-
-    def take(self, max_messages: int) -> list[Arrival]:
-        """The oldest messages."""
-        with self._news:
-            messages = self._messages
-            taken = [messages.popleft() for _ in range(min(max_messages, len(messages)))]
-            if not messages:
-                self.is_urgent = False
-            has_room_again = self._was_full and len(messages) < self._max_messages
-            if has_room_again:
-                self._was_full = False
-        if has_room_again:
-            self._on_room()
-        return taken
 
 
 class IntakeLink:
@@ -186,13 +129,13 @@ class IntakeLink:
         poll.register(self._wake_read, select.POLLIN)
         try:
             while True:
+                is_last = self._stopping.is_set()  # asked first: what was acknowledged before still leaves
                 while self._acks:
                     connection, packets = self._acks.popleft()
                     if connection == self._connection:
                         conversation.outgoing += packets
-                if self._stopping.is_set():
-                    conversation.outgoing += GOODBYE
-                    conversation.flush()
+                if is_last:
+                    conversation.say_goodbye()
                     return self.connected.is_set()
                 conversation.keep_alive()
                 conversation.flush()
@@ -271,6 +214,15 @@ class _Conversation:
             with contextlib.suppress(BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 self.outgoing = self.outgoing[self._socket.send(self.outgoing) :]
                 self._sent_s = time.monotonic()
+
+    def say_goodbye(self) -> None:
+        """Sends what is left and waits until the broker hangs up: closed earlier, it may never read our last words."""
+        until_s = time.monotonic() + GOODBYE_WITHIN_S
+        self._socket.settimeout(GOODBYE_WITHIN_S)
+        with contextlib.suppress(OSError):
+            self._socket.sendall(self.outgoing + GOODBYE)
+            while time.monotonic() < until_s and self._socket.recv(READ_BYTES):
+                pass
 
     def has_more(self) -> bool:
         return isinstance(self._socket, ssl.SSLSocket) and self._socket.pending() > 0

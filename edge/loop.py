@@ -21,7 +21,7 @@ from edge.core.score_job import ScoreJob
 from edge.core.step import EdgeCore
 from edge.errors import DiskError
 from edge.gather import Gathering, is_time_to_commit
-from edge.intake import Arrival, Inbox
+from edge.inbox import Arrival, Inbox
 from edge.staging.model_stage import ModelStage
 from edge.store import Commit, EdgeStore
 from edge.uplink import Acked, Forked, FromUplink, Poisoned, UplinkStatus

@@ -59,6 +59,8 @@ class Ordering:
             if line.daily:
                 plan.forecast_day = day
                 self._forecast(line.sku, day, answer, done.bundle, now_ms)
+            plan.was_orderable = line.supply is not None
+            plan.ask_below_units = ask_below_units(line, answer)
             doubt = _joined(done.doubt, line.doubt)
             if line.supply is not None and is_news(plan, answer.quantity_units, day, doubt):
                 plan.proposed_units, plan.proposed_day, plan.proposed_doubt = (
@@ -138,6 +140,17 @@ class Ordering:
                 watermark_ms=self._state.devices.watermark_ms(now_ms),
             )
         )
+
+
+def ask_below_units(line: ForecastLine, answer: ForecastAnswer) -> float | None:
+    """On-hand units below which the next answer will ask for an order, None when this one did or nothing can be said.
+
+    Never above what is on hand: what kept an order back although the target is missed (a full shelf, a short life) is not
+    asked about again and again.
+    """
+    if line.supply is None or line.on_hand_units is None or answer.quantity_units > 0:
+        return None
+    return min(answer.target_units - line.supply.on_order_units, float(line.on_hand_units))
 
 
 def _joined(*doubts: str) -> str:

@@ -1,7 +1,7 @@
 """What to ask the models, when, and what to make of the answer.
 
 A SKU is asked for anew at each business day, and when its sales, stock or supply changed, at most every quarter of an
-hour. The quantity is the model's; whether a person should look first (`doubt`) is decided here.
+hour; but at once when the change is the one that asks for an order. The quantity is the model's; whether a person should look first (`doubt`) is decided here.
 """
 
 from dataclasses import dataclass
@@ -94,6 +94,8 @@ class PlanRow:
     """dirty_ms: since when the SKU waits to be asked for, None when it does not.
 
     proposed_units, proposed_day, proposed_doubt: of the last proposal sent. daily_mean: units a day, of the last forecast.
+    ask_below_units: once fewer are on hand, an answer will ask for an order: the SKU does not wait for its turn then.
+    was_orderable: the last question knew a supplier.
     """
 
     dirty_ms: int | None = None
@@ -103,12 +105,29 @@ class PlanRow:
     proposed_day: str = ""
     proposed_doubt: str = ""
     daily_mean: float | None = None
+    ask_below_units: float | None = None
+    was_orderable: bool = True
 
 
 class Plans:
     def __init__(self) -> None:
         self.rows: Rows[PlanRow] = Rows("plan", TypeAdapter(PlanRow))
         self._dirty: set[str] = set()
+        self._at_once: set[str] = set()
+
+    def stock_is(self, sku: str, on_hand_units: int | None) -> None:
+        """A stock that fell below what the last answer wanted is asked for at once, if it is dirty."""
+        row = self.rows.get(sku)
+        if row is None or row.ask_below_units is None or on_hand_units is None:
+            return
+        if on_hand_units < row.ask_below_units:
+            self._at_once.add(sku)
+
+    def can_order(self, sku: str) -> None:
+        """The SKU has a supplier; when the last question knew none, the next one does not wait for its turn."""
+        row = self.rows.get(sku)
+        if row is not None and not row.was_orderable:
+            self._at_once.add(sku)
 
     def dirty(self, sku: str, now_ms: int) -> None:
         row = self.rows.get(sku)
@@ -122,7 +141,11 @@ class Plans:
 
     def due(self, now_ms: int) -> list[str]:
         """SKUs to ask for now, at most MAX_LINES, those that wait longest first."""
-        due = [sku for sku in self._dirty if now_ms - self.rows.by_key[sku].asked_ms >= ASK_AGAIN_MS]
+        due = [
+            sku
+            for sku in self._dirty
+            if sku in self._at_once or now_ms - self.rows.by_key[sku].asked_ms >= ASK_AGAIN_MS
+        ]
         due.sort(key=lambda sku: (self.rows.by_key[sku].dirty_ms or 0, sku))
         return due[:MAX_LINES]
 
@@ -133,6 +156,8 @@ class Plans:
         """The SKU's plan after the answer; None when the models gave none."""
         row = self.rows.by_key[sku]
         row.asked_ms = job.asked_ms
+        row.ask_below_units = None
+        self._at_once.discard(sku)
         if row.dirty_ms is not None and row.dirty_ms <= job.asked_ms:
             row.dirty_ms = None
             self._dirty.discard(sku)
@@ -145,6 +170,7 @@ class Plans:
         """The SKU is no longer managed here."""
         self.rows.drop(sku)
         self._dirty.discard(sku)
+        self._at_once.discard(sku)
 
     def daily_mean(self, sku: str) -> float | None:
         row = self.rows.get(sku)

@@ -224,6 +224,7 @@ class EdgeCore:
         if isinstance(document, SupplyDocument):
             for line in document.lines:
                 state.plans.dirty(line.sku, now_ms)
+                state.plans.can_order(line.sku)
         if isinstance(document, HistoryDocument):
             for sku, plan in state.plans.rows.by_key.items():
                 plan.forecast_day = ""
@@ -308,6 +309,7 @@ class EdgeCore:
             level = state.level(sku)
             self._track_empty(sku, level, at_ms or now_ms, now_ms)
             self._track_low(sku, level, now_ms)
+            state.plans.stock_is(sku, level.on_hand_units)
             if not state.levels.is_news(sku, level):
                 continue
             may_ms = state.levels.may_tell_ms(sku, level)

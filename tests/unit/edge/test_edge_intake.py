@@ -6,7 +6,8 @@ import time
 import paho.mqtt.client as mqtt
 import pytest
 
-from edge.intake import READ_BYTES, Inbox, IntakeLink
+from edge.inbox import Inbox
+from edge.intake import READ_BYTES, IntakeLink
 from runtime.mqtt_link import BrokerAddress
 
 WAIT_S = 30

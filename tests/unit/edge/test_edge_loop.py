@@ -9,7 +9,7 @@ from edge import backlog as backlog_module
 from edge.core.step import EdgeCore
 from edge.errors import DiskError
 from edge.gather import Gathering
-from edge.intake import Inbox
+from edge.inbox import Inbox
 from edge.loop import EdgeLoop
 from edge.staging.model_stage import open_stage
 from edge.store import Commit
