@@ -22,7 +22,7 @@ from runtime.logs import Log
 
 log = Log("edge.store_file")
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 PAGE_BYTES = 1024
 KEPT_ASIDE = 3
 
@@ -32,17 +32,21 @@ _OUTBOX = """
 CREATE TABLE IF NOT EXISTS outbox (epoch TEXT NOT NULL, seq INTEGER NOT NULL, kind TEXT NOT NULL, json TEXT NOT NULL,
     crc INTEGER, PRIMARY KEY (epoch, seq));
 """
+# With a rowid, too: without one a document of a megabyte stands as a key in the tree, and is read whole to find any other row.
+_STATE = """
+CREATE TABLE IF NOT EXISTS state (kind TEXT NOT NULL, key TEXT NOT NULL, json TEXT NOT NULL, crc INTEGER,
+    PRIMARY KEY (kind, key));
+"""
 # All SQL that makes the file. Pages are small because a commit writes whole pages and most commits change few rows.
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS state (kind TEXT NOT NULL, key TEXT NOT NULL, json TEXT NOT NULL,
-    crc INTEGER, PRIMARY KEY (kind, key)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS epochs (ordinal INTEGER PRIMARY KEY, epoch TEXT NOT NULL UNIQUE, last_seq INTEGER NOT NULL,
     acked_through INTEGER NOT NULL, frozen_through INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS quarantine (id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, source TEXT NOT NULL,
     stream TEXT NOT NULL, reason TEXT NOT NULL, payload BLOB NOT NULL);
 {STATE_LOG_SCHEMA}
 {_OUTBOX}
+{_STATE}
 """
 # Version 1 had no checksums, and windows that were merged but never sent carried a span of seqs.
 _FROM_VERSION_1 = """
@@ -57,12 +61,15 @@ ALTER TABLE outbox RENAME TO old_outbox;
 INSERT INTO outbox SELECT epoch, seq, kind, json, crc FROM old_outbox ORDER BY epoch, seq;
 DROP TABLE old_outbox;
 """  # noqa: S608 - our own text
-_UPGRADES = {
-    0: _SCHEMA,
-    1: _FROM_VERSION_1 + STATE_LOG_SCHEMA + _WITH_ROWID,
-    2: STATE_LOG_SCHEMA + _WITH_ROWID,
-    3: _WITH_ROWID,
-}
+_STATE_WITH_ROWID = f"""
+ALTER TABLE state RENAME TO old_state;
+{_STATE}
+INSERT INTO state SELECT kind, key, json, crc FROM old_state ORDER BY kind, key;
+DROP TABLE old_state;
+"""  # noqa: S608 - our own text
+_STEPS = (_FROM_VERSION_1, STATE_LOG_SCHEMA, _WITH_ROWID, _STATE_WITH_ROWID)
+"""From version 1 to 2, from 2 to 3 and so on."""
+_UPGRADES = {0: _SCHEMA, **{version: "".join(_STEPS[version - 1 :]) for version in range(1, SCHEMA_VERSION)}}
 """By the version that the file has; 0 is a new one."""
 
 

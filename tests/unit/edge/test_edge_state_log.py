@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -102,3 +103,43 @@ def test_a_commit_of_hot_cells_writes_a_fraction_of_their_pages(tmp_path):
         store.commit(Commit(0, rows=rows))
     assert log.stat().st_size / commits < 60 * 1024 / 5
     store.close()
+
+
+def test_a_large_document_slows_no_other_row(tmp_path):
+    """A megabyte among the keys of the tree was read whole for each row that was looked up: fifty times the cost."""
+    spent_s = {}
+    for name, documents in (
+        ("bare", []),
+        ("laden", [("document", n, "x" * 1_000_000) for n in ("items", "prices")]),
+    ):
+        store = open_store(tmp_path / name, 0)
+        store.commit(Commit(0, rows=documents))
+        began_s = time.process_time()
+        with store.transaction():
+            store._state_log._to_table([("cell", f"c{n}", "y" * 300) for n in range(4000)])
+        spent_s[name] = time.process_time() - began_s
+        store.close()
+    assert spent_s["laden"] < 5 * spent_s["bare"] + 0.2
+
+
+def test_a_file_of_version_4_goes_on(tmp_path):
+    store = open_store(tmp_path, 0)
+    store.commit(Commit(0, rows=[("document", "d", "1"), ("cell", "c", "2")]))
+    store.close()
+    open_store(tmp_path, 0).close()  # the log is in the table now
+    db = sqlite3.connect(tmp_path / "edge.sqlite")
+    db.executescript("""
+        ALTER TABLE state RENAME TO new_state;
+        CREATE TABLE state (kind TEXT NOT NULL, key TEXT NOT NULL, json TEXT NOT NULL, crc INTEGER,
+            PRIMARY KEY (kind, key)) WITHOUT ROWID;
+        INSERT INTO state SELECT * FROM new_state;
+        DROP TABLE new_state;
+        PRAGMA user_version=4;""")
+    db.close()
+    again = open_store(tmp_path, 0)
+    assert again.state_rows() == [("document", "d", "1"), ("cell", "c", "2")]
+    again.commit(Commit(0, rows=[("cell", "c", "3")]))
+    again.close()
+    third = open_store(tmp_path, 0)
+    assert third.state_rows() == [("document", "d", "1"), ("cell", "c", "3")]
+    third.close()
