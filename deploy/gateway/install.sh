@@ -34,6 +34,7 @@ gateway='' store='' central='' key_file='' central_ca='' page_host=127.0.0.1
 ca='' cert='' cert_key='' serial='' program_is_there='' apt=yes start=yes uninstall='' purge=''
 devices=() removed=() hosts=()
 
+trap 'rm -rf /tmp/shelfloop-build.$$' EXIT
 fail() { echo "install.sh: $*" >&2; exit 78; }
 say() { echo "install.sh: $*"; }
 
@@ -129,16 +130,21 @@ program() {
     return
   fi
   [ -e "$SOURCE/pyproject.toml" ] || fail "$SOURCE is no clone of Shelfloop; run the script from one"
-  local version
-  version=$(cd "$SOURCE" && cat pyproject.toml constraints.txt && { git rev-parse HEAD 2> /dev/null || find . -name '*.py' -newer pyproject.toml; })
-  version=$(cksum <<< "$version")
-  [ "$(cat $PROGRAM/.installed-from 2> /dev/null)" != "$version" ] || return 0
-  say "installing the program into $PROGRAM (some minutes on a small machine)"
-  [ -x $PROGRAM/bin/python ] || python3 -m venv $PROGRAM
-  $PROGRAM/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --no-binary shelfloop \
-    -c "$SOURCE/constraints.txt" "shelfloop[edge] @ file://$SOURCE"
-  echo "$version" > $PROGRAM/.installed-from
-  changed=yes
+  # Built from a copy: the clone belongs to somebody else, and what an earlier build left in it must not get in.
+  local copy version
+  copy=/tmp/shelfloop-build.$$
+  mkdir -m 700 $copy
+  tar -C "$SOURCE" --exclude=./.git --exclude=./.venv --exclude=./build --exclude=./var --exclude=./tests \
+    --exclude='*.egg-info' --exclude=__pycache__ --exclude='./.*_cache' -cf - . | tar -C "$copy" -xf - --no-same-owner
+  version=$(tar -C "$copy" --sort=name --mtime=@0 --owner=0 --group=0 --mode=go=rX -cf - . | cksum)
+  if [ "$(cat $PROGRAM/.installed-from 2> /dev/null)" != "$version" ]; then
+    say "installing the program into $PROGRAM (some minutes on a small machine)"
+    [ -x $PROGRAM/bin/python ] || python3 -m venv $PROGRAM
+    (cd / && $PROGRAM/bin/python -m pip install --quiet --disable-pip-version-check --root-user-action ignore --no-cache-dir \
+      --only-binary :all: --no-binary shelfloop -c "$copy/constraints.txt" "shelfloop[edge] @ file://$copy")
+    echo "$version" > $PROGRAM/.installed-from
+    changed=yes
+  fi
 }
 
 certificates() {

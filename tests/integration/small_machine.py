@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 SYSTEMD = Path("/lib/systemd/systemd")
@@ -46,6 +46,9 @@ mkdir -p opt/python opt/site opt/source etc/systemd/system
 mount --bind "$PYTHON_HOME" opt/python
 mount --bind "$SITE_PACKAGES" opt/site
 mount --bind "$REPO" opt/source
+while IFS='|' read -r from to; do
+  [ -z "$from" ] || { mkdir -p "./$to"; mount --bind "$from" "./$to"; }
+done <<< "$SHOWN"
 printf '[Unit]\nWants=systemd-journald.service\n' > etc/systemd/system/test.target
 hostname gateway-under-test
 echo gateway-under-test > etc/hostname
@@ -74,7 +77,9 @@ def why_not() -> str:
 class SmallMachine:
     """The repository is at /opt/source, a Python with its packages at /opt/shelfloop."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, shown: Mapping[Path, str] | None = None) -> None:
+        """shown: folders of this machine -> where they are in there."""
+        self._shown = dict(shown or {})
         self._folder = folder / "machine"
         self._folder.mkdir()
         tree = _cgroup_tree()
@@ -88,6 +93,7 @@ class SmallMachine:
         log = (self._folder.parent / "machine.log").open("wb")
         environment = {
             "PATH": os.environ["PATH"], "FOLDER": str(self._folder), "REPO": str(REPO),
+            "SHOWN": "\n".join(f"{ours}|{theirs}" for ours, theirs in self._shown.items()),
             "PYTHON_HOME": sys.base_prefix, "SITE_PACKAGES": str(Path(_site_packages())),
         }  # fmt: skip
         enter = f'echo 0 > {self._group}/cgroup.procs; exec unshare -fpmniuC --kill-child bash -c "$BOOT"'
@@ -107,19 +113,19 @@ class SmallMachine:
             "chmod 755 /opt/shelfloop/bin/shelfloop"
         )
 
-    def run(self, script: str, *, may_fail: bool = False) -> str:
+    def run(self, script: str, *, may_fail: bool = False, limit_s: float = COMMAND_LIMIT_S) -> str:
         """What a shell script printed in there. Fails with all of it when its status is not 0."""
-        status, said = self.ask(script)
+        status, said = self.ask(script, limit_s)
         assert may_fail or status == 0, f"status {status} from\n{script}\n{said}"
         return said
 
-    def ask(self, script: str) -> tuple[int, str]:
+    def ask(self, script: str, limit_s: float = COMMAND_LIMIT_S) -> tuple[int, str]:
         """(status, what it printed)."""
         done = subprocess.run(
             ["nsenter", "-t", str(self._init), "-m", "-p", "-n", "-u", "-i", "-C", "-r", "-w",
              "env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root",
              "LANG=C.UTF-8", "PYTHONDONTWRITEBYTECODE=1", "bash", "-euo", "pipefail", "-c", script],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=COMMAND_LIMIT_S, check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=limit_s, check=False,
         )  # fmt: skip
         return done.returncode, done.stdout
 
@@ -165,8 +171,8 @@ class SmallMachine:
 
 
 @contextlib.contextmanager
-def small_machine(folder: Path) -> Iterator[SmallMachine]:
-    machine = SmallMachine(folder)
+def small_machine(folder: Path, shown: Mapping[Path, str] | None = None) -> Iterator[SmallMachine]:
+    machine = SmallMachine(folder, shown)
     try:
         machine.start()
         yield machine

@@ -2,10 +2,14 @@
 
 import json
 import re
+import subprocess
+import sys
+import tomllib
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from small_machine import SmallMachine, small_machine, why_not
+from small_machine import REPO, SmallMachine, small_machine, why_not
 
 pytestmark = [
     pytest.mark.slow,
@@ -292,6 +296,49 @@ def test_a_word_that_makes_no_sense_is_named_and_changes_nothing(gateway: SmallM
         assert status == 78, words
         assert told in said
     assert gateway.run(SNAPSHOT) == before
+
+
+@pytest.mark.soak
+def test_the_program_itself_is_installed_and_renewed_by_pip(tmp_path: Path) -> None:
+    """On a machine of its own, from wheels that were fetched before: it has no network."""
+    wheels = tmp_path / "wheels"
+    asked = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "-d",
+        str(wheels),
+        "-c",
+        str(REPO / "constraints.txt"),
+    ]
+    project = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    needed = (
+        project["dependencies"]
+        + extras["bridge"]
+        + [each for each in extras["edge"] if "shelfloop" not in each]
+    )
+    subprocess.run([*asked, *needed, "setuptools>=77", "pip", "wheel"], check=True, timeout=500)
+    with small_machine(tmp_path, {wheels: "/opt/wheels"}) as machine:
+        machine.run("rm -rf /opt/shelfloop")
+        words = "PATH=/opt/python/bin:$PATH PIP_NO_INDEX=1 PIP_FIND_LINKS=/opt/wheels bash"
+        install = f"{words} /opt/source/deploy/gateway/install.sh --no-apt"
+        assert "installing the program" in machine.run(
+            f"{install} --gateway gw-1 --store store-1", limit_s=500
+        )
+        machine.wait_until(IS_UP, "the gateway")
+        before = machine.run("systemctl show shelfloop-edge -p InvocationID")
+        assert "installing the program" not in machine.run(install)
+        assert machine.run("systemctl show shelfloop-edge -p InvocationID") == before
+        machine.run(
+            "mkdir /tmp/newer; tar -C /opt/source --exclude=./.git --exclude=./.venv --exclude=./var -cf - . | tar -C /tmp/newer -xf -\n"
+            "sed -i 's/^version = .*/version = \\x229.9.9\\x22/' /tmp/newer/pyproject.toml"
+        )
+        assert "installing" in machine.run(install.replace("/opt/source", "/tmp/newer"), limit_s=500)
+        machine.wait_until(f"{IS_UP} | grep -q 9.9.9", "the newer version")
+        machine.run("! ls -d /tmp/shelfloop-build.*")
 
 
 def test_uninstall_keeps_the_data_and_purge_leaves_nothing(gateway: SmallMachine) -> None:
