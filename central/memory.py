@@ -18,8 +18,10 @@ from contract.records import QUANTILE_LEVELS
 TILL_DAYS = 160
 """Business days of single tills for which the highest receipt number is kept in memory."""
 
-MAX_STORES = 2000
-"""Stores that one process keeps in memory; of more, the one that was silent longest is loaded again when it speaks."""
+MAX_KEPT = 1_500_000
+"""Items, levels, prices and the like that one process keeps in memory, of all stores together (some 300 bytes each).
+
+Of more, the store that was silent longest is dropped, and loaded again when it speaks."""
 
 _UTC_ZONE = ZoneInfo("UTC")
 
@@ -99,6 +101,8 @@ class StoreMemory:
     store: str
     version: int = 0
     audit_hash: str = FIRST
+    kept: int = 0
+    """How much was loaded, as MAX_KEPT counts it."""
     exists: bool = False
     name: str = ""
     zone: ZoneInfo = _UTC_ZONE
@@ -161,6 +165,7 @@ class LedgerMemory:
     def __init__(self, *, is_shared: bool = False) -> None:
         self._stores: dict[str, StoreMemory] = {}
         self._is_shared = is_shared
+        self._kept = 0
         self.switches: dict[tuple[str, str], str] | None = None
         self.calendars: dict[str, SupplierCalendar | None] = {}
         self.heard_ms: dict[str, int] = {}
@@ -169,17 +174,23 @@ class LedgerMemory:
         """What is known of `store`, None for all: it will be loaded again."""
         if store is None:
             self._stores.clear()
+            self._kept = 0
         else:
-            self._stores.pop(store, None)
+            self._drop(store)
         self.switches = None
         self.calendars.clear()
+
+    def _drop(self, store: str) -> None:
+        dropped = self._stores.pop(store, None)
+        self._kept -= dropped.kept if dropped is not None else 0
 
     def store(self, connection: Connection, store: str) -> StoreMemory:
         memory = self._stores.pop(store, None)
         if memory is None:
             memory = load_store(connection, store)
-            while len(self._stores) >= MAX_STORES:
-                self._stores.pop(next(iter(self._stores)), None)
+            self._kept += memory.kept
+            while self._kept > MAX_KEPT and self._stores:
+                self._drop(next(iter(self._stores)))
         self._stores[store] = memory  # last used, last dropped
         return memory
 
@@ -260,6 +271,17 @@ def load_store(connection: Connection, store: str) -> StoreMemory:
         memory.numbers[series] = connection.execute(statement, of).scalar() or 0
     memory.audit_hash = (
         connection.execute(_AUDIT_HASH, {**of, "number": memory.numbers["audit"]}).scalar() or FIRST
+    )
+    memory.kept = 20 + sum(
+        len(part)
+        for part in (
+            memory.items,
+            memory.supply,
+            memory.prices,
+            memory.stock,
+            memory.receipts,
+            memory.forecasts,
+        )
     )
     return memory
 

@@ -64,7 +64,7 @@ def _unnested(text: str) -> tuple[str, tuple[tuple[str, Callable[[Any], str]], .
     arrays = ", ".join(f"%s::{sql}[]" for sql, _ in types)
     tail = match[4].replace("%", "%%")
     quoted = ", ".join(f'"{column}"' for column in columns)
-    sql = f"INSERT INTO {match[1]} ({quoted}) SELECT * FROM unnest({arrays}){tail}"
+    sql = f"INSERT INTO {match[1]} ({quoted}) SELECT * FROM unnest({arrays}){tail}"  # noqa: S608 - our own names
     return sql, tuple((name, text_of) for name, (_, text_of) in zip(names, types, strict=True))
 
 
