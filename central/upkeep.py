@@ -1,8 +1,9 @@
-"""`shelfloop central migrate | audit verify`: what is done to the ledger beside the running centre."""
+"""`shelfloop central migrate | backup | restore | audit verify`: what is done to the ledger beside the running centre."""
 
 import argparse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from central.settings import CentralSettings
@@ -22,6 +23,16 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     made.add_argument(
         "--check", action="store_true", help="change nothing; status 1 when a migration is missing"
     )
+    made = command(commands, "backup", "Write the whole ledger into one file; the centre may run.", _back_up)
+    made.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="made new, readable for its owner only"
+    )
+    made = command(
+        commands, "restore", "Fill an empty ledger from a backup; stop the centre first.", _restore
+    )
+    made.add_argument(
+        "--from", dest="source", type=Path, required=True, metavar="FILE", help="what `backup` wrote"
+    )
     audit = commands.add_parser("audit", help="The audit's chains.").add_subparsers(required=True)
     command(audit, "verify", "Read all chains and say where one was changed; status 1 when one was.", _verify)
 
@@ -38,6 +49,28 @@ def _migrate(settings: CentralSettings, arguments: argparse.Namespace) -> int:
         return EXIT_FAULT
     else:
         print(f"ledger {ledger.shown}: done {', '.join(pending)}")
+    return EXIT_OK
+
+
+def _back_up(settings: CentralSettings, arguments: argparse.Namespace) -> int:
+    from central.ledger.backup import back_up  # noqa: PLC0415
+
+    with _ledger(settings) as ledger:
+        ledger.require()
+        count = back_up(ledger, arguments.out)
+    print(f"{arguments.out}: {count} rows")
+    return EXIT_OK
+
+
+def _restore(settings: CentralSettings, arguments: argparse.Namespace) -> int:
+    from central.ledger.backup import restore  # noqa: PLC0415
+
+    with _ledger(settings) as ledger:
+        ledger.require()
+        count = restore(ledger, arguments.source)
+    print(
+        f"ledger {ledger.shown}: {count} rows restored; bundles, keys and secrets in files are not part of it"
+    )
     return EXIT_OK
 
 

@@ -5,9 +5,10 @@ batch that must wait, for a connection or for the centre, waits on the clock: it
 """
 
 import asyncio
+import itertools
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from contract.codec import compress
@@ -69,16 +70,8 @@ async def run_fleet(
 ) -> FleetReport:
     """Every gateway sends `rows` rows each `period_s`, evenly spread, for `seconds`. period_s 0: as fast as it goes."""
     report = FleetReport()
+    queue = _due(gateways, period_s, seconds)
     started = time.perf_counter()
-    if period_s:
-        due = [
-            (turn * period_s + place * period_s / len(gateways), gateway)
-            for turn in range(max(int(seconds / period_s), 1))
-            for place, gateway in enumerate(gateways)
-        ]
-    else:
-        due = [(0.0, gateway) for _ in range(1_000_000 // len(gateways)) for gateway in gateways]
-    queue = iter(due)
     busy: set[str] = set()
 
     async def serve() -> None:
@@ -103,6 +96,17 @@ async def run_fleet(
     await asyncio.gather(*(serve() for _ in range(connections)))
     report.wall_s = time.perf_counter() - started
     return report
+
+
+def _due(
+    gateways: Sequence[FleetGateway], period_s: float, seconds: float
+) -> Iterator[tuple[float, FleetGateway]]:
+    """(when, who), in order of time; without a period always at once, for ever."""
+    if not period_s:
+        yield from ((0.0, gateway) for gateway in itertools.cycle(gateways))
+    for turn in range(max(int(seconds / max(period_s, 1e-9)), 1)):
+        for place, gateway in enumerate(gateways):
+            yield turn * period_s + place * period_s / len(gateways), gateway
 
 
 async def _send(

@@ -228,6 +228,7 @@ gateways = _table(
     _text("counters"), _text("devices_online"), _text("devices_offline"), _int("rejected_total"),
     _int("quarantined_total"), _int("gaps_total"),
 )  # fmt: skip
+Index("gateways_key", gateways.c.key_hash)
 # reach, here and below: JSON {"stores": [...], "regions": [...]}; null for the whole chain. Expiry is real time.
 tokens = _table(
     "tokens",
