@@ -197,17 +197,26 @@ class InProcess:
             transaction.close()
 
 
+_SIZE = {
+    "sqlite": "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()",
+    "postgresql": "SELECT pg_database_size(current_database())",
+}
+
+
 def commit_rate(kind: str, new_url: Callable[[], str], *, quick: bool) -> Iterator[Result]:
     count = 20 if quick else 100
     raw = raw_rates(kind, new_url(), count)
     centre = InProcess(new_url(), 1)
     gateway = centre.fleet[0]
     bodies = [body_of(gateway, records(n * BATCH_ROWS + 1)) for n in range(count + 2)]
+    with centre.ledger.read.connect() as connection:
+        empty = connection.execute(sa.text(_SIZE[kind])).scalar() or 0
     for body in bodies[:2]:
         centre.take(body)
     seconds = [_timed(lambda body=body: centre.take(body)) for body in bodies[2:]]
     rate = BATCH_ROWS / statistics.median(seconds)
     with centre.ledger.read.connect() as connection:
+        size = connection.execute(sa.text(_SIZE[kind])).scalar() or 0
         written = sum(
             int(connection.execute(sa.text(f"SELECT count(*) FROM {table}")).scalar() or 0)
             for table in ("windows", "stock_facts", "proposals", "stock", "rollups")
@@ -219,6 +228,10 @@ def commit_rate(kind: str, new_url: Callable[[], str], *, quick: bool) -> Iterat
     yield row(
         f"{kind}: share of the best raw rate, fact rows", round(rate / best, 2), "share", GOAL_SHARE, "higher"
     )
+    yield row(f"{kind}: bytes on disk for each fact row, sums and indexes included",
+              round((size - empty) / (len(bodies) * BATCH_ROWS)), "bytes", None, "lower")  # fmt: skip
+    yield row(f"{kind}: share of the best raw rate, all rows that it writes", round(rate * written / (len(bodies) * BATCH_ROWS) / best, 2),
+              "share", None, "higher")  # fmt: skip
     yield row(f"{kind}: rows that the ledger keeps for each fact row", round(written / (len(bodies) * BATCH_ROWS), 2),
               "rows", None, "lower")  # fmt: skip
 

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -60,8 +61,8 @@ class Workers:
 
     def start(self) -> None:
         self.workers[0].command("init")
-        for worker in self.workers:
-            worker.start()
+        with ThreadPoolExecutor(WORKERS) as pool:
+            list(pool.map(CentreProcess.start, self.workers))
         text = (ROOT / "deploy" / "central" / "nginx.conf").read_text()
         for number, worker in enumerate(self.workers, 1):
             text = text.replace(f"127.0.0.1:871{number}", f"127.0.0.1:{worker.port}")

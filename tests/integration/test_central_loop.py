@@ -36,7 +36,11 @@ CELL = "882a930995fffff"
 @pytest.fixture(params=MOSTLY_SQLITE)
 def centre(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[CentreProcess]:
     with database(request.param) as url:
-        yield from _centre(CentreProcess(tmp_path, database_url=url, auto_approve_below_cents=10_000, campaign_interval_min=10))
+        yield from _centre(
+            CentreProcess(
+                tmp_path, database_url=url, auto_approve_below_cents=10_000, campaign_interval_min=10
+            )
+        )
 
 
 def _centre(process: CentreProcess) -> Iterator[CentreProcess]:
