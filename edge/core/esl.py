@@ -167,6 +167,15 @@ class Labels:
     def waiting(self) -> int:
         return len(self._asked_real_ms)
 
+    def shows_list_price(self, sku: str) -> bool | None:
+        """Whether all labels of the SKU show what the list says; None when it has none."""
+        shown = [
+            (row := self.rows.get(tag)) is not None and row.shown_hash == wanted.content_hash
+            for tag, wanted in self._desired.items()
+            if wanted.sku == sku
+        ]
+        return all(shown) if shown else None
+
     def wrong_tags(self) -> set[str]:
         """Tags that do not show what they should, or never said what they show."""
         return {

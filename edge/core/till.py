@@ -104,8 +104,15 @@ class Till:
         self._state.tally.add("price_mismatches_total")
         if sku not in self._state.documents.planogram.labelled_skus:
             return  # counted; but no label in the shop promises another price
+        if self._state.alerts.is_open(MISMATCH, sku):
+            return
         title = self._state.documents.title(sku)
-        text = f"till charged {line.unit_price_cents} cents for {title}, the price list says {listed}"
+        label = {
+            True: ", and so does its label: look at the till's price",
+            False: "; its label does not show that yet",
+            None: "",
+        }[self._state.labels.shows_list_price(sku)]
+        text = f"till charged {line.unit_price_cents} cents for {title}, the price list says {listed}{label}"
         self._state.alert(MISMATCH, sku, active=True, text=text, now_ms=now_ms, severity=Severity.INFO)
 
     def _unknown_gtin(self, gtin: str, now_ms: int) -> None:

@@ -169,6 +169,29 @@ def test_a_label_that_keeps_an_old_price_is_told():
     assert alerts(shop, "label-mismatch")[-1] == ("t-1", "cleared")
 
 
+@pytest.mark.parametrize(
+    ("shown", "says"), [(True, "and so does its label"), (False, "does not show that yet")]
+)
+def test_a_wrong_price_at_the_till_says_what_list_and_label_say(shown, says):
+    shop = Shop()
+    shop.core.state.documents.esl_base = "esl-1"
+    shop.core.state.labels.plan(shop.now)
+    if shown:
+        wanted = shop.core.state.labels._desired["t-1"].content_hash
+        shop.batch(shop.event("esl-1", "esl_status", tag="t-1", battery_mv=3000, content_hash=wanted))
+    shop.batch(prices(2, 120))
+    shop.core.state.labels.plan(shop.now)
+    if shown:
+        wanted = shop.core.state.labels._desired["t-1"].content_hash
+        shop.batch(shop.event("esl-1", "esl_status", tag="t-1", battery_mv=3000, content_hash=wanted))
+    later(shop, MINUTE, shop.receipt(1, (1, 1)), shop.receipt(2, (1, 1)))
+    (alert,) = [alert for alert in shop.of_kind("alert") if alert.code == "price-mismatch"]
+    assert "till charged 100 cents for Item 1, the price list says 120" in alert.text
+    assert says in alert.text
+    later(shop, DAY)
+    assert alerts(shop, "price-mismatch") == [("sku-1", "raised"), ("sku-1", "cleared")]
+
+
 @pytest.mark.parametrize("who", ["shop", "headquarters"])
 def test_an_alert_is_acknowledged_once_and_stays_so_over_a_restart(who):
     shop = Shop()
