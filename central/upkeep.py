@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from central.replaying import add_replay, run_replay
 from central.settings import CentralSettings
 from runtime.errors import EXIT_FAULT, EXIT_OK
 
@@ -32,6 +33,15 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     made.add_argument(
         "--from", dest="source", type=Path, required=True, metavar="FILE", help="what `backup` wrote"
+    )
+    add_replay(
+        command(
+            commands,
+            "replay",
+            "Play the ledger's newest weeks under a changed rule or bundle, and show the difference in orders, cost, "
+            "stock-outs and waste. Changes nothing.",
+            run_replay,
+        )
     )
     audit = commands.add_parser("audit", help="The audit's chains.").add_subparsers(required=True)
     command(audit, "verify", "Read all chains and say where one was changed; status 1 when one was.", _verify)

@@ -1,0 +1,121 @@
+"""The replay's way from the ledger: days of a store, its forecasts, the command's words."""
+
+import argparse
+import json
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from central.core.days import day_start_ms
+from central.ledger import tables
+from central.ledger.engine import Ledger
+from central.replaying import DAY_MS, add_replay, replay, run_replay, table
+from central.settings import CentralSettings
+from models.bundle import DEMO_BUNDLE, DEMO_PUBLIC_KEY
+from models.inference import checked_models
+from runtime.errors import OperatorError
+
+ZONE = ZoneInfo("America/New_York")
+FIRST, DAYS = date(2017, 8, 1), 40
+
+
+@pytest.fixture
+def settings(tmp_path):
+    """A ledger with one shop and one SKU that sells four a day, eight on Saturdays."""
+    settings = CentralSettings(state_dir=str(tmp_path))
+    ledger = Ledger(settings.url)
+    ledger.create()
+    line = {
+        "sku": "milk",
+        "supplier": "depot",
+        "lead_time_days": 1,
+        "review_days": 1,
+        "pack_units": 6,
+        "cost_cents": 90,
+    }
+    rolled, forecasts = [], []
+    for number in range(DAYS):
+        day = FIRST + timedelta(days=number)
+        at_ms = day_start_ms(day.isoformat(), ZONE)
+        sold = 8 if day.weekday() == 5 else 4
+        rolled.append(
+            {
+                "store_id": "s1", "step_ms": DAY_MS, "at_ms": at_ms, "sku": "milk", "receipts": sold, "sold_units": sold,
+                "sold_cents": 100, "picked_units": 0, "delivered_units": 0, "shrink_units": 0, "unresolved_g": 0,
+                "stock_out_ms": 0, "on_hand_units": 12, "level_ms": at_ms,
+            }
+        )  # fmt: skip
+        forecasts.append(
+            {
+                "store_id": "s1", "sku": "milk", "first_day": day.isoformat(), "at_ms": at_ms, "bundle": "demo",
+                "mean": json.dumps([4.6] * 7), "quantiles": json.dumps([[1, 2, 3, 4, 6, 8, 9, 10, 11]] * 7),
+            }
+        )  # fmt: skip
+    store = {
+        "store_id": "s1", "name": "Shop", "region": "", "timezone": "America/New_York", "currency": "USD", "h3_cell": None,
+        "hours": "[]", "closed_days": "[]",
+    }  # fmt: skip
+    document = {
+        "store_id": "s1",
+        "kind": "supply",
+        "version": 1,
+        "body": json.dumps({"kind": "supply", "version": 1, "lines": [line]}),
+    }
+    with ledger.write.begin() as connection:
+        connection.execute(tables.stores.insert(), store)
+        connection.execute(tables.documents.insert(), document)
+        connection.execute(tables.rollups.insert(), rolled)
+        connection.execute(tables.forecasts.insert(), forecasts)
+    ledger.close()
+    return settings
+
+
+def played(settings, changes, models=None):
+    ledger = Ledger(settings.url)
+    with ledger.read.connect() as connection:
+        found = replay(connection, settings, changes, 28, models=models)
+    ledger.close()
+    return found
+
+
+def test_a_rule_that_changes_nothing_makes_no_difference(settings):
+    found = played(settings, {"review_days": 1})
+    assert found.now == found.then
+    assert (found.stores, found.skus, found.now.demand_units) == (1, 1, 28 * 4 + 4 * 4)
+
+
+def test_a_higher_service_level_holds_more(settings):
+    found = played(settings, {"service_level": 0.99})
+    assert found.then.stock_unit_days > found.now.stock_unit_days
+    assert "unit-days of stock" in table(found)
+
+
+def test_another_bundle_forecasts_anew_and_the_demand_stays_what_it_was(settings):
+    found = played(settings, {}, checked_models(DEMO_BUNDLE, DEMO_PUBLIC_KEY))
+    assert found.then.ordered_units != found.now.ordered_units
+    assert found.then.demand_units == found.now.demand_units
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "nothing is changed; give at least one of --service-level"),
+        (["--service-level", "1.5"], "service_level 1.5 must be"),
+        (["--review-days", "2", "--days", "0"], "--days 0 must be from 1 to 400"),
+        (["--review-days", "2", "--store", "s9"], "no SKU has both sales and forecasts"),
+        (["--bundle", "nowhere"], "--public-key is missing"),
+    ],
+)
+def test_a_replay_that_cannot_be_says_why(settings, words, told):
+    parser = argparse.ArgumentParser()
+    add_replay(parser)
+    with pytest.raises(OperatorError, match=told):
+        run_replay(settings, parser.parse_args(words))
+
+
+def test_the_command_prints_json(settings, capsys):
+    parser = argparse.ArgumentParser()
+    add_replay(parser)
+    assert run_replay(settings, parser.parse_args(["--service-level", "0.99", "--json"])) == 0
+    assert json.loads(capsys.readouterr().out)["skus"] == 1
