@@ -22,6 +22,7 @@ from edge.core.step import EdgeCore
 from edge.errors import DiskError
 from edge.gather import Gathering, is_time_to_commit
 from edge.inbox import Arrival, Inbox
+from edge.shop_clock import ShopClock
 from edge.staging.model_stage import ModelStage
 from edge.store import Commit, EdgeStore
 from edge.uplink import Acked, Forked, FromUplink, Poisoned, UplinkStatus
@@ -98,6 +99,8 @@ class EdgeLoop:
         return int(self._job is not None) + int(self._score_job is not None)
 
     def run(self) -> None:
+        if isinstance(self._clock, ShopClock):
+            self._core.clock_began(self._clock.now_ms())
         self._tell_models(self._clock.now_ms())
         while not self._is_stopping():
             self.cycle(self._idle_wait_s)
@@ -113,6 +116,9 @@ class EdgeLoop:
         if not messages and self._is_at_rest(now_ms):
             return
         self._full_cycle_s = time.monotonic()
+        if isinstance(self._clock, ShopClock) and (step_ms := self._clock.take_step()):
+            log.warning("the clock was set", step_ms=step_ms)
+            self._core.clock_stepped(step_ms, now_ms)
         commit = Commit(at_ms=now_ms, freeze=self._uplink is not None and self._uplink.is_up)
         self._core.tick(now_ms, int(time.monotonic() * 1000))
         for topic, payload, _, _ in messages:

@@ -19,6 +19,7 @@ from edge.inference import models_from_settings
 from edge.intake import IntakeLink
 from edge.loop import MAX_BATCH, EdgeLoop
 from edge.settings import EdgeSettings
+from edge.shop_clock import ShopClock
 from edge.staging.model_stage import ModelStage, open_stage
 from edge.state_watch import StateWatch
 from edge.status_pages import pages_of
@@ -43,12 +44,12 @@ log = Log("edge")
 IDLE_WAIT_S = 0.05
 SIMULATED_WAIT_S, SIMULATED_SLICE_S = 0.008, 0.002
 """A simulation waits for every process to see each step of its clock."""
-LOOK_S = 1.0
-"""How often states are compared with what they were, for the log and for `systemctl status`."""
 HEALS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
 """Of a disk: room or time may heal it."""
 IN_FLIGHT = 3 * MAX_BATCH
 """Messages that may be unacknowledged: one batch at the disk, the next ones on their way."""
+LOOK_S = 1.0
+"""How often states are compared with what they were, for the log and for `systemctl status`."""
 
 
 def version() -> str:
@@ -130,6 +131,8 @@ def run_gateway(settings: EdgeSettings) -> int:
     start_logging(settings.log_level)
     use_one_heap()
     clock = clock_from_setting(settings.clock_file)
+    if not isinstance(clock, SharedClock):
+        clock = ShopClock(clock)
     transport = transport_from(settings)
     address = broker_address(settings)
     hold_folder(Path(settings.state_dir))

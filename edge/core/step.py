@@ -31,7 +31,8 @@ from contract.documents import AcksDocument, AnyDocument, ConfigDocument, Histor
 from contract.lean_weight import LeanWeight
 from contract.records import AlertRecord, Severity, StagingState, StockFact, StockFactKind
 from edge.core.alerts import in_band
-from edge.core.clockwork import DAY, EMPTY, Clockwork
+from edge.core.clock_step import shift_times, step_of_start
+from edge.core.clockwork import DAY, EMPTY, HEALTH, RECONCILED, SILENCE, Clockwork
 from edge.core.devices import SHELF_KIND
 from edge.core.effects import Effect, PublishCommand, RunScore
 from edge.core.esl import LOW_BATTERY_MV, LabelOutcome
@@ -99,6 +100,18 @@ class EdgeCore:
             for label in commands:
                 self.state.effects.append(PublishCommand(label.base, "price", label.command.to_json()))
             self._labels(outcomes, now_ms)
+
+    def clock_began(self, now_ms: int) -> None:
+        """The clock's time at the start, after `restore`: it may be behind what was saved."""
+        step_ms = step_of_start(self.state.marks, (SILENCE, HEALTH, RECONCILED), now_ms)
+        if step_ms:
+            self.clock_stepped(step_ms, now_ms)
+
+    def clock_stepped(self, step_ms: int, now_ms: int) -> None:
+        """Somebody set the clock by `step_ms`; it says `now_ms`."""
+        shift_times(self.state, step_ms, now_ms)
+        self._clockwork.plan_again()
+        self._next_due_ms = 0
 
     def step(self, message: Message, now_ms: int) -> None:
         self._next_due_ms = 0

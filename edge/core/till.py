@@ -3,7 +3,7 @@
 from contract.devices import ClockQuality, DayClose, LineKind, Receipt, ReceiptLine
 from contract.records import DayCloseRecord, ReceiptRecord, Severity, SoldLine
 from edge.core.coupons import CouponVerdict
-from edge.core.event_time import event_ms
+from edge.core.event_time import UNSET_CLOCK_MS, event_ms
 from edge.core.rules.local_rules import LocalRules
 from edge.core.state import EdgeState
 
@@ -138,4 +138,6 @@ class Till:
 
 def _quality(receipt: Receipt, at_ms: int) -> ClockQuality:
     """Arrival stands in for a time that was missing or not credible."""
+    if at_ms < UNSET_CLOCK_MS:
+        return ClockQuality.UNKNOWN
     return receipt.clock_quality if receipt.t_event_ms == at_ms else ClockQuality.ESTIMATED

@@ -59,6 +59,15 @@ class Windows:
         """Opening time with an empty facing in [from_ms, from_ms + span_ms), a span of its own."""
         self._window(sku, from_ms, span_ms, aligned=False).stock_out_ms += stock_out_ms
 
+    def put_moved(self, window: WindowRow, start_ms: int) -> None:
+        """`window` begins at `start_ms` now; where one stands already they become one."""
+        known = self._window(window.sku, start_ms, window.span_ms, aligned=False)
+        known.picked_units += window.picked_units
+        known.put_back_units += window.put_back_units
+        known.refilled_units += window.refilled_units
+        known.unresolved_g += window.unresolved_g
+        known.stock_out_ms += window.stock_out_ms
+
     def close(self, watermark_ms: int) -> list[WindowRow]:
         """The windows that end at or before the watermark, in order of time and SKU."""
         due = [

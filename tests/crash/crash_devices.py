@@ -8,7 +8,7 @@ import paho.mqtt.client as mqtt
 from edge_rig import gtin, receipt
 
 RESEND_AFTER_S = 1.0
-UNIT_G = 250.0
+UNIT_G, CELL_UNITS = 250.0, 2500
 
 
 class Device:
@@ -84,14 +84,15 @@ class Till(Device):
 
 
 class Shelf(Device):
-    """One shelf of three cells. What is taken must come out of the windows, unit by unit."""
+    """One shelf of three deep cells. What is taken must come out of the windows, unit by unit.
 
-    CAPACITY = 20
+    Nothing is put there: readings that come again behind newer ones are no news, and a refill between them would hide picks.
+    """
 
     def __init__(self, broker_port, name="shelf-1"):
         super().__init__(broker_port, name)
-        self.units = dict.fromkeys((1, 2, 3), self.CAPACITY)
-        self.taken = self.refilled = 0
+        self.units = dict.fromkeys((1, 2, 3), CELL_UNITS)
+        self.taken = 0
 
     def weigh(self, at_ms):
         readings = [
@@ -101,12 +102,6 @@ class Shelf(Device):
         self.send("weight", at_ms, readings=readings)
 
     def take(self, at_ms, cell, units):
-        """Takes what is there; an empty cell is filled instead."""
-        if self.units[cell] == 0:
-            self.refilled += self.CAPACITY
-            self.units[cell] = self.CAPACITY
-        else:
-            units = min(units, self.units[cell])
-            self.taken += units
-            self.units[cell] -= units
+        self.taken += units
+        self.units[cell] -= units
         self.weigh(at_ms)
