@@ -229,11 +229,22 @@ def order_row(order: TriggerView, store: StoreView | None, now_ms: int, *, pendi
         ),
         "risk": cell(number(order.expected_stock_out_units, 1), order.expected_stock_out_units),
         "state": cell(
-            word.word, icon=word.icon, tone=word.tone, sub=order.despatch or order.erp_document or ""
+            word.word,
+            icon=word.icon,
+            tone=word.tone,
+            sub=order.despatch or order.erp_document or _due(order, store),
         ),
         "changed": cell(ago(order.changed_ms, now_ms), order.changed_ms),
         **({"pending": "going out…"} if pending else {"acts": True}),
     }
+
+
+def _due(order: TriggerView, store: StoreView | None) -> str:
+    """When an order that waits for its supplier's cut-off goes out, or one that sleeps wakes; "" for others."""
+    if order.due_ms is None:
+        return ""
+    when = instant(order.due_ms, zone_from_name(store.timezone if store else "UTC"))
+    return f"sleeps until {when}" if order.state.value == "snoozed" else f"goes out {when}, at the cut-off"
 
 
 def _audit_row(place: int, line: AuditView, names: dict[str, str], seen: Seen) -> Row:

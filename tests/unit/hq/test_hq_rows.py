@@ -101,3 +101,11 @@ def test_the_door_shows_what_was_turned_away_and_no_receivers_secret():
     assert rows[2]["last"]["t"] == "HTTP 500"
     fake.empty = True
     assert door_rows(fake.doors(), NOW_MS) == []
+
+
+def test_an_order_that_waits_for_the_cut_off_says_when_it_goes_out():
+    fake = FakeCentral()
+    order = fake.triggers["t-s367-1"].model_copy(update={"state": TriggerState.APPROVED, "due_ms": NOW_MS})
+    assert order_row(order, fake.stores()[0], NOW_MS, pending=False)["state"]["u"].startswith("goes out ")
+    asleep = order.model_copy(update={"state": TriggerState.SNOOZED})
+    assert order_row(asleep, None, NOW_MS, pending=False)["state"]["u"].startswith("sleeps until ")
