@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from central import couponing, desired_state, restocking
@@ -83,6 +84,8 @@ class _Intake:
         self._ordinal = known.ordinal if known else newest + 1
         self._live = is_live(self._ordinal, newest)
         self._tables: dict[str, list[Row]] = {}
+        self._place = (store.store, batch.gateway, batch.epoch)
+        self._windows: list[tuple[Any, ...]] = []
         self._sums = RollupSums(store.zone, store.items)
         self._rejected: list[RejectedRecord] = []
         self._levels: set[str] = set()
@@ -167,8 +170,7 @@ class _Intake:
                 record.seq, "coarsened row overlaps what is stored; send rows that were sent once unchanged"
             )
             return
-        self._add("windows", self._fact_row(record, "sku", "span_ms", "picked_units", "put_back_units",
-            "refilled_units", "unresolved_g", "on_hand_units", "on_shelf_units", "stock_out_ms"))  # fmt: skip
+        self._windows.append((*self._place, *_WINDOW_VALUES(record)))
         self._sums.add_window(record)
         self._level(record.sku, record.on_hand_units, record.on_shelf_units, record.at_ms + record.span_ms)
 
@@ -321,6 +323,7 @@ class _Intake:
             self._proposal_row(proposal, "history: of an older epoch")
         for table in list(self._tables):
             self._write_table(table)
+        facts.insert_windows(connection, self._windows)
         facts.add_rollups(connection, store.store, self._sums.rows)
         if self._work.settings.influx_url:
             quarters = {at_ms for step_ms, _, at_ms in self._sums.rows if step_ms == QUARTER_MS}
@@ -375,6 +378,13 @@ class _Intake:
                 outcome = "merged: a newer proposal came in the same batch"
             self._proposal_row(proposal, outcome)
         self._write_table("proposals")
+
+
+_WINDOW_VALUES = attrgetter(
+    "seq", "at_ms", "sku", "span_ms", "picked_units", "put_back_units", "refilled_units", "unresolved_g",
+    "on_hand_units", "on_shelf_units", "stock_out_ms",
+)  # fmt: skip
+"""Of a window, in the order of the table's columns after the gateway's place."""
 
 
 def _line_row(line: SoldLine) -> Row:

@@ -6,6 +6,7 @@ them: one message instead of one a row.
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -28,44 +29,66 @@ class BulkStatement:
 
     def __init__(self, statement: sa.Executable, *, newest_of: tuple[str, ...] = ()) -> None:
         self._statement, self._newest_of = statement, newest_of
-        self._compiled: tuple[str, tuple[str, ...]] | None = None
-        self._unnested: tuple[str, tuple[tuple[str, Callable[[Any], str]], ...]] | None = None
+        self._compiled: dict[str, _Compiled] = {}
 
     def run(self, connection: Connection, rows: Rows) -> None:
+        """rows: each with its values by their names."""
         if not rows:
             return
-        if connection.dialect.name == "postgresql":
-            self._unnest(connection, rows)
-            return
-        if self._compiled is None:
-            compiled = self._statement.compile(dialect=connection.dialect)  # type: ignore[attr-defined]
-            self._compiled = (str(compiled), tuple(compiled.positiontup))
-        sql, names = self._compiled
-        connection.exec_driver_sql(sql, [tuple([row[name] for name in names]) for row in rows])
-
-    def _unnest(self, connection: Connection, rows: Rows) -> None:
-        if self._unnested is None:
-            self._unnested = _unnested(str(self._statement.compile()))  # type: ignore[attr-defined]
-        sql, columns = self._unnested
         if self._newest_of:
             rows = _newest(rows, self._newest_of)
-        arrays = tuple([f"{{{','.join([text_of(row[name]) for row in rows])}}}" for name, text_of in columns])
-        connection.exec_driver_sql(sql, arrays)
+        compiled = self._for(connection)
+        self._execute(connection, compiled, [tuple([row[name] for name in compiled.names]) for row in rows])
+
+    def run_tuples(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        """rows: each with its values in the statement's order."""
+        if rows:
+            self._execute(connection, self._for(connection), rows)
+
+    def _for(self, connection: Connection) -> "_Compiled":
+        name = connection.dialect.name
+        found = self._compiled.get(name)
+        if found is None:
+            text = str(self._statement.compile())  # type: ignore[attr-defined]
+            found = self._compiled[name] = _compiled(text, is_postgresql=name == "postgresql")
+        return found
+
+    @staticmethod
+    def _execute(connection: Connection, compiled: "_Compiled", rows: Sequence[tuple[Any, ...]]) -> None:
+        if compiled.elements is None:
+            connection.exec_driver_sql(compiled.sql, list(rows))
+            return
+        columns = zip(*rows, strict=True)
+        arrays = tuple(
+            [f"{{{','.join(map(to, one))}}}" for to, one in zip(compiled.elements, columns, strict=True)]
+        )
+        connection.exec_driver_sql(compiled.sql, arrays)
 
 
-def _unnested(text: str) -> tuple[str, tuple[tuple[str, Callable[[Any], str]], ...]]:
-    """(statement over arrays, (name of each value, how it becomes an array's element))."""
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """elements: how each column's values become elements of an array; None where the driver takes them as they are."""
+
+    sql: str
+    names: tuple[str, ...]
+    elements: tuple[Callable[[Any], str], ...] | None
+
+
+def _compiled(text: str, *, is_postgresql: bool) -> _Compiled:
     match = _INSERT.match(text)
     assert match is not None, f"not an INSERT of named values: {text[:80]}"
     table = metadata.tables[match[1]]
     columns = [part.strip().strip('"') for part in match[2].split(",")]
-    names = [_name(part.strip()) for part in match[3].split(",")]
+    names = tuple(_name(part.strip()) for part in match[3].split(","))
+    quoted = ", ".join(f'"{column}"' for column in columns)
+    into = f"INSERT INTO {match[1]} ({quoted})"
+    if not is_postgresql:
+        return _Compiled(f"{into} VALUES ({', '.join('?' * len(names))}){match[4]}", names, None)
     types = [_TYPES[type(table.c[column].type)] for column in columns]
     arrays = ", ".join(f"%s::{sql}[]" for sql, _ in types)
     tail = match[4].replace("%", "%%")
-    quoted = ", ".join(f'"{column}"' for column in columns)
-    sql = f"INSERT INTO {match[1]} ({quoted}) SELECT * FROM unnest({arrays}){tail}"  # noqa: S608 - our own names
-    return sql, tuple((name, text_of) for name, (_, text_of) in zip(names, types, strict=True))
+    sql = f"{into} SELECT * FROM unnest({arrays}){tail}"  # noqa: S608 - our own names
+    return _Compiled(sql, names, tuple(to for _, to in types))
 
 
 def _name(part: str) -> str:

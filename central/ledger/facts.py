@@ -1,6 +1,7 @@
 """Rows of what gateways tell: bulk inserts, in the order of the columns of `tables`. All rows of a call are one store's."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -66,6 +67,10 @@ _ADD_ROLLUP = BulkStatement(
         level_ms = CASE WHEN excluded.level_ms >= rollups.level_ms THEN excluded.level_ms ELSE rollups.level_ms END"""
     )
 )
+_SUMS = attrgetter(
+    "receipts", "sold_units", "sold_cents", "picked_units", "delivered_units", "shrink_units", "unresolved_g",
+    "stock_out_ms", "on_hand_units", "level_ms",
+)  # fmt: skip
 _PUT_POSITION = sa.text(
     """INSERT INTO positions (store_id, gateway, epoch, through_seq, ordinal, opened_ms, changed_ms)
     VALUES (:store_id, :gateway, :epoch, :through_seq, :ordinal, :now, :now)
@@ -98,6 +103,11 @@ def insert(connection: Connection, table: str, rows: Rows) -> None:
     _INSERTS[table].run(connection, rows)
 
 
+def insert_windows(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """rows: in the order of the table's columns."""
+    _INSERTS["windows"].run_tuples(connection, rows)
+
+
 def put_day_closes(connection: Connection, rows: Rows) -> None:
     _PUT_DAY_CLOSE.run(connection, rows)
 
@@ -112,19 +122,8 @@ def put_stock(connection: Connection, rows: Rows) -> None:
 
 def add_rollups(connection: Connection, store: str, rows: dict[Key, Sums]) -> None:
     """Adds increments to the stored sums; of two levels the later one stays."""
-    _ADD_ROLLUP.run(
-        connection,
-        [
-            {
-                "store_id": store, "step_ms": step_ms, "sku": sku, "at_ms": at_ms, "receipts": sums.receipts,
-                "sold_units": sums.sold_units, "sold_cents": sums.sold_cents, "picked_units": sums.picked_units,
-                "delivered_units": sums.delivered_units, "shrink_units": sums.shrink_units,
-                "unresolved_g": sums.unresolved_g, "stock_out_ms": sums.stock_out_ms,
-                "on_hand_units": sums.on_hand_units, "level_ms": sums.level_ms,
-            }
-            for (step_ms, sku, at_ms), sums in rows.items()
-        ],
-    )  # fmt: skip
+    # Sorted, so that two processes that add to the same sums ask for them in the same order.
+    _ADD_ROLLUP.run_tuples(connection, [(store, *key, *_SUMS(rows[key])) for key in sorted(rows)])
 
 
 def put_position(
