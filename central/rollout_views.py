@@ -71,7 +71,9 @@ def _view(connection: Connection, row: Any, stores: list[str]) -> RolloutView:
         key=lambda said: -said.at_ms,
     )
     rows = rollout_rows.score_rows(connection, row.sha256)
-    current, candidate = rollout_rows.scores_from(rows)
+    current, candidate = rollout_rows.scores_from(
+        rows, rollout_rows.scoring_stores(connection, row.sha256) if rows else 0
+    )
     may, advice = advice_on(current, candidate, len(QUANTILE_LEVELS))
     shadow = row.mode == RolloutMode.SHADOW
     return RolloutView(
@@ -98,16 +100,13 @@ def _score(score: Score | None) -> ScoreView | None:
 
 
 def _days(rows: list[Any]) -> list[ScoreDay]:
-    by_day: dict[str, list[Any]] = {}
-    for row in rows:
-        by_day.setdefault(row.day, []).append(row)
+    levels = len(QUANTILE_LEVELS)
     found = []
-    for day, of_day in sorted(by_day.items())[-MAX_DAYS:]:
-        current, candidate = rollout_rows.scores_from(of_day)
-        levels = len(QUANTILE_LEVELS)
+    for row in rows[-MAX_DAYS:]:
+        current, candidate = rollout_rows.scores_from([row], 0)
         found.append(
             ScoreDay(
-                day=day, current_wql=_rounded(current.wql(levels) if current else None),
+                day=row.day, current_wql=_rounded(current.wql(levels) if current else None),
                 candidate_wql=_rounded(candidate.wql(levels) if candidate else None),
             )
         )  # fmt: skip

@@ -161,7 +161,9 @@ def _content(wanted: Wanted) -> str:
 
 
 def _require_evidence(work: Work, row: Any, by: RolloutAction) -> None:
-    current, candidate = rollout_rows.scores_from(rollout_rows.score_rows(work.connection, row.sha256))
+    rows = rollout_rows.score_rows(work.connection, row.sha256)
+    stores = rollout_rows.scoring_stores(work.connection, row.sha256)
+    current, candidate = rollout_rows.scores_from(rows, stores)
     may, advice = advice_on(current, candidate, len(QUANTILE_LEVELS))
     if may:
         return

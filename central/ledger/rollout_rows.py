@@ -38,13 +38,16 @@ _NEWS = sa.text(
 _HAS = sa.text(
     "SELECT DISTINCT sha256 FROM staging_events WHERE store_id = :store AND what = 'bundle' AND sha256 != ''"
 )
+_SCORED = """FROM model_scores b JOIN model_scores a ON a.store_id = b.store_id AND a.gateway = b.gateway AND a.day = b.day
+    AND a.role = 'current' WHERE b.sha256 = :sha256 AND b.role = 'candidate'"""
 _SCORES = sa.text(
-    """SELECT b.store_id, b.day, a.bundle AS current_bundle, b.bundle, a.skus AS current_skus, a.units AS current_units,
-    a.mean_units AS current_mean, a.pinball AS current_pinball, a.inside_80 AS current_80, a.inside_95 AS current_95,
-    b.skus, b.units, b.mean_units, b.pinball, b.inside_80, b.inside_95
-    FROM model_scores b JOIN model_scores a ON a.store_id = b.store_id AND a.gateway = b.gateway AND a.day = b.day
-    AND a.role = 'current' WHERE b.sha256 = :sha256 AND b.role = 'candidate' ORDER BY b.day, b.store_id"""
+    f"""SELECT b.day, max(a.bundle) AS current_bundle, max(b.bundle) AS bundle, sum(a.skus) AS current_skus,
+    sum(a.units) AS current_units, sum(a.mean_units) AS current_mean, sum(a.pinball) AS current_pinball,
+    sum(a.inside_80) AS current_80, sum(a.inside_95) AS current_95, sum(b.skus) AS skus, sum(b.units) AS units,
+    sum(b.mean_units) AS mean_units, sum(b.pinball) AS pinball, sum(b.inside_80) AS inside_80,
+    sum(b.inside_95) AS inside_95 {_SCORED} GROUP BY b.day ORDER BY b.day"""
 )
+_SCORING_STORES = sa.text(f"SELECT count(DISTINCT b.store_id) {_SCORED}")
 _NEWEST = sa.text("SELECT max(changed_ms) FROM rollouts")
 _STORES = sa.text("SELECT store_id FROM stores ORDER BY store_id")
 
@@ -124,23 +127,31 @@ def all_stores(connection: Connection) -> list[str]:
 
 
 def score_rows(connection: Connection, sha256: str) -> list[Any]:
-    """A row a store and day on which the bundle was scored beside the current one."""
+    """A row a day on which the bundle was scored beside the current one, summed over the stores that did."""
     return list(connection.execute(_SCORES, {"sha256": sha256}))
 
 
-def scores_from(rows: list[Any]) -> tuple[Score, Score] | tuple[None, None]:
-    """(current, candidate) over all rows."""
+def scoring_stores(connection: Connection, sha256: str) -> int:
+    return int(connection.execute(_SCORING_STORES, {"sha256": sha256}).scalar() or 0)
+
+
+def scores_from(rows: list[Any], stores: int) -> tuple[Score, Score] | tuple[None, None]:
+    """(current, candidate) over all days of `rows`."""
     if not rows:
         return None, None
-    stores, days = len({row.store_id for row in rows}), len({row.day for row in rows})
+
+    def total(name: str) -> int:
+        return int(sum(getattr(row, name) for row in rows))
+
+    def weight(name: str) -> float:
+        return float(sum(getattr(row, name) for row in rows))
+
     current = Score(
-        rows[-1].current_bundle, stores, days, sum(r.current_skus for r in rows), sum(r.current_units for r in rows),
-        sum(r.current_mean for r in rows), sum(r.current_pinball for r in rows), sum(r.current_80 for r in rows),
-        sum(r.current_95 for r in rows),
+        rows[-1].current_bundle, stores, len(rows), total("current_skus"), total("current_units"),
+        weight("current_mean"), weight("current_pinball"), total("current_80"), total("current_95"),
     )  # fmt: skip
     candidate = Score(
-        rows[-1].bundle, stores, days, sum(r.skus for r in rows), sum(r.units for r in rows),
-        sum(r.mean_units for r in rows), sum(r.pinball for r in rows), sum(r.inside_80 for r in rows),
-        sum(r.inside_95 for r in rows),
+        rows[-1].bundle, stores, len(rows), total("skus"), total("units"), weight("mean_units"), weight("pinball"),
+        total("inside_80"), total("inside_95"),
     )  # fmt: skip
     return current, candidate
