@@ -73,6 +73,16 @@ def test_the_installer_is_a_shell_script_without_errors_of_form() -> None:
     assert script.stat().st_mode & 0o111
     subprocess.run(["bash", "-n", str(script)], check=True)
     told = subprocess.run(["bash", str(script), "--help"], capture_output=True, text=True, check=True).stdout
-    known = set(re.findall(r"^    (--[a-z-]+)", script.read_text(), re.MULTILINE))
+    known = set(re.findall(r"^    (--[a-z-]+)\)", script.read_text(), re.MULTILINE))
     assert known
     assert {option for option in known if option not in told} == set()
+
+
+def test_the_page_names_only_options_that_the_installer_has() -> None:
+    page = (DEPLOY.parent / "docs/howto/gateway.md").read_text(encoding="utf-8")
+    script = (DEPLOY / "gateway/install.sh").read_text(encoding="utf-8")
+    commands = "\n".join(re.findall(r"deploy/gateway/install\.sh(?:[^\n\\]|\\\n)*", page))
+    named = set(re.findall(r"--[a-z][a-z-]+", commands)) | {"--remove-device", "--uninstall", "--purge"}
+    assert {"--gateway", "--store", "--central", "--key-file", "--device", "--page-host"} <= named
+    assert {option for option in named if f"    {option}" not in script} == set()
+    assert len(page.splitlines()) <= 150
