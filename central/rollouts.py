@@ -5,7 +5,6 @@ no step of a roll-out is lost with a process, and doing it twice changes nothing
 """
 
 import base64
-import binascii
 import hashlib
 import json
 import tempfile
@@ -45,7 +44,7 @@ def check_bundle(sha256: str, files: dict[str, str], public_key: PublicKey) -> t
         for name, text in files.items():
             try:
                 content = base64.b64decode(text, validate=True)
-            except binascii.Error as error:
+            except ValueError as error:  # binascii.Error, and text that is not ASCII
                 raise SenderError(f"files.{name} is no base64: {error}") from None
             total += len(content)
             (Path(folder) / name).write_bytes(content)

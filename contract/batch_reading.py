@@ -121,7 +121,9 @@ def _rows(parsed: _Parsed) -> tuple[Any, ...] | None:
     if kinds > 1:
         rows.sort(key=_seq)
     # Not a window merged of several: each seq stands once, without a hole.
-    if rows and [row.seq for row in rows] != list(range(parsed.seq_from, parsed.seq_to + 1)):
+    # The count first: seq_to is whatever the sender says, and a list as long as that may not fit into memory.
+    first, last = parsed.seq_from, parsed.seq_to
+    if rows and (len(rows) != last - first + 1 or [row.seq for row in rows] != list(range(first, last + 1))):
         return None
     return tuple(rows)
 

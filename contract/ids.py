@@ -1,5 +1,6 @@
 """Identifiers, and the rules that make one."""
 
+from datetime import date
 from typing import Annotated, NewType
 
 from pydantic import AfterValidator, Field, StringConstraints
@@ -18,7 +19,17 @@ Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 SkuText = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
 MemberRef = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
 """A pseudonym of a member: never a name, phone number or card number."""
-DayText = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+
+
+def real_day(text: str) -> str:
+    """`text` when it is a day of the calendar, 1970 to 2099. Raises ValueError for others: 2017-02-30 is none."""
+    date.fromisoformat(text)
+    if not "1970-01-02" <= text <= "2099-12-30":
+        raise ValueError(f"day {text} must be from 1970 to 2099: a clock outside is broken")
+    return text
+
+
+DayText = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), AfterValidator(real_day)]
 """A store's business day, ISO 8601."""
 EpochMs = Annotated[int, Field(ge=0, lt=4_102_444_800_000)]
 """Milliseconds since 1970 UTC, before 2100: a clock outside is broken."""

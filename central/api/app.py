@@ -17,14 +17,10 @@ from central.api import (
     stores,
     suppliers,
 )
+from central.api.description import describe
 from central.api.gate import Gate
-from central.api.json_body import add_schemas
 from central.auth import Authority
 from central.centre import Centre
-
-RESPONSES: dict[int | str, dict[str, object]] = {
-    "default": {"description": "A problem (RFC 9457)", "content": {"application/problem+json": {}}}
-}
 
 
 def make_app(centre: Centre, authority: Authority) -> FastAPI:
@@ -37,13 +33,12 @@ def make_app(centre: Centre, authority: Authority) -> FastAPI:
 
     app = FastAPI(
         title="Shelfloop central", version=overview.own_version(), lifespan=lifespan, docs_url=None, redoc_url=None,
-        responses=RESPONSES,
     )  # fmt: skip
     app.state.centre, app.state.authority, app.state.log_in_guard = centre, authority, sessions.LogInGuard()
     problems.install(app)
     for part in (batches, stores, restock, feed, offers, overview, sessions, rollouts, suppliers):
         app.include_router(part.router)
     plain_openapi = app.openapi
-    app.openapi = lambda: add_schemas(plain_openapi())  # type: ignore[method-assign]
+    app.openapi = lambda: describe(plain_openapi())  # type: ignore[method-assign]
     app.add_middleware(Gate, authority=authority, centre=centre)
     return app

@@ -1,0 +1,201 @@
+"""Mutated batches at the centre's door: no fault, no wrong fact, no growth. A few thousand here, a million in the soak."""
+
+import copy
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import zstandard
+from central_rows import START_MS, alert, level, proposal, receipt, sale, window
+from soak import IS_SOAK, tell
+from test_ledger import GATEWAY, STORE, Bench
+
+from central.api.batches import is_small
+from central.errors import CentralError
+from central.ingestion import take_batch
+from contract.batch import MAX_BODY_BYTES, batch_from_records
+from contract.batch_reading import read_batch
+from contract.errors import ContractError
+
+MUTATIONS = 1_000_000 if IS_SOAK else 800
+GROWTH_MB = 60
+NASTY: tuple[Any, ...] = (
+    None, True, -1, 0, 2**31, 2**53, 2**63, 2**64, -(2**63), 1.5, 1e308, "", "0", "x" * 1_000, "\ud800", "\x00", "Ä–日", [], {},
+    [[]], {"a": 1}, "2017-13-45", "store-2", "sku-1",
+)  # fmt: skip
+
+
+def base_batch(number: int, epoch: str, seq: int) -> dict[str, Any]:
+    """A good batch of the rows that count, whose receipts have numbers of their own."""
+    rows = [
+        receipt(3 * number + 1, [sale(1, 2), sale(2, 1)]), receipt(3 * number + 2, [sale(3, 1)]), window(1), level(1),
+        proposal(1), alert(),
+    ]  # fmt: skip
+    numbered = [row.model_copy(update={"seq": seq + place}) for place, row in enumerate(rows, 1)]
+    batch = batch_from_records(
+        gateway=GATEWAY, store=STORE, epoch=epoch, sent_at_ms=START_MS, have={}, rows=numbered
+    )
+    parsed: dict[str, Any] = json.loads(batch.to_json())
+    return parsed
+
+
+def places(tree: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    found = [path] if path else []
+    parts = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    for key, value in parts:
+        found += places(value, (*path, key))
+    return found
+
+
+def mutate_tree(tree: dict[str, Any], lots: random.Random) -> dict[str, Any]:
+    mutated = copy.deepcopy(tree)
+    for _ in range(lots.choice((1, 1, 1, 2, 5))):
+        path = lots.choice(places(mutated))
+        parent: Any = mutated
+        for key in path[:-1]:
+            parent = parent[key]
+        act = lots.randrange(5)
+        if act == 0:
+            del parent[path[-1]]
+        elif act == 1 and isinstance(parent, list):
+            parent.insert(path[-1], copy.deepcopy(parent[path[-1]]))
+        elif act == 2 and isinstance(parent[path[-1]], int):
+            parent[path[-1]] += lots.choice((-1, 1, 1000, -(10**6)))
+        elif act == 3 and isinstance(parent, dict):
+            parent[lots.choice(("v", "seq", "at_ms", "extra", "kept_from_seq"))] = lots.choice(NASTY)
+        else:
+            parent[path[-1]] = lots.choice(NASTY)
+        if not mutated:
+            break
+    return mutated
+
+
+def mutate_bytes(body: bytes, lots: random.Random) -> bytes:
+    changed = bytearray(body)
+    for _ in range(lots.choice((1, 1, 2, 8))):
+        at = lots.randrange(len(changed) or 1)
+        act = lots.randrange(4)
+        if act == 0 and changed:
+            changed[at % len(changed)] ^= 1 << lots.randrange(8)
+        elif act == 1:
+            del changed[at:]
+        elif act == 2:
+            changed[at:at] = lots.randbytes(lots.randrange(1, 9))
+        else:
+            changed[at:at] = changed[: lots.randrange(len(changed) + 1)]
+    return bytes(changed)
+
+
+def mutated_body(tree: dict[str, Any], lots: random.Random) -> tuple[bytes, str]:
+    """(body, encoding)."""
+    if lots.random() < 0.7:
+        body = json.dumps(mutate_tree(tree, lots)).encode()
+        return (body, "") if lots.random() < 0.5 else (zstandard.compress(body, 1), "zstd")
+    body = json.dumps(tree).encode()
+    if lots.random() < 0.5:
+        return mutate_bytes(body, lots), ""
+    return mutate_bytes(zstandard.compress(body, 1), lots), lots.choice(("zstd", "zstd", "", "gzip"))
+
+
+class Door:
+    """What POST …/batches does with a body, without the HTTP: any other exception than a refusal would be a 5xx."""
+
+    def __init__(self, folder: Path) -> None:
+        self.bench = Bench(folder)
+        self.bench.put_supply()
+        self.taken = self.refused = 0
+        self.through = 0
+        self.expected: dict[tuple[str, str, int], int] = {}
+
+    def post(self, body: bytes, encoding: str, epoch: str) -> None:
+        before = self.through
+        try:
+            batch, rows = read_batch(body, encoding)
+            if (batch.gateway, batch.store) != (GATEWAY, STORE):
+                self.refused += 1
+                return
+            answer = self.bench.run(lambda work: take_batch(work, batch, rows))
+        except (ContractError, CentralError):
+            self.refused += 1
+            return
+        self.taken += 1
+        if batch.epoch == epoch:
+            self.through = answer.acked_through
+        rejected = {bad.seq for bad in answer.rejected}
+        if answer.verdict.value in ("new", "overlap"):
+            self._expect(body, encoding, rejected, before if batch.epoch == epoch else -1)
+
+    def _expect(self, body: bytes, encoding: str, rejected: set[int], before: int) -> None:
+        """What the accepted bytes say of receipts, read without any code of ours."""
+        plain = zstandard.ZstdDecompressor().decompressobj().decompress(body) if encoding == "zstd" else body
+        columns = json.loads(plain).get("records", {}).get("receipt", {})
+        names = ("seq", "business_date", "register_id", "sequence", "total_cents")
+        count = len(columns.get("seq", []))
+        for seq, *key, cents in zip(*(columns.get(name, [None] * count) for name in names), strict=True):
+            if seq not in rejected and seq > before:
+                self.expected.setdefault((key[0], key[1], key[2]), cents)
+
+
+@pytest.mark.timeout(24 * 3600 if IS_SOAK else 300)
+@pytest.mark.parametrize("seed", [1])
+def test_mutated_batches_make_no_fault_no_wrong_fact_and_no_growth(tmp_path: Path, seed: int) -> None:
+    lots, door = random.Random(seed), Door(tmp_path)
+    process, rss_mb = psutil.Process(), 0.0
+    epoch = "e-0"
+    for number in range(MUTATIONS):
+        if door.through > 10**6:  # a mutation jumped ahead: what follows would all be old
+            epoch, door.through = f"e-{number}", 0
+        tree = base_batch(number, epoch, door.through)
+        body, encoding = mutated_body(tree, lots)
+        is_small(body, encoding)
+        door.post(body, encoding, epoch)
+        if number % 10 == 0:  # and a good one now and then: the door must still open
+            good, refused = (
+                json.dumps(base_batch(number + MUTATIONS, epoch, door.through)).encode(),
+                door.refused,
+            )
+            door.post(good, "", epoch)
+            assert door.refused == refused
+        if number == MUTATIONS // 3:
+            rss_mb = process.memory_info().rss / 2**20
+        tell("mutated batches")
+    grown_mb = process.memory_info().rss / 2**20 - rss_mb
+    rows = door.bench.rows("SELECT business_date, register_id, sequence, total_cents FROM receipts")
+    assert {(day, till, number): cents for day, till, number, cents in rows} == door.expected
+    assert door.taken > MUTATIONS // 20
+    assert door.refused > MUTATIONS // 20
+    assert grown_mb < GROWTH_MB, f"{grown_mb:.0f} MB more after {MUTATIONS} batches"
+
+
+def test_a_bomb_is_refused_before_it_grows() -> None:
+    bombs = [zstandard.compress(b"\0" * (200 * 2**20), 3)]
+    bombs.append(bombs[0] + bombs[0])
+    frame = zstandard.ZstdCompressor(level=3, write_content_size=False).compressobj()
+    bombs.append(frame.compress(b"[" * (100 * 2**20)) + frame.flush())
+    process = psutil.Process()
+    before = process.memory_info().rss
+    for bomb in bombs * 5:
+        assert len(bomb) < 100_000
+        assert not is_small(bomb[:4_096] if len(bomb) > 4_096 else bomb, "zstd")
+        with pytest.raises(ContractError):
+            read_batch(bomb, "zstd")
+    assert process.memory_info().rss - before < 12 * MAX_BODY_BYTES
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "small"),
+    [
+        (b"{}", "", True),
+        (b"x" * 4_097, "", False),
+        (zstandard.compress(b"{}"), "zstd", True),
+        (zstandard.compress(b"0" * 65_537), "zstd", False),
+        (b"no frame", "zstd", True),
+    ],
+)
+def test_only_what_is_small_when_read_is_read_between_other_requests(
+    body: bytes, encoding: str, small: bool
+) -> None:
+    assert is_small(body, encoding) is small
