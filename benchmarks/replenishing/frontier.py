@@ -15,7 +15,7 @@ _COLOURS = {OURS: "#0b6e4f", MIN_MAX: "#b23a48", NEWSVENDOR: "#2f6690", COVER: "
 
 def frontier_of(trade: Trade, graph: OrderGraph, quick: bool) -> Frontier:
     step = 2 if quick else 1
-    odds = np.exp(np.linspace(np.log(0.6), np.log(120), 13))[::step]
+    odds = np.exp(np.linspace(np.log(1), np.log(900), 13))[::step]
     levels = 1 / (1 + np.exp(-np.linspace(-0.5, 4.5, 13)))[::step]
     safety = np.linspace(-3, 17, 13)[::step]
     cover = np.linspace(1, 12, 13)[::step]
