@@ -106,6 +106,10 @@ bench-full: setup  ## the demo's benchmark in full: 28 days, once more with kill
 settings-page: setup  ## write docs/settings.md from the settings classes
 	$(BIN)/shelfloop docs settings > docs/settings.md.new && mv docs/settings.md.new docs/settings.md
 
+.PHONY: api-page
+api-page: setup  ## write docs/openapi.json from the centre's routes
+	$(BIN)/shelfloop docs openapi > docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
+
 .PHONY: clean
 clean:  ## remove what was built; keeps .venv
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis var

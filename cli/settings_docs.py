@@ -43,10 +43,18 @@ _WORDS = {
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="shelfloop docs", description="Prints reference pages (Markdown).")
-    parser.add_argument("page", choices=["settings"], help="settings: every setting of every process")
-    parser.parse_args(argv)
-    print(settings_page(), end="")
+    parser = argparse.ArgumentParser(prog="shelfloop docs", description="Prints reference pages.")
+    parser.add_argument(
+        "page",
+        choices=["settings", "openapi"],
+        help="settings: every setting of every process (Markdown); openapi: the centre's API (JSON)",
+    )
+    if parser.parse_args(argv).page == "openapi":
+        from central.api.description import openapi_text
+
+        print(openapi_text(), end="")
+    else:
+        print(settings_page(), end="")
     return EXIT_OK
 
 

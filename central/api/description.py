@@ -1,5 +1,7 @@
 """The OpenAPI document as it is served and kept in docs/: every status that a route may answer with, and who may call it."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 from central.api.gate import OPEN_PATHS
@@ -60,3 +62,19 @@ def _describe(path: str, method: str, operation: dict[str, Any]) -> None:
     schema = {"$ref": REF.format(model="Problem")}
     for status, text in sorted(statuses.items()):
         responses[status] = {"description": text, "content": {PROBLEM: {"schema": schema}}}
+
+
+def openapi_text() -> str:
+    """docs/openapi.json: what /openapi.json serves, in an order and form that change only when the API does."""
+    from central.api.app import make_app  # noqa: PLC0415 - the application imports this module
+    from central.auth import Authority  # noqa: PLC0415
+    from central.centre import Centre  # noqa: PLC0415
+    from central.ledger.engine import Ledger  # noqa: PLC0415
+    from central.settings import CentralSettings  # noqa: PLC0415
+    from runtime.clock import SystemClock  # noqa: PLC0415
+
+    # Nothing is opened: a description needs no ledger.
+    settings = CentralSettings(state_dir=Path("nowhere"))
+    ledger = Ledger(settings.url)
+    document = make_app(Centre(ledger, settings, SystemClock()), Authority(ledger)).openapi()
+    return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
