@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 ROOT = Path(__file__).resolve().parent.parent
 # This folder has a models.py of its own: it must not stand for the package.
@@ -33,7 +34,9 @@ from local_postgresql import LocalPostgresql, why_absent  # noqa: E402
 
 from central.centre import Centre  # noqa: E402
 from central.ingestion import take_batch  # noqa: E402
+from central.ledger.bulk import BulkStatement  # noqa: E402
 from central.ledger.engine import Ledger  # noqa: E402
+from central.ledger.sku_views import sku_series  # noqa: E402
 from central.settings import CentralSettings  # noqa: E402
 from contract.batch import batch_from_records  # noqa: E402
 from contract.batch_reading import read_batch  # noqa: E402
@@ -45,7 +48,7 @@ from simulator.fleet_setup import add_fleet  # noqa: E402
 
 START_MS = 1_504_526_400_000
 BATCH_ROWS, SKUS = 500, 100
-GOAL_PARSE, GOAL_SHARE, GOAL_P99_MS = 1_000_000, 0.5, 250
+GOAL_PARSE, GOAL_SHARE, GOAL_P99_MS, GOAL_QUERY_MS = 1_000_000, 0.5, 250, 50
 FLEET, FLEET_ROWS, FLEET_PERIOD_S = 10_000, 20, 10.0
 
 Row = dict[str, Any]
@@ -82,6 +85,7 @@ def measure(database: str, *, quick: bool) -> Iterator[Result]:
             yield from commit_rate(kind, new_url, quick=quick)
             yield from cost_curve(kind, new_url, quick=quick)
             yield from over_http(kind, new_url, quick=quick)
+            yield from hq_query(kind, new_url, quick=quick)
 
 
 def row(name: str, value: float, unit: str, goal: float | None, better: str, **peers: float) -> Result:
@@ -395,6 +399,51 @@ def over_http(kind: str, new_url: Callable[[], str], *, quick: bool) -> Iterator
             yield row(f"{kind}: {gateways} gateways, {FLEET_ROWS} rows each {FLEET_PERIOD_S:.0f} s, p99, {name}",
                       round(report.quantile_ms(0.99), 1), "ms", None, "lower", p50=round(report.quantile_ms(0.5), 1),
                       failed=report.failed, batches_a_s=round(len(report.latencies_s) / report.wall_s))  # fmt: skip
+
+
+# ---- what HQ asks ----
+
+_HOURS = BulkStatement(
+    sa.text(
+        """INSERT INTO rollups (store_id, step_ms, sku, at_ms, receipts, sold_units, sold_cents, picked_units,
+        delivered_units, shrink_units, unresolved_g, stock_out_ms, on_hand_units, level_ms)
+        VALUES (:a, :b, :c, :d, :e, :f, :g, :h, :i, :j, :k, :l, :m, :n)"""
+    )
+)
+
+
+def hq_query(kind: str, new_url: Callable[[], str], *, quick: bool) -> Iterator[Result]:
+    """One SKU of one shop over 90 days by the hour, among all SKUs of that shop; another SKU each time."""
+    skus, days = (200 if quick else 2000), 90
+    centre = InProcess(new_url(), 1, skus=skus)
+    store, first_ms = centre.fleet[0].store, START_MS - START_MS % 86_400_000
+    for day in range(days):
+        with centre.ledger.write.begin() as connection:
+            rows = [
+                (store, 3_600_000, f"sku-{sku}", first_ms + (day * 24 + hour) * 3_600_000, 0, sku % 5, 250, 1, 0, 0, 0, 0,
+                 sku % 40, first_ms)
+                for hour in range(24) for sku in range(skus)
+            ]  # fmt: skip
+            _HOURS.run_tuples(connection, rows)
+    if kind == "postgresql":
+        with centre.ledger.watch.connect() as connection:
+            connection.execute(sa.text("VACUUM ANALYZE rollups"))
+    zone, seconds = ZoneInfo("America/New_York"), []
+    for turn in range(20):
+        with centre.ledger.read.connect() as connection:
+            began = time.perf_counter()
+            series = sku_series(
+                connection, store, f"sku-{turn * 7}", "Good", step="1h", from_ms=first_ms,
+                to_ms=first_ms + days * 86_400_000, zone=zone, currency="USD",
+            )  # fmt: skip
+            seconds.append(time.perf_counter() - began)
+            assert len(series.points) == days * 24
+            assert sum(point.sold_units for point in series.points) == days * 24 * (turn * 7 % 5)
+    with centre.ledger.read.connect() as connection:
+        size = connection.execute(sa.text(_SIZE[kind])).scalar() or 0
+    centre.ledger.close()
+    yield row(f"{kind}: one SKU, one shop, 90 days hourly, p95", round(sorted(seconds)[18] * 1000, 1), "ms", GOAL_QUERY_MS,
+              "lower", p50=round(statistics.median(seconds) * 1000, 1), rows=days * 24 * skus, megabytes=round(size / 1e6))  # fmt: skip
 
 
 if __name__ == "__main__":

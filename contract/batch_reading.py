@@ -5,9 +5,9 @@ answers are the same, a test holds. Windows are most of what gateways send; a tu
 SkuWindow and has the same names.
 """
 
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import ConfigDict, Field, ValidationError, create_model
+from pydantic import ValidationError, create_model
 
 from contract.batch import (
     COLUMNS_BY_KIND,
@@ -17,7 +17,6 @@ from contract.batch import (
     records_from_batch,
 )
 from contract.codec import batch_plain_from_bytes
-from contract.ids import EpochMs, Id
 from contract.message import Message
 from contract.records import RECORD_BY_KIND, Record, SkuWindow
 
@@ -39,32 +38,19 @@ class WindowRow(NamedTuple):
     seq_from: int | None = None
 
 
-class _Records(Message):
-    """A field a kind, None where the batch has none of it."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
-
-
 _RecordColumns = create_model(
     "_RecordColumns",
-    __base__=_Records,
+    __base__=Message,
     **{kind: (columns | None, None) for kind, columns in COLUMNS_BY_KIND.items()},  # type: ignore[call-overload]
 )
-
-
-class _Parsed(Message):
-    """Batch with its columns typed."""
-
-    v: Literal[1] = 1
-    gateway: Id
-    store: Id
-    epoch: Id
-    seq_from: Annotated[int, Field(ge=0)]
-    seq_to: Annotated[int, Field(ge=0)]
-    sent_at_ms: EpochMs
-    kept_from_seq: Annotated[int, Field(ge=0)] | None = None
-    have: dict[str, Annotated[int, Field(ge=0)]] = {}
-    records: _RecordColumns  # type: ignore[valid-type]
+"""A field a kind, None where the batch has none of it."""
+_ENVELOPE = {
+    name: (Annotated[info.annotation, *info.metadata] if info.metadata else info.annotation, info)
+    for name, info in Batch.model_fields.items()
+    if name != "records"
+}
+_Parsed = create_model("_Parsed", __base__=Message, records=(_RecordColumns, ...), **_ENVELOPE)  # type: ignore[call-overload]
+"""Batch with its columns typed."""
 
 
 def read_batch(body: bytes, encoding: str) -> tuple[Batch, BatchRows]:
@@ -77,11 +63,7 @@ def read_batch(body: bytes, encoding: str) -> tuple[Batch, BatchRows]:
     rows = _rows(parsed)
     if rows is None:
         return _the_long_way(plain)
-    batch = Batch.model_construct(
-        v=1, gateway=parsed.gateway, store=parsed.store, epoch=parsed.epoch, seq_from=parsed.seq_from,
-        seq_to=parsed.seq_to, sent_at_ms=parsed.sent_at_ms, kept_from_seq=parsed.kept_from_seq, have=parsed.have,
-        records={},
-    )  # fmt: skip
+    batch = Batch.model_construct(**{name: getattr(parsed, name) for name in _ENVELOPE}, records={})
     return batch, BatchRows(rows, ())
 
 
@@ -90,11 +72,11 @@ def _the_long_way(plain: bytes) -> tuple[Batch, BatchRows]:
     return batch, records_from_batch(batch)
 
 
-def _rows(parsed: _Parsed) -> tuple[Any, ...] | None:
+def _rows(parsed: Any) -> tuple[Any, ...] | None:
     """In order of seq; None when the columns or the run of seq are not as simple as they mostly are."""
     rows: list[Any] = []
     kinds = 0
-    for kind in parsed.records.model_fields_set:  # type: ignore[attr-defined]
+    for kind in parsed.records.model_fields_set:
         columns = getattr(parsed.records, kind)
         if columns is None:
             return None
