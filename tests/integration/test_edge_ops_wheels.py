@@ -58,7 +58,12 @@ def _pins(environment: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("python", "machine"), [("3.11", "aarch64"), ("3.13", "aarch64"), ("3.11", "x86_64")]
+    ("python", "machine"),
+    [
+        ("3.11", "aarch64"),
+        pytest.param("3.13", "aarch64", marks=pytest.mark.soak),
+        pytest.param("3.11", "x86_64", marks=pytest.mark.soak),
+    ],
 )
 def test_every_package_of_a_gateway_has_a_wheel(python: str, machine: str, tmp_path: Path) -> None:
     environment = _environment(python, machine)
