@@ -17,8 +17,9 @@ def frontier_of(trade: Trade, graph: OrderGraph, quick: bool) -> Frontier:
     step = 2 if quick else 1
     odds = np.exp(np.linspace(np.log(1), np.log(900), 13))[::step]
     levels = 1 / (1 + np.exp(-np.linspace(-0.5, 4.5, 13)))[::step]
-    safety = np.linspace(-3, 17, 13)[::step]
-    cover = np.linspace(1, 12, 13)[::step]
+    # Close together where lost sales are steep: a straight line between far points would flatter whoever is compared with them.
+    safety = np.array([-3, -1.5, -0.75, -0.4, 0, 0.4, 0.8, 1.5, 2.5, 4, 6.5, 10, 17])
+    cover = np.exp(np.linspace(0, np.log(14), 13))
     return {
         OURS: [replayed(trade, our_graph(graph, float(value))) for value in odds],
         NEWSVENDOR: [replayed(trade, newsvendor(float(value))) for value in levels],
@@ -37,10 +38,10 @@ def stock_at(outcomes: list[Outcome], fill: float) -> float:
 
 
 def of_stock(outcomes: list[Outcome], stock_days: float, what: str) -> float:
-    """Lost or wasted share at so much stock; NaN outside the runs."""
+    """Lost or wasted share at so much stock; beyond the largest stock of the runs that run's, which is no better; NaN below."""
     found = sorted(outcomes, key=lambda outcome: outcome.stock_days)
     stocks = [outcome.stock_days for outcome in found]
-    if not stocks[0] <= stock_days <= stocks[-1]:
+    if stock_days < stocks[0] or np.isnan(stock_days):
         return float("nan")
     return float(np.interp(stock_days, stocks, [getattr(outcome, what) for outcome in found]))
 

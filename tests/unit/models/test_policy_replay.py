@@ -75,6 +75,9 @@ def test_savings_are_read_between_two_runs_and_never_beyond():
     assert stock_at(runs, 0.94) == pytest.approx(4.0)
     assert np.isnan(stock_at(runs, 0.99))
     assert of_stock(runs, 4.0, "lost") == pytest.approx(0.06)
+    # More stock than any run had: no worse than the last.
+    assert of_stock(runs, 9.0, "lost") == pytest.approx(0.02)
+    assert np.isnan(of_stock(runs, 1.0, "lost"))
 
 
 def test_the_picture_names_every_method(tmp_path):
