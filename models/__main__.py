@@ -1,6 +1,7 @@
 """`shelfloop models …`: train, evaluate, sign and check the bundles that gateways forecast and order with."""
 
 import argparse
+import importlib.util
 import json
 import sys
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from models.bundle import DEMO_BUNDLE, DEMO_PUBLIC_KEY, load_bundle
 from models.errors import ModelsError
 from models.manifest import HeldOut, Manifest
 from models.policy.door import add_policy_cost, add_train_policy
+from models.policy.errors import TrainerMissingError
 from models.policy.explain import add_explain
 from models.publish import add_publish
 
@@ -64,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_verify(commands)
     add_publish(commands)
     add_policy_cost(commands)
-    add_train_policy(commands)
+    add_train_policy(commands, _train_policy)
     add_explain(commands)
     return parser
 
@@ -290,6 +292,16 @@ def _info(arguments: argparse.Namespace) -> int:
     else:
         _print_manifest(manifest)
     return 0
+
+
+def _train_policy(arguments: argparse.Namespace) -> int:
+    if importlib.util.find_spec("torch") is None:
+        raise TrainerMissingError(
+            "PyTorch is missing; in a clone: pip install -c constraints.txt '.[train-policy]'"
+        )
+    from models.training.policy_train import train_policy  # noqa: PLC0415
+
+    return train_policy(arguments)
 
 
 def _public_key(arguments: argparse.Namespace) -> Path:

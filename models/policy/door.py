@@ -1,11 +1,10 @@
 """`shelfloop models policy-cost`: what the shipped policy costs on an instance of yours."""
 
 import argparse
-import importlib.util
 import json
+from collections.abc import Callable
 from pathlib import Path
 
-from models.policy.errors import TrainerMissingError
 from models.policy.instance import instance_from_file
 from models.policy.learned import shipped_policy
 from models.policy.scoring import PolicyScore, score
@@ -29,7 +28,10 @@ def add_policy_cost(commands: "argparse._SubParsersAction[argparse.ArgumentParse
     parser.set_defaults(run=run_policy_cost)
 
 
-def add_train_policy(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_train_policy(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", run: Callable[[argparse.Namespace], int]
+) -> None:
+    """run: what trains; only the command line may import it."""
     parser = commands.add_parser(
         "train-policy",
         help="learn the replenishment policy anew (extra train-policy: PyTorch)",
@@ -44,17 +46,7 @@ def add_train_policy(commands: "argparse._SubParsersAction[argparse.ArgumentPars
         "--epochs", type=int, default=100, help="passes over their lessons (default %(default)s)"
     )
     parser.add_argument("--seed", type=int, default=1, help="of every random choice (default %(default)s)")
-    parser.set_defaults(run=_train_policy)
-
-
-def _train_policy(arguments: argparse.Namespace) -> int:
-    if importlib.util.find_spec("torch") is None:
-        raise TrainerMissingError(
-            "PyTorch is missing; in a clone: pip install -c constraints.txt '.[train-policy]'"
-        )
-    from models.training.policy_train import train_policy  # noqa: PLC0415
-
-    return train_policy(arguments)
+    parser.set_defaults(run=run)
 
 
 def run_policy_cost(arguments: argparse.Namespace) -> int:
