@@ -75,7 +75,7 @@ class CentreProcess:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "central", "run", "--config", str(self.config)], stdout=log, stderr=log
             )
-        self.wait_until(self.is_up, 30)
+        self.wait_until(self.is_up, 90)
 
     def is_up(self) -> bool:
         assert self.process is not None
@@ -110,7 +110,7 @@ class CentreProcess:
         self.wait_until(lambda: self.status()["backlog"] == 0)
 
     @staticmethod
-    def wait_until(true: Callable[[], bool], seconds: float = 15) -> None:
+    def wait_until(true: Callable[[], bool], seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if true():
