@@ -13,7 +13,7 @@ from central.core.coupon_hash import code_hash
 from central.core.ingest import BatchVerdict, Verdict, is_live, judge_batch
 from central.core.redemption import coupon_uses
 from central.core.rollups import QUARTER_MS, RollupSums
-from central.errors import ForbiddenError
+from central.errors import ConflictError, ForbiddenError
 from central.ledger import alert_acks, facts
 from central.memory import Position, StockLevel, forecast_from_rows
 from central.timeseries import projection
@@ -56,6 +56,10 @@ def take_batch(work: Work, batch: Batch, read: BatchRows) -> Answer:
     if not work.store.exists:
         raise ForbiddenError(
             f"store {batch.store} is unknown; put it with PUT /v1/stores/{batch.store} first"
+        )
+    if work.memory.identities.is_refused(batch.gateway, batch.run, work.now_ms):
+        raise ConflictError(
+            f"another gateway speaks as {batch.gateway}; stop one of the two, or add a gateway and give it the new key"
         )
     position = work.store.positions.get((batch.gateway, batch.epoch))
     verdict = judge_batch(

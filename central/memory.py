@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from central.core.audit_chain import FIRST
+from central.core.identity import Identities
 from central.core.lifecycle import ON_ORDER, OPEN
 from central.core.supplier_calendar import SupplierCalendar, calendar_from
 from central.ledger import supplier_rows
@@ -169,6 +170,7 @@ class LedgerMemory:
         self.switches: dict[tuple[str, str], str] | None = None
         self.calendars: dict[str, SupplierCalendar | None] = {}
         self.heard_ms: dict[str, int] = {}
+        self.identities = Identities()
 
     def forget(self, store: str | None = None) -> None:
         """What is known of `store`, None for all: it will be loaded again."""

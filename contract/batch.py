@@ -31,6 +31,7 @@ class Batch(Message):
 
     kept_from_seq: the lowest seq of this epoch that the gateway can still send. When the centre lacks lower ones it
     declares them lost and goes on; None says that nothing is lost, and the centre waits for the seq it lacks.
+    run: a random id of the sending process, so that the centre tells two boxes with one identity apart from a restart.
     """
 
     v: Literal[1] = 1
@@ -41,6 +42,7 @@ class Batch(Message):
     seq_to: Annotated[int, Field(ge=0)]
     sent_at_ms: EpochMs
     kept_from_seq: Annotated[int, Field(ge=0)] | None = None
+    run: Id | None = None
     have: dict[str, Annotated[int, Field(ge=0)]] = {}
     records: dict[str, dict[str, list[Any]]] = {}
 

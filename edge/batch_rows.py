@@ -26,7 +26,14 @@ _FIELDS = {kind: _fields_of(kind) for kind in RECORD_BY_KIND}
 
 
 def batch_body(
-    *, gateway: str, store: str, epoch: str, sent_at_ms: int, have: dict[str, int], rows: Sequence[OutboxRow]
+    *,
+    gateway: str,
+    store: str,
+    epoch: str,
+    sent_at_ms: int,
+    have: dict[str, int],
+    rows: Sequence[OutboxRow],
+    run: str | None = None,
 ) -> bytes:
     """The compressed body of the batch of `rows`, in order of seq; without rows, a question for documents.
 
@@ -47,6 +54,7 @@ def batch_body(
         "seq_to": parsed[-1][0] if parsed else 0,
         "sent_at_ms": sent_at_ms,
         "kept_from_seq": first_seq if parsed else None,
+        "run": run,
         "have": have,
         "records": {kind: _columns(kind, of_kind) for kind, of_kind in by_kind.items()},
     }

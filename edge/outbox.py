@@ -76,3 +76,8 @@ class Streams:
 def new_epoch() -> str:
     """Random, so that no two databases ever share one."""
     return f"e{secrets.token_hex(8)}"
+
+
+def new_run() -> str:
+    """Random: this process's name towards the centre."""
+    return f"r{secrets.token_hex(8)}"

@@ -30,7 +30,7 @@ from edge.batch_rows import batch_body
 from edge.core.lean import LEAN_DOCUMENT, LeanDocument, LeanReceipt
 from edge.core.messages import AlertNoted, BadInput, ConditionReported, DocumentArrived
 from edge.errors import DamagedRowError
-from edge.outbox import OutboxRow, Stream, Streams
+from edge.outbox import OutboxRow, Stream, Streams, new_run
 from edge.outbox_reader import OutboxReader
 from edge.transport import Reply
 from runtime.clock import Clock
@@ -124,6 +124,7 @@ class Uplink:
         self._have, self._gateway, self._store = have, gateway, store
         self._linger_s, self._poll_s, self._is_stopping = linger_s, poll_interval_s, is_stopping
         self._limit = MAX_ROWS
+        self._run = new_run()
         self._backoff_s = BACKOFF_MIN_S
         self._last_post_s = self._last_live_post_s = -1e9
         self._sent: dict[str, int] = {}
@@ -188,7 +189,7 @@ class Uplink:
     def _send(self, stream: Stream, rows: list[OutboxRow]) -> None:
         body = batch_body(
             gateway=self._gateway, store=self._store, epoch=stream.epoch,
-            sent_at_ms=self._clock.now_ms(), have=self._have(), rows=rows,
+            sent_at_ms=self._clock.now_ms(), have=self._have(), rows=rows, run=self._run,
         )  # fmt: skip
         if rows and rows[0].seq <= self._sent.get(stream.epoch, 0):
             self.status.resent += 1

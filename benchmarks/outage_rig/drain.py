@@ -86,6 +86,7 @@ class Processes:
             "status_port": self.status_port, "clock_file": str(self._folder / "clock"), "uplink_linger_ms": 100,
             "outbox_max_bytes": self._outbox_max_bytes,
         }  # fmt: skip
+        before = (self._state_dir / "epoch").read_text()
         config = self._folder / "edge.toml"
         config.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items()))
         self._start([sys.executable, "-m", "edge", "run", "--config", str(config)])
@@ -94,8 +95,8 @@ class Processes:
         wait_for(
             lambda: not any("broker" in problem for problem in self._status()["problems"]), "the gateway", 120
         )
-        # What is sold before the line is back belongs to the outage; what comes after it is live.
-        wait_for(lambda: (self._status()["uplink"] or {}).get("batches"), "the line", 120)
+        # What is sold before the backlog has an epoch of its own belongs to it; what comes after it is live.
+        wait_for(lambda: self._status().get("epoch", before) != before, "the live lane", 600)
 
     def is_drained(self) -> bool:
         status = self._status()
@@ -106,7 +107,7 @@ class Processes:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.status_port}/status", timeout=5) as reply:
                 found: dict[str, Any] = json.load(reply)
         except OSError:
-            return {"problems": ["no answer, nor from the broker"], "outbox_rows": 1, "uplink": None}
+            return {"problems": ["no answer, nor from the broker"], "outbox_rows": 1}
         return found
 
     def sell(self) -> float:
