@@ -4,6 +4,7 @@ The server refuses to run as root: a root who tests starts it as the user `postg
 """
 
 import atexit
+import ctypes
 import os
 import pwd
 import shutil
@@ -41,6 +42,15 @@ def why_absent() -> str:
                 "PostgreSQL does not run as root, and there is no user `postgres`: apt-get install postgresql"
             )
     return ""
+
+
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)
+
+
+def _end_with_parent() -> None:
+    """A tester that is killed leaves no server behind."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
 
 
 class LocalPostgresql:
@@ -82,7 +92,9 @@ class LocalPostgresql:
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [str(self._bin / "postgres"), "-D", str(self.folder / "data"), "-p", str(self.port), *words],
-                stdout=log, stderr=log, cwd=self.folder, start_new_session=True, **self._as_user,
+                stdout=log, stderr=log, cwd=self.folder, start_new_session=True,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509 - one system call, and testers start it before their threads
+                **self._as_user,
             )  # fmt: skip
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
