@@ -57,13 +57,13 @@ def shop(centre, tmp_path):
 def test_a_clock_that_jumps_costs_nothing_and_counts_nothing_twice(shop):
     chance = random.Random(5)
     shop.open()
-    for offset_s in (1, 0, -1, DAY_S, 0, -DAY_S, 0, *((DAY_S, -DAY_S) * 3 if IS_SOAK else ())):
+    for offset_s in (1, -1, DAY_S, -DAY_S, 0, *((DAY_S, -DAY_S) * 3 if IS_SOAK else ())):
         shop.offset_s(offset_s)
         time.sleep(0.3)
         shop.trade(chance, 10)
         shop.wait(shop.has_all, f"every unit with the clock {offset_s} s off")
     check(shop)
-    assert shop.status()["counters"]["clock_steps_total"] >= 4
+    assert shop.status()["counters"]["clock_steps_total"] >= 3
 
 
 def test_a_clock_without_a_battery_begins_in_another_year_and_is_set_while_it_runs(shop):

@@ -127,7 +127,7 @@ def test_a_damaged_database_is_set_aside_and_declared_and_the_service_goes_on(sh
     """What was in it and not yet sent is gone: a gap says so. Nothing counts twice, and what comes after is all there."""
     chance = random.Random(seed)
     shop.open()
-    for _ in range(4 if IS_SOAK else 2):
+    for _ in range(4 if IS_SOAK else 1):
         shop.trade(chance, 30)
         shop.wait(shop.is_stored, "everything stored")
         shop.door.is_open = chance.random() < 0.5  # with and without rows that only the file has
@@ -201,7 +201,7 @@ def test_a_power_cut_takes_nothing_that_was_acknowledged(shop, seed):
     shop.open()
     shop.kill()
     synced = shop.folder / "synced"
-    for _ in range(6 if IS_SOAK else 2):
+    for _ in range(6 if IS_SOAK else 1):
         shutil.rmtree(synced, ignore_errors=True)
         synced.mkdir()
         for path in shop.state.iterdir():
@@ -255,8 +255,10 @@ def test_a_backup_put_back_is_noticed_by_its_epoch_and_nothing_counts_twice(shop
     shop.spawn()
     shop.settle()
     assert shop.status()["epoch"] != epoch
-    [(declared_by, _, lost_epoch)] = shop.gaps()
-    assert (declared_by, lost_epoch) == ("gateway", epoch)
+    gaps = shop.gaps()
+    assert ("gateway", epoch) in [(declared_by, lost_epoch) for declared_by, _, lost_epoch in gaps]
+    # The till's numbers show the hole, too; that its events are at HQ by the other file, the gateway cannot know.
+    assert all(lost_epoch == epoch or "events of device till-1" in what for _, what, lost_epoch in gaps)
     sequences = sorted(number for (number,) in shop.ledger("sequence", "receipts"))
     assert sequences == sorted(shop.till.sold)
     shop.check_books(may_declare=True)

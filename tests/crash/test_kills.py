@@ -6,7 +6,7 @@ import time
 import pytest
 from soak import IS_SOAK, seeds, tell
 
-KILLS = 22 if IS_SOAK else 4
+KILLS = 22 if IS_SOAK else 3
 """Of each seed; ten seeds in the soak."""
 
 
