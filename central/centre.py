@@ -68,6 +68,7 @@ class Centre:
             "refused_tokens": 0,
             "bad_batches": 0,
             "bad_requests": 0,
+            "transfer_rounds": 0,
         }
         self._counters_lock = threading.Lock()
         self._waiting = (-1, 0)

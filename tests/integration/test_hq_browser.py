@@ -405,7 +405,7 @@ def test_closed_pages_are_forgotten_and_memory_stays_small(rig):
             rig.open(path)
             rig.loaded()
     rig.driver.get("about:blank")
-    wait_for(lambda: rig.hq.status()["pages_open"] <= before, 60, "closed pages to be forgotten")
+    wait_for(lambda: rig.hq.status()["pages_open"] <= before, "closed pages to be forgotten")
     assert rig.hq.rss_mb() < 180
 
 
