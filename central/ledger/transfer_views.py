@@ -26,7 +26,8 @@ _SKUS = sa.text(
     ORDER BY f.sku, f.store_id"""
 )
 _PRICES = sa.text(
-    """SELECT store_id, sku, price_cents FROM prices p WHERE from_ms = (SELECT max(q.from_ms) FROM prices q
+    """SELECT p.store_id, p.sku, p.price_cents FROM stock s JOIN prices p ON p.store_id = s.store_id AND p.sku = s.sku
+    WHERE s.on_hand_units IS NOT NULL AND p.from_ms = (SELECT max(q.from_ms) FROM prices q
     WHERE q.store_id = p.store_id AND q.sku = p.sku AND q.from_ms <= :now)"""
 )
 _COMING = sa.text(
