@@ -82,7 +82,7 @@ unit: setup  ## unit and contract tests only: seconds
 
 .PHONY: integration
 integration: setup  ## tests with real processes, broker, browser
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup tests/integration tests/crash
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile tests/integration tests/crash
 	$(BIN)/python -m pytest -q tests/acceptance
 
 .PHONY: soak

@@ -13,7 +13,6 @@ from small_machine import REPO, SmallMachine, small_machine, why_not
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.xdist_group("machine"),
     pytest.mark.timeout(600),
     pytest.mark.skipif(bool(why_not()), reason=f"NOT TESTED: install.sh on a real systemd {why_not()}"),
 ]

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from howto_runner import PAGES, howto
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("howto")]
+pytestmark = [
+    pytest.mark.slow,
+]
 WAIT_S = 30
 
 
