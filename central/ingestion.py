@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-from central import couponing, desired_state, restocking
+from central import arrivals, couponing, desired_state, restocking
 from central.context import Work
 from central.core.coupon_hash import code_hash
 from central.core.ingest import BatchVerdict, Verdict, is_live, judge_batch
@@ -373,7 +373,7 @@ class _Intake:
 
     def _decide(self) -> None:
         for fact in self._deliveries:
-            restocking.take_delivery(self._work, fact.sku, fact.despatch, fact.units)
+            arrivals.take_delivery(self._work, fact.sku, fact.despatch, fact.units)
         newest = {proposal.sku: proposal for proposal in self._proposals}
         for proposal in self._proposals:
             if newest[proposal.sku] is proposal:

@@ -1,4 +1,7 @@
-"""Applies restock decisions: from proposals to triggers, and from reports and deliveries to their ends."""
+"""Applies restock decisions: proposals become triggers, people decide, cut-offs send, time ends what nobody answers.
+
+What the replenishment system says of them is in `order_reports`, what arrives in `arrivals`.
+"""
 
 import json
 from dataclasses import asdict
@@ -6,19 +9,7 @@ from dataclasses import asdict
 from sqlalchemy.engine import Connection
 
 from central.context import Work
-from central.core.lifecycle import (
-    EXITS,
-    ON_ORDER,
-    WAITING,
-    Agreed,
-    ChangeRefused,
-    Late,
-    Moved,
-    Refused,
-    can_move,
-    judge_report,
-    move,
-)
+from central.core.lifecycle import ON_ORDER, WAITING, can_move, move
 from central.core.restock import (
     RULE,
     OpenTrigger,
@@ -29,17 +20,14 @@ from central.core.restock import (
     confidence_of,
     decide_restock,
 )
-from central.core.vouched import STATUS
 from central.errors import ConflictError, NotFoundError, SenderError
-from central.ledger import facts, store_rows
 from central.ledger import restock_rows as rows
 from central.ledger.outgoing import OutgoingEvent
-from central.memory import OutsideOrder as OrderMemory
 from central.memory import Trigger
 from central.settings import CentralSettings
 from central.supplying import SupplierTerms, terms_for
 from contract.api.common import Decision
-from contract.api.restock import OutsideOrder, StatusPost, TriggerState
+from contract.api.restock import TriggerState
 from contract.api.suppliers import Snooze
 from contract.records import QUANTILE_LEVELS, ProposalRecord
 
@@ -279,181 +267,6 @@ def reject(work: Work, trigger_id: str, decision: Decision) -> None:
         raise SenderError("reason is missing; say why the order is rejected")
     _end(work, trigger, TriggerState.REJECTED, decision.reason)
     work.audit(decision.who, "reject", trigger_id, decision.reason)
-
-
-def report(work: Work, trigger_id: str, post: StatusPost) -> None:
-    """Takes a status of the replenishment system; the same one again changes nothing.
-
-    Raises ConflictError when the trigger was never sent, SenderError when `shipped` has no despatch number.
-    """
-    row = rows.trigger_row(work.connection, trigger_id)
-    if row is None:
-        raise NotFoundError(f"trigger {trigger_id} does not exist")
-    if post.status.value == "shipped" and not post.despatch:
-        raise SenderError(
-            "shipped needs `despatch`: the number by which the store will recognise the delivery"
-        )
-    store = work.store
-    if (
-        rows.status_row(work.connection, store.store, trigger_id, post.revision, post.status.value)
-        is not None
-    ):
-        return
-    state = TriggerState(row["state"])
-    verdict = judge_report(state, row["revision"], post.revision, post.status, row["agreed_revision"])
-    if isinstance(verdict, Refused):
-        raise ConflictError(f"trigger {trigger_id}: {verdict.why}")
-    row_of_status = {
-        "store_id": store.store, "trigger_id": trigger_id, "revision": post.revision,
-        "status": post.status.value, "at_ms": post.at_ms, "heard_ms": work.now_ms,
-        "effect": f"late: {verdict.why}" if isinstance(verdict, Late) else _EFFECTS[type(verdict)],
-        "body": post.model_dump_json(),
-    }  # fmt: skip
-    rows.insert_status(work.connection, row_of_status)
-    work.vouch_for(STATUS, row_of_status)
-    if isinstance(verdict, Late):
-        _late(work, row, post)
-        return
-    trigger = store.triggers[trigger_id]
-    _agree(work, trigger, post, taken=not isinstance(verdict, ChangeRefused))
-    if isinstance(verdict, Moved):
-        _reported(work, trigger, verdict.state, post)
-
-
-def _agree(work: Work, trigger: Trigger, post: StatusPost, *, taken: bool) -> None:
-    """Which quantity counts from now on: that of the revision answered; where a change is refused, the one agreed before."""
-    if not taken:
-        work.audit("replenishment", "change-refused", trigger.trigger_id, post.reason)
-    is_newest = taken and post.revision == trigger.revision
-    revision = trigger.revision if is_newest else trigger.agreed_revision
-    units = trigger.quantity_units if is_newest else trigger.agreed_units
-    assert revision is not None
-    assert units is not None
-    if (revision, units, units) == (trigger.agreed_revision, trigger.agreed_units, trigger.quantity_units):
-        return
-    work.supply_changed = work.supply_changed or units != trigger.quantity_units
-    trigger.agreed_revision, trigger.agreed_units, trigger.quantity_units = revision, units, units
-    rows.set_agreed(work.connection, work.store.store, trigger.number, revision=revision, units=units)
-    work.changed_triggers.add(trigger.trigger_id)
-
-
-def _reported(work: Work, trigger: Trigger, state: TriggerState, post: StatusPost) -> None:
-    is_shipped = state is TriggerState.SHIPPED
-    work.changed_triggers.add(trigger.trigger_id)
-    trigger.state, trigger.changed_ms = state, work.now_ms
-    if is_shipped:
-        trigger.shipped_units = trigger.quantity_units if post.quantity_units is None else post.quantity_units
-        trigger.despatch = post.despatch
-    trigger.arrives_day = post.arrives_day or trigger.arrives_day
-    rows.set_reported(
-        work.connection,
-        {
-            "store": work.store.store, "number": trigger.number, "state": state.value, "now": work.now_ms,
-            "shipped": trigger.shipped_units, "despatch": trigger.despatch, "erp_document": post.erp_document,
-            "arrives_day": post.arrives_day,
-        },
-    )  # fmt: skip
-    work.supply_changed = True
-    if state in EXITS:
-        del work.store.triggers[trigger.trigger_id]
-        work.audit("replenishment", state.value, trigger.trigger_id, post.reason)
-    elif is_shipped and post.despatch is not None:
-        # The lorry may be faster than its message: then the delivery is in the ledger already.
-        units = [
-            units
-            for _, units in facts.deliveries_of(work.connection, work.store.store, post.despatch, trigger.sku)
-        ]
-        if units:
-            _received(work, trigger, sum(units))
-
-
-def _late(work: Work, row: dict[str, object], post: StatusPost) -> None:
-    """Goods of a trigger that we gave up are on their way all the same: they count as on-order until they arrive."""
-    state = TriggerState(str(row["state"]))
-    if post.status.value != "shipped" or state not in EXITS:
-        return
-    trigger_id, sku = str(row["trigger_id"]), str(row["sku"])
-    units = post.quantity_units if post.quantity_units is not None else int(str(row["quantity_units"]))
-    place_outside_order(
-        work,
-        OutsideOrder(
-            order=trigger_id[:64], store=work.store.store, sku=sku, quantity_units=max(units, 1), at_ms=post.at_ms,
-            despatch=post.despatch, arrives_day=post.arrives_day,
-        ),
-    )  # fmt: skip
-    work.audit("replenishment", "shipped-after-end", trigger_id, f"was {state}")
-
-
-def place_outside_order(work: Work, order: OutsideOrder) -> bool:
-    """Whether it is new. The same number and SKU again may only add the despatch number that was missing."""
-    store = work.store
-    if order.sku not in store.items and not store_rows.has_item(work.connection, store.store, order.sku):
-        raise SenderError(f"store {store.store} has no SKU {order.sku!r}; put its items first")
-    key = {"store": store.store, "order": order.order, "sku": order.sku}
-    known = rows.outside_order(work.connection, store.store, order.order, order.sku)
-    if known is not None:
-        if known["despatch"] is None and order.despatch is not None and known["state"] == "open":
-            rows.fill_outside_order(
-                work.connection, {**key, "despatch": order.despatch, "arrives_day": order.arrives_day}
-            )
-            store.orders[order.order, order.sku].despatch = order.despatch
-            _receive_known_order(work, order.order, order.sku, order.despatch)
-        return False
-    rows.put_outside_order(
-        work.connection,
-        {
-            **key, "quantity": order.quantity_units, "at_ms": order.at_ms, "despatch": order.despatch,
-            "arrives_day": order.arrives_day,
-        },
-    )  # fmt: skip
-    store.orders[order.order, order.sku] = OrderMemory(
-        order.quantity_units, order.despatch, order.arrives_day, order.at_ms
-    )
-    work.supply_changed = True
-    if order.despatch is not None:
-        _receive_known_order(work, order.order, order.sku, order.despatch)
-    return True
-
-
-def _receive_known_order(work: Work, order: str, sku: str, despatch: str) -> None:
-    units = [units for _, units in facts.deliveries_of(work.connection, work.store.store, despatch, sku)]
-    if units:
-        _order_received(work, order, sku, sum(units))
-
-
-def take_delivery(work: Work, sku: str, despatch: str | None, units: int) -> None:
-    """Closes what was on order under this despatch number: also when less came than was shipped."""
-    if despatch is None:
-        return
-    for trigger in list(work.store.triggers.values()):
-        if trigger.sku == sku and trigger.despatch == despatch and trigger.state in ON_ORDER:
-            _received(work, trigger, units)
-    for (number, of), order in list(work.store.orders.items()):
-        if of == sku and despatch in (order.despatch, number):
-            _order_received(work, number, of, units)
-
-
-def _received(work: Work, trigger: Trigger, units: int) -> None:
-    move(trigger.state, TriggerState.RECEIVED)
-    closed = move(TriggerState.RECEIVED, TriggerState.CLOSED)
-    work.changed_triggers.add(trigger.trigger_id)
-    rows.set_received(
-        work.connection, work.store.store, trigger.number, state=closed.value, units=units, now_ms=work.now_ms
-    )
-    short = (trigger.shipped_units or trigger.quantity_units) - units
-    if short > 0:
-        work.audit("the store", "received-short", trigger.trigger_id, f"{short} units less than shipped")
-    del work.store.triggers[trigger.trigger_id]
-    work.supply_changed = True
-
-
-def _order_received(work: Work, order: str, sku: str, units: int) -> None:
-    rows.outside_order_ended(work.connection, work.store.store, order, sku, state="received", units=units)
-    del work.store.orders[order, sku]
-    work.supply_changed = True
-
-
-_EFFECTS = {Moved: "moved", Agreed: "change accepted", ChangeRefused: "change refused"}
 
 
 def stores_to_expire(connection: Connection, settings: CentralSettings, now_ms: int) -> list[str]:

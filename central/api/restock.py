@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from central import restocking
+from central import arrivals, order_reports, restocking
 from central.access import Principal
 from central.api.gate import FromPeople, FromReaders, FromStoreSystem, TheCentre
 from central.api.paging import After, Limit, StoreFilter
@@ -101,7 +101,7 @@ def post_status(
     trigger: TriggerPath, post: StatusPost, principal: FromStoreSystem, centre: TheCentre
 ) -> TriggerView:
     """What became of the order. The same (revision, status) again changes nothing; a late one moves nothing back."""
-    return _decide(centre, trigger, principal, lambda work: restocking.report(work, trigger, post))
+    return _decide(centre, trigger, principal, lambda work: order_reports.report(work, trigger, post))
 
 
 @router.post("/orders")
@@ -112,7 +112,7 @@ def post_order(order: OutsideOrder, principal: FromStoreSystem, centre: TheCentr
     def job(work: Work) -> bool:
         if not work.store.exists:
             raise NotFoundError(f"store {order.store} is unknown")
-        is_new = restocking.place_outside_order(work, order)
+        is_new = arrivals.place_outside_order(work, order)
         if is_new:
             work.audit(principal.name, "outside-order", order.order, f"{order.quantity_units} of {order.sku}")
         return is_new
