@@ -3,6 +3,7 @@
 import argparse
 import signal
 import threading
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,23 +46,27 @@ class OutsideGateway:
 
 
 def hold(upstream: str | None, key_file: Path | None) -> int:
-    """Broker and gateway until Ctrl-C."""
-    folder = folder_for("serve")
-    broker = Broker(folder)
-    sink = None if upstream else SinkCentre(HOT_SKUS)
-    key = key_file.read_text().strip() if key_file else "slg_bench"
-    gateway = Gateway(folder, broker.port, upstream or (sink.url if sink else ""), key).start(documents=0)
-    print(
-        f"broker    127.0.0.1:{broker.port}\nstatus    http://127.0.0.1:{gateway.status_port}/status\n"
-        f"centre    {upstream or (sink.url if sink else '')}\ngateway   pid {gateway.pid}, settings {gateway.config}\n"
-        "Ctrl-C ends all of it.",
-        flush=True,
-    )
-    try:
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
-    finally:
-        gateway.stop()
-        if sink is not None:
-            sink.stop()
-        broker.stop()
+    """Broker and gateway until Ctrl-C or SIGTERM, either of which ends them too."""
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    with ExitStack() as processes:
+        folder = folder_for("serve")
+        broker = Broker(folder)
+        processes.callback(broker.stop)
+        url = upstream or ""
+        if not url:
+            sink = SinkCentre(HOT_SKUS)
+            processes.callback(sink.stop)
+            url = sink.url
+        gateway = Gateway(folder, broker.port, url, key_file.read_text().strip() if key_file else "slg_bench")
+        processes.callback(gateway.stop)
+        gateway.start(documents=0)
+        print(
+            f"broker    127.0.0.1:{broker.port}\nstatus    http://127.0.0.1:{gateway.status_port}/status\n"
+            f"centre    {url}\ngateway   pid {gateway.pid}, settings {gateway.config}\n"
+            "Ctrl-C ends all of it.",
+            flush=True,
+        )
+        ended.wait()
     return 0
