@@ -21,13 +21,16 @@ _tally: Counter[str] = Counter()
 _seeds: set[tuple[str, object]] = set()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Properties that set their own number of examples have more of them in the soak, too."""
+    """The soak has every test of a module that counts more in it, and more examples of properties with a number of their own."""
     if not IS_SOAK:
         return
     ours = settings.get_profile("soak").max_examples
     seen = set()
     for item in items:
+        if hasattr(getattr(item, "module", None), "IS_SOAK"):
+            item.add_marker(pytest.mark.soak)
         test = getattr(item, "obj", None)
         test = getattr(test, "__func__", test)
         own = getattr(test, "_hypothesis_internal_use_settings", None)
