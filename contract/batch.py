@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, c
 
 from contract.documents import AnyDocument
 from contract.errors import MalformedMessageError
+from contract.gateway_state import GatewayState
 from contract.ids import EpochMs, Id
 from contract.message import Message, reason_from_validation
 from contract.records import RECORD_BY_KIND, Record, SkuWindow
@@ -32,6 +33,7 @@ class Batch(Message):
     kept_from_seq: the lowest seq of this epoch that the gateway can still send. When the centre lacks lower ones it
     declares them lost and goes on; None says that nothing is lost, and the centre waits for the seq it lacks.
     run: a random id of the sending process, so that the centre tells two boxes with one identity apart from a restart.
+    state: how the gateway itself does, now and then and when that changes; it waits for no disk.
     """
 
     v: Literal[1] = 1
@@ -43,6 +45,7 @@ class Batch(Message):
     sent_at_ms: EpochMs
     kept_from_seq: Annotated[int, Field(ge=0)] | None = None
     run: Id | None = None
+    state: GatewayState | None = None
     have: dict[str, Annotated[int, Field(ge=0)]] = {}
     records: dict[str, dict[str, list[Any]]] = {}
 

@@ -34,6 +34,7 @@ def batch_body(
     have: dict[str, int],
     rows: Sequence[OutboxRow],
     run: str | None = None,
+    state: dict[str, object] | None = None,
 ) -> bytes:
     """The compressed body of the batch of `rows`, in order of seq; without rows, a question for documents.
 
@@ -58,6 +59,8 @@ def batch_body(
         "have": have,
         "records": {kind: _columns(kind, of_kind) for kind, of_kind in by_kind.items()},
     }
+    if state is not None:
+        batch["state"] = state
     return compress(json.dumps(batch, separators=(",", ":")).encode())
 
 

@@ -14,6 +14,7 @@ from contract.devices import Stored
 from contract.documents import BundleDocument
 from contract.topics import STORED, command_topic
 from edge.backlog import Backlog
+from edge.commit_pace import CommitPace
 from edge.core.effects import Effect, Emit, PublishCommand, PublishStored, PutAside, RunForecast, RunScore
 from edge.core.messages import ConditionReported, DeviceMessage, DocumentArrived
 from edge.core.replenish import ForecastDone, ForecastJob
@@ -83,6 +84,7 @@ class EdgeLoop:
         self.ticked_ms = 0
         self.commits = 0
         self.disk_problem = ""
+        self.pace = CommitPace(time.monotonic)
         self.have: dict[str, int] = {**core.state.documents.have(), **stage.have()}
 
     @property
@@ -223,6 +225,7 @@ class EdgeLoop:
 
     def _commit(self, commit: Commit) -> None:
         """Until it succeeds: nothing is acknowledged before, so devices and broker keep what we cannot."""
+        self.pace.begin()
         while True:
             try:
                 self._store.commit(commit)
@@ -239,6 +242,7 @@ class EdgeLoop:
             self.commits += 1
             self.disk_problem = ""
             break
+        self.pace.end()
         self._backlog.after_commit(commit.at_ms, acked=bool(commit.acked))
 
     def _after_commit(self, effects: list[Effect]) -> None:

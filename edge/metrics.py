@@ -12,6 +12,7 @@ PREFIX = "shelfloop_edge"
 KINDS = ("till", "shelf", "esl-base", "dock", "bridge", "scanner", "scale")
 OTHER_KIND = "other"
 STATES = ("online", "offline", "silent")
+SKU_CLASSES = ("slow", "middling", "busy")
 CONDITIONS = ("broker", "centre", "disk", "clock", "loop", "outbox")
 UNIT_WORDS = {"g": "grams", "units": "units", "ms": "milliseconds", "bytes": "bytes"}
 
@@ -43,6 +44,12 @@ class _Figures(Collector):
             yield CounterMetricFamily(f"{PREFIX}_{name}", "Counted since the start.", value=value)
         yield self._devices()
         yield self._conditions()
+        yield self._of_classes(
+            "forecast_level_drift",
+            "levels",
+            "Largest gap between a level asked for and the level that covered.",
+        )
+        yield self._of_classes("forecast_bias_ratio", "bias", "Units expected over units sold, less one.")
 
     def _devices(self) -> GaugeMetricFamily:
         counted = Counter(
@@ -65,6 +72,13 @@ class _Figures(Collector):
             family.add_metric((condition,), int(condition in self._report["conditions"]))
         return family
 
+    def _of_classes(self, name: str, field: str, text: str) -> GaugeMetricFamily:
+        family = GaugeMetricFamily(f"{PREFIX}_{name}", f"{text} Of the models in use.", labels=("sku_class",))
+        for sku_class in SKU_CLASSES:
+            of_class = self._report["drift"].get(sku_class)
+            family.add_metric((sku_class,), of_class[field] if of_class else 0.0)
+        return family
+
 
 def counter_name(tally: str) -> str:
     """A counter's name by Prometheus' rules: a unit as a word; the `_total` comes from the library."""
@@ -82,6 +96,16 @@ def _gauges(report: Mapping[str, Any]) -> list[tuple[str, float, str]]:
         ("outbox_records", report["outbox_rows"], "Records that the centre has not acknowledged."),
         ("outbox_bytes", report["outbox_bytes"], "Bytes of these."),
         ("outbox_limit_bytes", report["outbox_max_bytes"], "Above it windows get coarser."),
+        (
+            "outbox_oldest_seconds",
+            uplink["oldest_waiting_ms"] / 1000 if uplink else 0,
+            "How long the oldest of these has waited, as last looked at.",
+        ),
+        (
+            "slowest_commit_seconds",
+            report["slowest_commit_ms"] / 1000,
+            "Of the last ten minutes, one under way included: what the disk takes.",
+        ),
         ("quarantine_messages", report["quarantine_rows"], "Bad input that is kept."),
         ("alarms_open", report["alerts_open"], "Open alarms."),
         ("stock_alarms_open", stock, "Open alarms of empty facings and low stock, of the newest 200 alarms."),

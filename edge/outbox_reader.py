@@ -1,6 +1,7 @@
 """The uplink's view of the outbox."""
 
 import contextlib
+import json
 import sqlite3
 from pathlib import Path
 
@@ -44,6 +45,17 @@ class OutboxReader:
                         raise DamagedRowError(epoch, seq)
                     found.append(OutboxRow(seq, kind, text))
         return found
+
+    def oldest_at_ms(self, epoch: str, after: int) -> int | None:
+        """When the first row behind `after` happened; None when there is none, or when it is damaged."""
+        with noticing_damage(self._path):
+            found = self._db.execute(
+                "SELECT kind, json, crc FROM outbox WHERE epoch = ? AND seq > ? ORDER BY seq LIMIT 1",
+                (epoch, after),
+            ).fetchone()
+        if found is None or not is_sound(found[2], found[0], found[1]):
+            return None
+        return int(json.loads(found[1])["at_ms"])
 
     def close(self) -> None:
         self._db.close()

@@ -18,6 +18,7 @@ from edge.gather import Gathering
 from edge.inference import models_from_settings
 from edge.intake import IntakeLink
 from edge.loop import MAX_BATCH, EdgeLoop
+from edge.self_state import SelfState
 from edge.settings import EdgeSettings
 from edge.shop_clock import ShopClock
 from edge.staging.model_stage import ModelStage, open_stage
@@ -166,9 +167,10 @@ def run_gateway(settings: EdgeSettings) -> int:
         is_stopping=is_stopping, on_progress=notifier.progress,
     )  # fmt: skip
     loop_holder.append(loop)
-    report = StatusReport(
-        settings, core, store, loop, intake, uplink, clock, notifier, version(), time.monotonic()
-    )
+    started_s = time.monotonic()
+    if uplink is not None:
+        uplink.tells = SelfState(settings, store, loop, intake.inbox.qsize, started_s)
+    report = StatusReport(settings, core, store, loop, intake, uplink, clock, notifier, version(), started_s)
     acts = act_of(AlertDesk(core, from_uplink))
     server = StatusServer(settings.status_port, report.short, settings.status_host, pages_of(report), acts)
     log.info(

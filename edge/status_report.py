@@ -132,6 +132,7 @@ class StatusReport:
             },
             "central_url": self.settings.central_url,
             "outbox_max_bytes": self.settings.outbox_max_bytes,
+            "slowest_commit_ms": self.loop.pace.slowest_ms(),
             "devices": devices,
             "items": len(state.documents.item_by_sku),
             "alerts_open": len(alerts),
@@ -172,6 +173,7 @@ class StatusReport:
             "rows": status.rows,
             "resent_batches": status.resent,
             "failures": status.failures,
+            "oldest_waiting_ms": status.oldest_waiting_ms,
             "silent_s": round(time.monotonic() - status.last_ok_monotonic_s, 1),
         }
 

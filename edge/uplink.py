@@ -96,9 +96,21 @@ class UplinkStatus:
     rows: int = 0
     resent: int = 0
     failures: int = 0
+    damaged_rows: int = 0
+    oldest_waiting_ms: int = 0
     documents_handed: int = 0
     documents_applied: int = 0
     last_ok_monotonic_s: float = field(default_factory=time.monotonic)
+
+
+class TellsItself(Protocol):
+    """What the gateway says of itself in a batch; see edge.self_state."""
+
+    def next(self, oldest_waiting_ms: Callable[[], int], damaged_rows: int) -> dict[str, object] | None: ...
+
+    def not_told(self) -> None: ...
+
+    def refused(self) -> None: ...
 
 
 class Uplink:
@@ -117,12 +129,15 @@ class Uplink:
         linger_s: float,
         poll_interval_s: float,
         is_stopping: Callable[[], bool],
+        tells: TellsItself | None = None,
     ) -> None:
         self.inbox: queue.Queue[FromUplink] = queue.Queue(1000)
         self.status = UplinkStatus()
         self._transport, self._streams, self._store_path, self._clock = transport, streams, store_path, clock
         self._have, self._gateway, self._store = have, gateway, store
         self._linger_s, self._poll_s, self._is_stopping = linger_s, poll_interval_s, is_stopping
+        self.tells = tells
+        self._reader: OutboxReader | None = None
         self._limit = MAX_ROWS
         self._run = new_run()
         self._backoff_s = BACKOFF_MIN_S
@@ -142,6 +157,7 @@ class Uplink:
 
     def cycle(self, reader: OutboxReader) -> bool:
         """One batch or one question; False when there is nothing to do yet."""
+        self._reader = reader
         live = self._streams.live
         draining = [stream for stream in self._streams.all() if stream is not live]
         sent = False
@@ -168,6 +184,7 @@ class Uplink:
         try:
             return reader.rows(stream.epoch, stream.acked_through, stream.frozen_through, limit, MAX_BYTES)
         except DamagedRowError as error:
+            self.status.damaged_rows += 1
             log.warning("a row is damaged on the disk", epoch=error.epoch, seq=error.seq)
             self.inbox.put(Poisoned(error.epoch, error.seq, "its bytes on the gateway's disk were damaged"))
             self._pause(BACKOFF_MIN_S)
@@ -187,9 +204,11 @@ class Uplink:
         return max(0.005, min(self._poll_s - (time.monotonic() - self._last_post_s), 0.5))
 
     def _send(self, stream: Stream, rows: list[OutboxRow]) -> None:
+        state = self.tells.next(self.oldest_waiting_ms, self.status.damaged_rows) if self.tells else None
         body = batch_body(
             gateway=self._gateway, store=self._store, epoch=stream.epoch,
             sent_at_ms=self._clock.now_ms(), have=self._have(), rows=rows, run=self._run,
+            state=state,
         )  # fmt: skip
         if rows and rows[0].seq <= self._sent.get(stream.epoch, 0):
             self.status.resent += 1
@@ -198,12 +217,20 @@ class Uplink:
         try:
             reply = self._transport.post(body)
         except RetryLaterError as error:
+            if state is not None and self.tells:
+                self.tells.not_told()
             self._failed(str(error))
             return
         finally:
             self._last_post_s = time.monotonic()
             if stream is self._streams.live:
                 self._last_live_post_s = self._last_post_s
+        if state is not None and self.tells and reply.status != 200:
+            self.tells.not_told()
+            if reply.status in REFUSED_STATUSES:
+                # No row is to blame before the batch was refused without the state: an older centre knows none.
+                self.tells.refused()
+                return
         if reply.status == 200:
             self._accepted(stream, rows, reply)
         elif reply.status in REFUSED_STATUSES and rows:
@@ -214,6 +241,16 @@ class Uplink:
             self._operator_must_act(f"the centre answers {reply.status}: {_reason_of(reply)}")
         else:
             self._failed(f"the centre answers {reply.status}: {_reason_of(reply)}", reply.retry_after_s)
+
+    def oldest_waiting_ms(self) -> int:
+        """How long the oldest record that the centre has not acknowledged has waited, by its own time."""
+        waiting_ms = 0
+        stream = next((stream for stream in self._streams.all() if stream.waiting > 0), None)
+        if stream is not None and self._reader is not None:
+            at_ms = self._reader.oldest_at_ms(stream.epoch, stream.acked_through)
+            waiting_ms = 0 if at_ms is None else max(0, self._clock.now_ms() - at_ms)
+        self.status.oldest_waiting_ms = waiting_ms
+        return waiting_ms
 
     def _accepted(self, stream: Stream, rows: list[OutboxRow], reply: Reply) -> None:
         try:

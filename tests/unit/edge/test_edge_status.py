@@ -15,7 +15,8 @@ NOW_MS = 1_795_332_802_000
 REPORT: dict[str, Any] = {
     "backlog": 0, "now_ms": NOW_MS, "gateway": "gw-1", "epoch": "e1", "outbox_rows": 0, "outbox_bytes": 0,
     "quarantine_rows": 0, "documents": {"items": 1}, "bundle": "demo@1",
-    "uplink": {"is_up": True, "batches": 3, "rows": 6, "resent_batches": 0, "failures": 0, "silent_s": 2.0},
+    "uplink": {"is_up": True, "batches": 3, "rows": 6, "resent_batches": 0, "failures": 0, "silent_s": 2.0,
+               "oldest_waiting_ms": 90_000},
     "devices": {
         "till-1": {"kind": "till", "online": True, "last_heard_ms": NOW_MS - 5_000, "accepted": 1234, "duplicates": 0,
                    "rejected": 0, "state": "online"},
@@ -24,7 +25,8 @@ REPORT: dict[str, Any] = {
     "problems": [], "store": "store-1", "store_name": "Market Street", "timezone": "Europe/Berlin", "version": "0.1.0",
     "uptime_s": 90_000, "clock": {"now_ms": NOW_MS, "is_simulated": False, "is_synchronised": True},
     "broker": {"address": "127.0.0.1:8883", "is_connected": True, "has_tls": True}, "central_url": "https://c",
-    "outbox_max_bytes": 536_870_912, "items": 5000, "alerts_open": 0, "alerts": [], "conditions": {},
+    "outbox_max_bytes": 536_870_912, "slowest_commit_ms": 2500, "items": 5000, "alerts_open": 0, "alerts": [], "conditions": {},
+    "drift": {name: {"levels": 0.01, "bias": 0.02, "is_over": False} for name in ("slow", "middling", "busy")},
 }  # fmt: skip
 
 
