@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edge.calibrated import daily_quantiles, recalibration_from, window_quantiles
 from edge.core.replenish import ForecastAnswer, ForecastDone, ForecastJob, ForecastLine, SkuInputs
 from models.arrays import F32, F64
 from models.base_stock import Proposals
@@ -36,13 +37,16 @@ class Forecasting:
     def answer(self, job: ForecastJob) -> ForecastDone:
         """Demand and order quantity of each line of the job. Raises ValueError when the models refuse the inputs."""
         forecast = self._forecast(job)
-        window = forecast.over_window(
+        levels = recalibration_from(job.calibration if job.bundle == self.models.name else ())
+        window = window_quantiles(
+            forecast,
+            levels,
             np.array([line.window_days for line in job.lines], dtype=np.int64),
             first_day_share=job.first_day_share,
         )
-        proposals = self._propose(job.lines, forecast, window.quantiles)
+        proposals = self._propose(job.lines, forecast, window)
         # The daily quantiles are the dear part, and only the day's first answer tells them.
-        quantiles = forecast.quantiles() if any(line.daily for line in job.lines) else None
+        quantiles = daily_quantiles(forecast, levels) if any(line.daily for line in job.lines) else None
         answers = tuple(
             ForecastAnswer(
                 sku=line.sku,
@@ -50,7 +54,7 @@ class Forecasting:
                 quantiles=tuple(map(tuple, quantiles[place].tolist()))
                 if line.daily and quantiles is not None
                 else (),
-                cumulative_quantiles=tuple(window.quantiles[place].tolist()),
+                cumulative_quantiles=tuple(window[place].tolist()),
                 quantity_units=int(proposals.quantity_units[place]),
                 target_units=float(proposals.target_units[place]),
                 expected_stock_out_units=float(proposals.expected_stock_out_units[place]),

@@ -14,6 +14,7 @@ from contract.devices import Stored
 from contract.documents import BundleDocument
 from contract.topics import STORED, command_topic
 from edge.backlog import Backlog
+from edge.calibrated import ClassDrift, drift_of, recalibration_from
 from edge.commit_pace import CommitPace
 from edge.core.effects import Effect, Emit, PublishCommand, PublishStored, PutAside, RunForecast, RunScore
 from edge.core.messages import ConditionReported, DeviceMessage, DocumentArrived
@@ -36,7 +37,7 @@ log = Log("edge.loop")
 MAX_BATCH = 1000
 DISK_RETRY_S = 1.0
 REST_S = 0.25
-BASELINE, DISK = "model-baseline", "disk"
+BASELINE, DRIFT, DISK = "model-baseline", "model-drift", "disk"
 
 Publish = Callable[[str, bytes], None]
 Acknowledge = Callable[[list[Arrival]], None]
@@ -95,6 +96,10 @@ class EdgeLoop:
     def bundle_problem(self) -> str:
         """Why the disk refuses what is to be kept of bundles, "" when it does not."""
         return self._stage.disk_problem
+
+    def drift(self) -> dict[str, ClassDrift]:
+        """By class of SKUs: how far the levels of the models in use are off."""
+        return drift_of(recalibration_from(self._core.state.calibrations.of(self.bundle)))
 
     @property
     def pending_jobs(self) -> int:
@@ -277,6 +282,8 @@ class EdgeLoop:
         if self._score_job is not None:
             job, self._score_job = self._score_job, None
             core.step(stage.score(job), now_ms)
+            if job.is_last:
+                self._tell_drift(now_ms)
         if stage.news:
             news, stage.news = stage.news, []
             for each in news:
@@ -288,3 +295,11 @@ class EdgeLoop:
         text = f"forecasts come from the baseline: {doubt}" if doubt else "the bundle is in use"
         self._core.use_bundle(self._stage.models.name)
         self._core.step(ConditionReported(BASELINE, "models", active=bool(doubt), text=text[:300]), now_ms)
+        self._tell_drift(now_ms)
+
+    def _tell_drift(self, now_ms: int) -> None:
+        """An alert while the levels of the models in use are off by more than they should be."""
+        found = recalibration_from(self._core.state.calibrations.of(self._stage.models.name))
+        doubts = found.doubts() if found is not None else []
+        text = "; ".join(doubts) or "the forecasts' levels hold"
+        self._core.step(ConditionReported(DRIFT, "models", active=bool(doubts), text=text[:300]), now_ms)

@@ -3,9 +3,11 @@
 import numpy as np
 
 from contract.records import QUANTILE_LEVELS
+from edge.calibrated import daily_quantiles, evidence_from, recalibration_from
 from edge.core.score_job import ScoreJob, ScoreSums
 from models.arrays import F32, F64
 from models.inference import Models
+from models.recalibration import evidence_of
 from models.scores import pinball
 
 MAX_UNITS_A_DAY = 100_000.0
@@ -17,7 +19,10 @@ _BAND_95 = (QUANTILE_LEVELS.index(0.025), QUANTILE_LEVELS.index(0.975))
 
 
 def score(models: Models, job: ScoreJob) -> ScoreSums:
-    """Sums over the job's lines whose sales are known. What the models cannot answer is a problem, not an error."""
+    """Sums over the job's lines whose sales are known. What the models cannot answer is a problem, not an error.
+
+    Quantiles are taken as a shop is told them: at the levels that the job's calibration of these models says.
+    """
     if not job.lines:
         return ScoreSums()
     inputs = [line.inputs for line in job.lines]
@@ -41,7 +46,9 @@ def score(models: Models, job: ScoreJob) -> ScoreSums:
     known = np.isfinite(sold)
     if not known.any():
         return ScoreSums()
-    quantiles = forecast.quantiles(QUANTILE_LEVELS)[:, 0, :][known]
+    levels = recalibration_from(job.calibration_of(models.name))
+    quantiles = daily_quantiles(forecast, levels)[:, 0, :][known]
+    evidence = evidence_of(mean.astype(float), dispersion.astype(float), sold)
     sold, mean = sold[known], mean[known]
     return ScoreSums(
         skus=int(known.sum()),
@@ -50,6 +57,7 @@ def score(models: Models, job: ScoreJob) -> ScoreSums:
         pinball=float(pinball(sold, quantiles, QUANTILE_LEVELS).sum()),
         inside_80=_inside(sold, quantiles, _BAND_80),
         inside_95=_inside(sold, quantiles, _BAND_95),
+        evidence=evidence_from(evidence),
     )
 
 

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Protocol
 
 from edge.core.clockwork import EMPTY
@@ -138,6 +138,7 @@ class StatusReport:
             "alerts_open": len(alerts),
             "alerts": alerts[:MAX_ALERTS],
             "conditions": self.conditions(),
+            "drift": {name: asdict(drift) for name, drift in self.loop.drift().items()},
         }
 
     def open_alerts(self) -> list[dict[str, object]]:

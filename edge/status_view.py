@@ -138,8 +138,21 @@ def _facts(report: Mapping[str, Any], now_ms: int, zone: ZoneInfo) -> list[Fact]
             f"{aside:,} kept; shelfloop edge dump shows them" if aside else "nothing",
         ),
         Fact("Models", report["bundle"]),
+        _drift(report["drift"]),
         Fact("Version", f"{report['version']}, running for {age(report['uptime_s'])}"),
     ]
+
+
+def _drift(drift: Mapping[str, Mapping[str, Any]]) -> Fact:
+    """The levels are put right by themselves; somebody should train on newer days all the same."""
+    over = [
+        f"{name} SKUs by {of['levels']:.0%}, their mean by {of['bias']:+.0%}"
+        for name, of in drift.items()
+        if of["is_over"]
+    ]
+    if not over:
+        return Fact("Forecast levels", "hold")
+    return Fact("Forecast levels", f"are off and put right: {', '.join(over)}", is_well=False)
 
 
 def _centre(report: Mapping[str, Any]) -> Fact:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from models.arrays import F64, I64
 from models.forecast import Forecast
@@ -22,7 +23,9 @@ CLASSES = len(CLASS_EDGES) + 1
 CLASS_NAMES = ("slow", "middling", "busy")
 _PRIOR_DAYS = 400.0
 """SKU-days of evidence for the model as it came: the map moves when more than that speaks against it."""
-_FADE_DAYS = 28.0
+_FADE_DAYS = 14.0
+KEPT_A_DAY = 0.5 ** (1 / _FADE_DAYS)
+"""Of all older evidence, each day that brings new."""
 DRIFT_LIMIT = 0.05
 """A class whose levels are off by more is reported: coverage of a band is then off by up to twice that."""
 
@@ -41,15 +44,20 @@ class Recalibration:
 
     def observed(self, mean: F64, dispersion: F64, sold: F64) -> "Recalibration":
         """After one more day: its forecast of each SKU and what sold, (n_sku,), NaN where demand was not seen."""
-        known = np.isfinite(sold) & np.isfinite(mean)
-        m, a, units = mean[known], dispersion[known], np.maximum(sold[known], 0)
-        fade = 0.5 ** (1 / _FADE_DAYS)
-        counts, real, said = self.counts * fade, self.sold * fade, self.said * fade
-        classes = classes_of(m)
-        np.add.at(counts, classes, _spread(negbin_cdf(m, a, units - 1), negbin_cdf(m, a, units)))
-        np.add.at(real, classes, units)
-        np.add.at(said, classes, m)
-        return Recalibration(counts, real, said)
+        return self.after_day(evidence_of(mean, dispersion, sold))
+
+    def after_day(self, day: "Recalibration") -> "Recalibration":
+        """After a day of this evidence; a gateway adds it up part by part (`edge.core.calibration`)."""
+        return Recalibration(
+            self.counts * KEPT_A_DAY + day.counts,
+            self.sold * KEPT_A_DAY + day.sold,
+            self.said * KEPT_A_DAY + day.said,
+        )
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing was ever seen: levels are asked for as they are."""
+        return not self.counts.any()
 
     def levels(self, levels: Sequence[float]) -> F64:
         """The level to ask for in each class so that `level` is covered, (CLASSES, len(levels)), never falling."""
@@ -88,7 +96,7 @@ class Recalibration:
         ]
 
     @classmethod
-    def from_numbers(cls, rows: list[list[float]]) -> "Recalibration":
+    def from_numbers(cls, rows: Sequence[Sequence[float]]) -> "Recalibration":
         """Raises ValueError when the rows are not those of to_numbers."""
         table = np.asarray(rows, dtype=np.float64)
         if table.shape != (CLASSES, BINS + 2) or not np.isfinite(table).all() or (table < 0).any():
@@ -96,6 +104,26 @@ class Recalibration:
                 f"recalibration state has shape {table.shape}, expected {(CLASSES, BINS + 2)}, finite and >= 0"
             )
         return cls(table[:, :BINS], table[:, BINS], table[:, BINS + 1])
+
+
+def evidence_of(
+    mean: F64, dispersion: F64, sold: F64, is_cut: npt.NDArray[np.bool_] | None = None
+) -> Recalibration:
+    """What one day, or a part of its SKUs, says of its forecasts: (n_sku,) each, NaN where demand was not seen.
+
+    is_cut: where the shelf was empty for a part of the day, so that demand was what sold or more: such a day's PIT lies
+    anywhere above that of its sales. Left out, days of high demand would be missing, for they empty shelves.
+    """
+    known = np.isfinite(sold) & np.isfinite(mean)
+    m, a, units = mean[known], dispersion[known], np.maximum(sold[known], 0)
+    cut = np.zeros(len(m), dtype=bool) if is_cut is None else np.asarray(is_cut, dtype=bool)[known]
+    counts, real, said = np.zeros((CLASSES, BINS)), np.zeros(CLASSES), np.zeros(CLASSES)
+    classes = classes_of(m)
+    high = np.where(cut, 1.0, negbin_cdf(m, a, units))
+    np.add.at(counts, classes, _spread(negbin_cdf(m, a, units - 1), high))
+    np.add.at(real, classes, np.where(cut, 0.0, units))
+    np.add.at(said, classes, np.where(cut, 0.0, m))
+    return Recalibration(counts, real, said)
 
 
 def recalibrated_quantiles(forecast: Forecast, state: Recalibration, levels: Sequence[float]) -> F64:

@@ -78,8 +78,10 @@ class Ordering:
         assert calendar is not None
         today = calendar.business_day(now_ms)
         lines = tuple(self._line(inputs, today, now_ms) for inputs in self._inputs.of(skus, today, calendar))
+        bundle = self._state.bundle
         return ForecastJob(
-            now_ms, today, calendar.share_left(now_ms), calendar.closed_days(today, HORIZON_DAYS), HORIZON_DAYS, lines
+            now_ms, today, calendar.share_left(now_ms), calendar.closed_days(today, HORIZON_DAYS), HORIZON_DAYS, lines,
+            bundle, self._state.calibrations.of(bundle),
         )  # fmt: skip
 
     def _line(self, inputs: SkuInputs, today: date, now_ms: int) -> ForecastLine:

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from contract.documents import SupplyLine
 from contract.records import MAX_HORIZON_DAYS
+from edge.core.calibration import Evidence
 from edge.core.rows import Row, Rows
 
 ASK_AGAIN_MS = 15 * 60_000
@@ -55,7 +56,10 @@ class ForecastLine:
 
 @dataclass(frozen=True, slots=True)
 class ForecastJob:
-    """first_day_share: what is still to come of the first day, 0 to 1."""
+    """first_day_share: what is still to come of the first day, 0 to 1.
+
+    calibration: how far the levels of `bundle`'s forecasts are off; for another bundle it says nothing.
+    """
 
     asked_ms: int
     first_day: date
@@ -63,6 +67,8 @@ class ForecastJob:
     closed_days: tuple[date, ...]
     horizon_days: int
     lines: tuple[ForecastLine, ...]
+    bundle: str = ""
+    calibration: Evidence = ()
 
 
 @dataclass(frozen=True, slots=True)

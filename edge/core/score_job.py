@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from contract.records import ScoreRole
+from edge.core.calibration import Evidence, added
 from edge.core.replenish import SkuInputs
 
 
@@ -17,17 +18,27 @@ class ScoreLine:
 
 @dataclass(frozen=True, slots=True)
 class ScoreJob:
-    """A part of a day's SKUs; is_first and is_last say where the day begins and ends."""
+    """A part of a day's SKUs; is_first and is_last say where the day begins and ends.
+
+    calibrations: by bundle, as they were before the day: what the forecasts of that day were corrected with.
+    """
 
     day: date
     lines: tuple[ScoreLine, ...]
     is_first: bool
     is_last: bool
+    calibrations: tuple[tuple[str, Evidence], ...] = ()
+
+    def calibration_of(self, bundle: str) -> Evidence:
+        return dict(self.calibrations).get(bundle, ())
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreSums:
-    """Over SKUs whose sales are known. problem: "" or what no forecast may be (not a number, negative, out of range)."""
+    """Over SKUs whose sales are known. problem: "" or what no forecast may be (not a number, negative, out of range).
+
+    evidence: what the day says of the uncorrected forecasts' levels.
+    """
 
     skus: int = 0
     units: int = 0
@@ -36,6 +47,7 @@ class ScoreSums:
     inside_80: int = 0
     inside_95: int = 0
     problem: str = ""
+    evidence: Evidence = ()
 
     def plus(self, other: "ScoreSums") -> "ScoreSums":
         return ScoreSums(
@@ -46,6 +58,7 @@ class ScoreSums:
             self.inside_80 + other.inside_80,
             self.inside_95 + other.inside_95,
             self.problem or other.problem,
+            added(self.evidence, other.evidence),
         )
 
 

@@ -2,6 +2,7 @@
 
 What a day sold is known some hours after it ends; then each bundle is asked for the forecast that it would have made of that
 day from the days before it, and both are compared. Nothing has to be remembered for it, and a restart begins the day anew.
+What the day says of each bundle's levels is taken in with the commit that marks the day as scored (`calibration`).
 """
 
 from datetime import date, timedelta
@@ -68,6 +69,7 @@ class Scoring:
             return self._next_part(calendar, is_first=False)
         for score in self._scores.values():
             self._tell(done.job.day, score, now_ms)
+            self._state.calibrations.after_day(score.bundle, done.job.day, score.sums.evidence)
         self._state.marks.set(SCORED, done.job.day.toordinal())
         self._day, self._left, self._scores = None, [], {}
         return None
@@ -91,7 +93,10 @@ class Scoring:
         assert self._day is not None
         part, self._left = self._left[:MAX_LINES], self._left[MAX_LINES:]
         lines = self._lines(part, self._day, calendar, only_known=True)
-        return ScoreJob(self._day, lines, is_first=is_first, is_last=not self._left)
+        return ScoreJob(
+            self._day, lines, is_first=is_first, is_last=not self._left,
+            calibrations=self._state.calibrations.all(),
+        )  # fmt: skip
 
     def _lines(
         self, skus: list[str], day: date, calendar: ShopCalendar, *, only_known: bool

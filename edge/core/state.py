@@ -6,6 +6,7 @@ from pydantic import TypeAdapter
 
 from contract.records import AlertRecord, Record, Severity, StagingRecord, StagingState
 from edge.core.alerts import Alerts
+from edge.core.calibration import Calibrations
 from edge.core.config_trial import ConfigTrial
 from edge.core.coupons import Coupons
 from edge.core.demand import Demand
@@ -56,6 +57,9 @@ class EdgeState:
         self.config_trial = ConfigTrial()
         self.bundles_told: Rows[str] = Rows("bundle-told", TypeAdapter(str))
         """By sha256: what the centre was last told of a bundle."""
+        self.calibrations = Calibrations()
+        self.bundle = ""
+        """Of the models that answer, as the shell says it."""
         self.marks = Marks()
         self.tally = Tally()
         self.effects: list[Effect] = []
@@ -107,7 +111,7 @@ class EdgeState:
         parts: tuple[_Saved, ...] = (
             self.documents, self.devices, self.shelves, self.stock, self.levels, self.windows, self.stock_outs,
             self.demand, self.sales, self.plans, self.labels, self.coupons, self.alerts, self.marks, self.tally,
-            self.cold_rooms, self.removals, self.wrong_labels, self.config_trial, self.bundles_told,
+            self.cold_rooms, self.removals, self.wrong_labels, self.config_trial, self.bundles_told, self.calibrations,
         )  # fmt: skip
         return [row for part in parts for row in part.changed()]
 
@@ -137,6 +141,7 @@ class EdgeState:
             "wrong-label": self.wrong_labels.rows.restore,
             "trial": self.config_trial.rows.restore,
             "bundle-told": self.bundles_told.restore,
+            "calibration": self.calibrations.rows.restore,
         }
         for kind, key, text in rows:
             take_back = by_kind.get(kind)

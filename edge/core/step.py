@@ -88,8 +88,8 @@ class EdgeCore:
         self._clockwork.go_on()
 
     def use_bundle(self, name: str) -> None:
-        """The models' name, as health records tell it."""
-        self._clockwork.bundle = name
+        """The models' name, as health records tell it; what is known of their levels goes by it."""
+        self._clockwork.bundle = self.state.bundle = name
 
     def tick(self, now_ms: int, real_ms: int) -> None:
         if now_ms >= self._next_due_ms:

@@ -155,3 +155,15 @@ def test_metrics_carry_the_reports_figures_in_base_units() -> None:
 def test_ages_and_sizes_read_as_people_say_them() -> None:
     assert [age(s) for s in (-3, 59, 60, 3600, 90_061)] == ["0 s", "59 s", "1 min", "1 h 0 min", "1 d 1 h"]
     assert [size(n) for n in (999, 1000, 2_500_000, 3 * 10**9)] == ["999 bytes", "1.0 kB", "2.5 MB", "3.0 GB"]
+
+
+def test_drift_of_forecast_levels_is_a_fact_and_a_figure() -> None:
+    drift = {**REPORT["drift"], "busy": {"levels": 0.14, "bias": -0.03, "is_over": True}}
+    assert re.search(r"Forecast levels +hold", text_from(view_from(REPORT)))
+    assert "are off and put right: busy SKUs by 14%, their mean by -3%" in text_from(
+        view_from(_report(drift=drift))
+    )
+    text = metrics_from(_report(drift=drift)).decode()
+    assert 'shelfloop_edge_forecast_level_drift{sku_class="busy"} 0.14' in text
+    assert 'shelfloop_edge_forecast_level_drift{sku_class="slow"} 0.01' in text
+    assert 'shelfloop_edge_forecast_bias_ratio{sku_class="busy"} -0.03' in text
