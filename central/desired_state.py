@@ -92,6 +92,11 @@ def _bundles_in(content: str) -> tuple[str, ...]:
     return tuple(ref["sha256"] for ref in (wanted["current"], wanted["candidate"]) if ref)
 
 
+def document_text(work: Work, kind: str) -> str | None:
+    """The newest document of `kind` as gateways get it; None when there is none."""
+    return _body(work, kind) if kind in work.store.versions else None
+
+
 def _body(work: Work, kind: str) -> str:
     return str(work.connection.execute(_BODY, {"store": work.store.store, "kind": kind}).scalar())
 

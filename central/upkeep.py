@@ -1,4 +1,4 @@
-"""`shelfloop central migrate | backup | restore | audit verify`: what is done to the ledger beside the running centre."""
+"""`shelfloop central migrate | backup | restore | import | audit verify`: what is done to the ledger beside the running centre."""
 
 import argparse
 from collections.abc import Callable, Iterator
@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from central.import_command import add_import
 from central.replaying import add_replay, run_replay
 from central.settings import CentralSettings
 from runtime.errors import EXIT_FAULT, EXIT_OK
@@ -43,6 +44,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
             run_replay,
         )
     )
+    add_import(commands, command)
     audit = commands.add_parser("audit", help="The audit's chains.").add_subparsers(required=True)
     command(audit, "verify", "Read all chains and say where one was changed; status 1 when one was.", _verify)
 

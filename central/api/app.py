@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from central.api import (
     batches,
     feed,
+    masters,
     offers,
     overview,
     problems,
@@ -36,7 +37,7 @@ def make_app(centre: Centre, authority: Authority) -> FastAPI:
     )  # fmt: skip
     app.state.centre, app.state.authority, app.state.log_in_guard = centre, authority, sessions.LogInGuard()
     problems.install(app)
-    for part in (batches, stores, restock, feed, offers, overview, sessions, rollouts, suppliers):
+    for part in (batches, stores, restock, feed, offers, overview, sessions, rollouts, suppliers, masters):
         app.include_router(part.router)
     plain_openapi = app.openapi
     app.openapi = lambda: describe(plain_openapi())  # type: ignore[method-assign]

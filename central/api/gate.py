@@ -17,7 +17,8 @@ from central.errors import CentralError, TooLargeError, TooManyError, Unauthoriz
 from contract.batch import MAX_BODY_BYTES
 
 MAX_DOCUMENT_BYTES = 32_000_000
-"""Of a PUT: 50,000 items of 600 bytes."""
+"""Of a PUT or a CSV file: 50,000 items of 600 bytes."""
+CSV_PATHS = ("/items", "/suppliers")
 MAX_SMALL_BYTES = 1_000_000
 MAX_LOG_IN_BYTES = 4_096
 LOG_IN_PATH = "/v1/sessions"
@@ -92,7 +93,8 @@ def _limit(scope: AsgiScope) -> int:
         return MAX_BODY_BYTES
     if scope["path"] == LOG_IN_PATH:
         return MAX_LOG_IN_BYTES
-    return MAX_DOCUMENT_BYTES if scope["method"] == "PUT" else MAX_SMALL_BYTES
+    is_list = scope["method"] == "PUT" or scope["path"].endswith(CSV_PATHS)
+    return MAX_DOCUMENT_BYTES if is_list else MAX_SMALL_BYTES
 
 
 def _bounded(receive: Receive, limit: int) -> Receive:

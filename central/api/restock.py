@@ -170,7 +170,8 @@ def put_switch(switch: KillSwitch, principal: FromPeople, centre: TheCentre) -> 
         )  # fmt: skip
         work.memory.switches = None
         subject = f"{switch.scope} {switch.target}".strip()
-        work.audit(switch.who, "kill-switch-on" if switch.on else "kill-switch-off", subject, switch.reason)
+        work.audit(switch.who, "kill-switch-on" if switch.on else "kill-switch-off", subject, switch.reason,
+                   about=switch.model_dump(mode="json"))  # fmt: skip
 
     centre.call_store(CHAIN, job)
     return switch

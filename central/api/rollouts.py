@@ -125,7 +125,9 @@ def put_config(
         if not work.store.exists:
             raise NotFoundError(f"store {store} is unknown; put it with PUT /v1/stores/{store} first")
         version = desired_state.put_document(work, "config", put.model_dump_json())
-        work.audit(principal.name, "put-config", store, f"version {version}")
+        work.audit(
+            principal.name, "put-config", store, f"version {version}", about=put.model_dump(mode="json")
+        )
         return version
 
     return Accepted(accepted=1, version=centre.call_store(store, job))

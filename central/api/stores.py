@@ -1,5 +1,6 @@
 """Stores, what they should be (desired state) and what is known of their SKUs."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from typing import Annotated, Literal
@@ -20,6 +21,7 @@ from central.ledger.sku_views import SHORT_SORTS, SORTS, SkuQuery, sku_page, sku
 from central.ledger.store_views import store_views
 from central.memory import load_items, load_prices
 from contract.api import Accepted, Page
+from contract.api.common import ApiModel
 from contract.api.stores import (
     HistoryPut,
     ItemsPut,
@@ -61,7 +63,7 @@ def put_store(store: StorePath, put: StorePut, principal: FromStoreSystem, centr
         }  # fmt: skip
         desired_state.put_document(work, "store", json.dumps(document, separators=(",", ":")))
         couponing.refresh_keys(work, coupon_rows.all_campaigns(work.connection))
-        work.audit(principal.name, "put-store", store)
+        work.audit(principal.name, "put-store", store, about=put.model_dump(mode="json"))
 
     centre.call_store(store, job)
     return get_store(store, principal, centre)
@@ -101,7 +103,7 @@ def put_items(
         load_prices(work.connection, work.store)
         return desired_state.put_document(work, "items", put.model_dump_json())
 
-    return _put(centre, store, principal.name, "put-items", len(put.items), job)
+    return _put(centre, store, principal.name, "put-items", len(put.items), put, job)
 
 
 @router.put("/{store}/planogram", openapi_extra=described(PlanogramPut))
@@ -117,7 +119,7 @@ def put_planogram(
     def job(work: Work) -> int:
         return desired_state.put_document(work, "planogram", put.model_dump_json())
 
-    return _put(centre, store, principal.name, "put-planogram", len(put.facings), job)
+    return _put(centre, store, principal.name, "put-planogram", len(put.facings), put, job)
 
 
 @router.put("/{store}/prices", openapi_extra=described(PricesPut))
@@ -135,7 +137,7 @@ def put_prices(
         load_prices(work.connection, work.store)
         return desired_state.put_document(work, "prices", put.model_dump_json())
 
-    return _put(centre, store, principal.name, "put-prices", len(put.prices), job)
+    return _put(centre, store, principal.name, "put-prices", len(put.prices), put, job)
 
 
 @router.put("/{store}/supply", openapi_extra=described(SupplyPut))
@@ -153,7 +155,7 @@ def put_supply(
         work.store.versions.setdefault("supply", 0)
         return desired_state.refresh_supply(work)
 
-    return _put(centre, store, principal.name, "put-supply", len(put.lines), job)
+    return _put(centre, store, principal.name, "put-supply", len(put.lines), put, job)
 
 
 @router.put("/{store}/history", openapi_extra=described(HistoryPut))
@@ -169,7 +171,7 @@ def put_history(
     def job(work: Work) -> int:
         return desired_state.put_document(work, "history", put.model_dump_json())
 
-    return _put(centre, store, principal.name, "put-history", len(put.rows), job)
+    return _put(centre, store, principal.name, "put-history", len(put.rows), put, job)
 
 
 @router.get("/{store}/skus")
@@ -229,13 +231,22 @@ def get_series(
 
 
 def _put(
-    centre: Centre, store: str, who: str, action: str, accepted: int, job: Callable[[Work], int]
+    centre: Centre,
+    store: str,
+    who: str,
+    action: str,
+    accepted: int,
+    put: ApiModel,
+    job: Callable[[Work], int],
 ) -> Accepted:
+    """The audit keeps a digest of what was set: large lists by the digest of their text."""
+    sha256 = hashlib.sha256(put.model_dump_json().encode()).hexdigest()
+
     def run(work: Work) -> int:
         if not work.store.exists:
             raise NotFoundError(f"store {store} is unknown; put it with PUT /v1/stores/{store} first")
         version = job(work)
-        work.audit(who, action, store, f"version {version}")
+        work.audit(who, action, store, f"version {version}", about={"sha256": sha256})
         return version
 
     version = centre.call_store(store, run)

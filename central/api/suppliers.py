@@ -1,12 +1,12 @@
 """Suppliers with their calendars and what they have, and the stores' daily budgets."""
 
 from typing import Annotated
-from zoneinfo import ZoneInfoNotFoundError
 
 from fastapi import APIRouter, Path
 
 from central.api.gate import FromHqOrSystem, FromStoreSystem, TheCentre
 from central.context import CHAIN, Work
+from central.core.masters import supplier_problem
 from central.core.supplier_calendar import calendar_from
 from central.errors import NotFoundError, SenderError
 from central.ledger import supplier_rows
@@ -43,7 +43,7 @@ def put_supplier(
     def job(work: Work) -> None:
         supplier_rows.put_supplier(work.connection, supplier, put, work.now_ms)
         work.memory.calendars.clear()
-        work.audit(principal.name, "put-supplier", supplier)
+        work.audit(principal.name, "put-supplier", supplier, about=put.model_dump(mode="json"))
 
     centre.call_store(CHAIN, job)
     return _one(centre, supplier)
@@ -66,7 +66,7 @@ def put_availability(
         if supplier_rows.supplier(work.connection, supplier) is None:
             raise NotFoundError(f"supplier {supplier} is unknown; PUT /v1/suppliers/{supplier} first")
         supplier_rows.put_stock(work.connection, supplier, rows, work.now_ms)
-        work.audit(principal.name, "put-availability", supplier, f"{len(rows)} SKUs")
+        work.audit(principal.name, "put-availability", supplier, f"{len(rows)} SKUs", about={**rows})
 
     centre.call_store(CHAIN, job)
     return Accepted(accepted=len(rows), rejected=rejected[:100])
@@ -80,22 +80,17 @@ def put_budget(store: StorePath, put: BudgetPut, principal: FromStoreSystem, cen
         if not work.store.exists:
             raise NotFoundError(f"store {store} is unknown; PUT /v1/stores/{store} first")
         supplier_rows.put_budget(work.connection, store, put.cents_a_day)
-        work.audit(
-            principal.name, "put-budget", store, "none" if put.cents_a_day is None else str(put.cents_a_day)
-        )
+        shown = "none" if put.cents_a_day is None else str(put.cents_a_day)
+        work.audit(principal.name, "put-budget", store, shown, about=put.model_dump())
 
     centre.call_store(store, job)
     return Accepted(accepted=1)
 
 
 def _check(put: SupplierPut) -> None:
-    try:
-        calendar_from(put)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise SenderError(f"timezone {put.timezone!r} or a closed day is wrong: {error}") from None
-    for name, days in (("order_weekdays", put.order_weekdays), ("delivery_weekdays", put.delivery_weekdays)):
-        if len(set(days)) != len(days):
-            raise SenderError(f"{name}: a weekday stands twice; send each at most once")
+    problem = supplier_problem(put)
+    if problem is not None:
+        raise SenderError(problem[1])
 
 
 def _one(centre: TheCentre, supplier: str) -> SupplierView:

@@ -11,6 +11,7 @@ reaches some stores only sees and changes those; a route about the whole chain i
     GET    /v1/stores                                                   h r t s  Page[StoreView]
     GET    /v1/stores/{store}                                           h r t s  StoreView
     PUT    /v1/stores/{store}/items                                     s        ItemsPut → Accepted           (whole list; also planogram,
+    POST   /v1/stores/{store}/items                                     s        text/csv → ImportReport        (good rows are taken, bad ones told)
     PUT    /v1/stores/{store}/planogram                                 s        PlanogramPut → Accepted        prices, supply, history)
     PUT    /v1/stores/{store}/prices                                    s        PricesPut → Accepted
     PUT    /v1/stores/{store}/supply                                    s        SupplyPut → Accepted
@@ -31,6 +32,7 @@ reaches some stores only sees and changes those; a route about the whole chain i
     POST   /v1/triggers/{trigger}/statuses                              s        StatusPost → TriggerView      (idempotent on trigger, revision, status)
     POST   /v1/orders                                                   s        OutsideOrder → Accepted       (counts as on-order)
     GET    /v1/suppliers                                                h s      Page[SupplierView]
+    POST   /v1/suppliers                                                h s      text/csv → ImportReport        (good rows are taken, bad ones told)
     PUT    /v1/suppliers/{supplier}                                     h s      SupplierPut → SupplierView    (calendar and cut-offs)
     PUT    /v1/suppliers/{supplier}/availability                        h s      AvailabilityPut → Accepted    (what it can ship)
     PUT    /v1/stores/{store}/budget                                    s        BudgetPut → Accepted          (a day's orders without a person)

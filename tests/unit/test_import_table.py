@@ -27,7 +27,7 @@ MAY_IMPORT = {
 CORES = ("firmware_bridge/core", "edge/core", "central/core")
 PURE_STDLIB = frozenset(
     {
-        "abc", "base64", "binascii", "bisect", "calendar", "collections", "contextlib", "copy", "dataclasses",
+        "abc", "base64", "binascii", "bisect", "calendar", "collections", "contextlib", "copy", "csv", "dataclasses",
         "datetime", "decimal", "enum", "fractions", "functools", "graphlib", "hashlib", "heapq", "hmac", "itertools",
         "json", "math", "numbers", "operator", "re", "statistics", "string", "struct", "textwrap", "types", "typing",
         "typing_extensions", "unicodedata", "zlib", "zoneinfo", "__future__",

@@ -1,0 +1,99 @@
+"""What comes into the centre from outside and what goes out of it: files, delivery notes, MQTT. One centre for all."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from central_rig import STORE, CentreProcess, kill_leftover
+from central_rows import gtin
+from test_central_loop import get, set_up_store
+
+from central.ledger.audit_check import verify_audit
+from central.ledger.engine import Ledger
+from central.settings import CentralSettings
+
+
+@pytest.fixture(scope="module")
+def centre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CentreProcess]:
+    process = CentreProcess(tmp_path_factory.mktemp("outside"), auto_approve_below_cents=100_000)
+    process.command("init")
+    process.start()
+    set_up_store(process.client())
+    yield process
+    if sys.exc_info()[0] is None:
+        process.stop()
+    kill_leftover(process.process)
+
+
+def audit_of(centre: CentreProcess, action: str) -> list[dict[str, Any]]:
+    return [
+        row for row in get(centre.client("hq"), "/v1/audit", limit=500)["rows"] if row["action"] == action
+    ]
+
+
+def test_an_item_file_is_taken_row_by_row_and_once(centre: CentreProcess, tmp_path: Path) -> None:
+    file, token = tmp_path / "items.csv", tmp_path / "token"
+    token.write_text(centre.token("system"))
+    file.write_text(
+        "sku,gtins,name,category\nnew-1,9521234567899,Bananas,Fruit\nsku-2,9521234567899,Pears,Fruit\n"
+        f"sku-3,{gtin(3)},Renamed,food\nnew-2,{gtin(1)},Of sku-1,food\n"
+    )
+    words = ("import", "items", str(file), "--store", STORE, "--token-file", str(token))
+    said = centre.command(*words, code=1)
+    assert said == "", "what was refused is told on the standard output"
+    report = centre.client("system").post(
+        f"/v1/stores/{STORE}/items", content=file.read_bytes(), headers={"Content-Type": "text/csv"}
+    ).json()  # fmt: skip
+    assert (report["added"], report["changed"], report["unchanged"], report["rejected_total"]) == (0, 0, 2, 2)
+    assert [(row["line"], row["column"]) for row in report["rejected"]] == [(3, "gtins"), (5, "gtins")]
+    assert "is SKU sku-1's" in report["rejected"][1]["what"]
+    names = {
+        row["sku"]: row["name"]
+        for row in get(centre.client("hq"), f"/v1/stores/{STORE}/skus", limit=100)["rows"]
+    }
+    assert (names["new-1"], names["sku-2"], names["sku-3"]) == ("Bananas", "Good 2", "Renamed")
+    [entry] = audit_of(centre, "import-items")
+    assert (entry["who"], entry["reason"]) == ("the system", "1 new, 1 changed")
+
+
+def test_a_supplier_file_is_taken_row_by_row_and_once(centre: CentreProcess) -> None:
+    system = centre.client("system")
+    body = (
+        "supplier,name,timezone,order_weekdays,cutoff_minute,lead_time_days\n"
+        "dairy,Dairy,Europe/Berlin,0 1 2,600,1\nmars,Olympus,Mars/Olympus,0,600,1\n"
+    )
+
+    def send(text: str | bytes, kind: str = "text/csv; charset=utf-8") -> httpx.Response:
+        return system.post("/v1/suppliers", content=text, headers={"Content-Type": kind})
+
+    first, second = send(body).json(), send(body).json()
+    assert (first["added"], second["added"], second["unchanged"]) == (1, 0, 1)
+    assert [(row["line"], row["column"]) for row in second["rejected"]] == [(3, "timezone")]
+    assert "dairy" in {row["supplier"] for row in get(system, "/v1/suppliers")["rows"]}
+    assert len(audit_of(centre, "put-supplier")) == 1
+    for reply, words in (
+        (send(body, "application/json"), "Content-Type must be text/csv"),
+        (send(b"supplier,\xff\n"), "line 1 is not UTF-8"),
+        (send("supplier,name\n"), "timezone, order_weekdays, cutoff_minute, lead_time_days missing"),
+    ):
+        assert reply.status_code == 422
+        assert words in reply.json()["detail"]
+
+
+def test_the_audit_keeps_a_digest_of_what_was_set_and_holds(centre: CentreProcess) -> None:
+    ledger = Ledger(CentralSettings.load(centre.config).url)
+    try:
+        with ledger.read.connect() as connection:
+            assert verify_audit(connection).breaks == ()
+            rows = connection.exec_driver_sql(
+                "SELECT action, digest FROM audit WHERE action LIKE 'put-%'"
+            ).all()
+    finally:
+        ledger.close()
+    assert {"put-store", "put-items", "put-prices", "put-supply", "put-history"} <= {
+        row.action for row in rows
+    }
+    assert all(len(row.digest) == 64 for row in rows)
