@@ -3,25 +3,34 @@
 import argparse
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 from models.policy.instance import instance_from_file
 from models.policy.learned import shipped_policy
-from models.policy.scoring import PolicyScore, score
+from models.policy.scoring import PolicyScore, refined_score, score
 
 
 def add_policy_cost(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
         "policy-cost",
         help="the replenishment policy's long-run cost on an instance, beside the optimum",
-        description="The shipped replenishment policy's cost a period on one instance (docs/replenishment.md): exact by"
-        " iteration where all states fit, else simulated with a 95 % interval; and the optimum where it can be had.",
+        description="The shipped replenishment policy's cost a period on one instance (docs/replenishment.md), refined for it by"
+        " exact evaluation, and the network's alone: exact where the states that it meets fit, else simulated with a 95 % interval;"
+        " and the optimum where it can be had.",
     )
     parser.add_argument(
         "--instance", type=Path, required=True, metavar="FILE", help="JSON: demand, lead time, costs"
     )
     parser.add_argument(
-        "--simulate", action="store_true", help="simulate even where the exact cost can be had"
+        "--network-only",
+        action="store_true",
+        help="the network as a gateway has it, not refined for the instance",
+    )
+    parser.add_argument(
+        "--simulate",
+        action="store_true",
+        help="simulate the network alone, even where the exact cost can be had",
     )
     parser.add_argument("--seed", type=int, default=1, help="of the simulation (default %(default)s)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
@@ -52,31 +61,48 @@ def add_train_policy(
 def run_policy_cost(arguments: argparse.Namespace) -> int:
     """Raises InstanceError for a file that says what cannot be."""
     instance = instance_from_file(arguments.instance)
-    found = score(instance, shipped_policy(), simulate=arguments.simulate, seed=arguments.seed)
+    policy = shipped_policy()
+    if arguments.network_only or arguments.simulate:
+        found = score(instance, policy, simulate=arguments.simulate, seed=arguments.seed)
+    else:
+        found = refined_score(instance, policy, seed=arguments.seed)
     print(json.dumps(as_json(found), indent=1) if arguments.json else as_lines(found))
     return 0
 
 
-def as_json(found: PolicyScore) -> dict[str, float | str | None]:
+def as_json(found: PolicyScore) -> dict[str, object]:
+    """cost: of the refined policy where correction is given, of the network alone otherwise; network_cost always the latter."""
+    alone = found.cost if found.network_cost is None else found.network_cost
     return {
         "cost": round(found.cost, 6),
         "cost_low": round(found.low, 6),
         "cost_high": round(found.high, 6),
         "method": found.method,
+        "network_cost": round(alone, 6),
+        "refined": None if found.correction is None else {**asdict(found.correction), "trials": found.trials},
         "optimal_cost": None if found.optimal_cost is None else round(found.optimal_cost, 6),
         "optimal_note": found.optimal_note,
-        "gap_percent": None if found.gap is None else round(100 * found.gap, 4),
+        "gap_percent": _percent(found.gap),
+        "network_gap_percent": _percent(found.gap if found.network_cost is None else found.network_gap),
     }
 
 
 def as_lines(found: PolicyScore) -> str:
     interval = "bounds of the iteration" if found.method == "exact" else "95 % interval"
+    what = "as it is" if found.network_cost is None else f"refined for this instance in {found.trials} trials"
     lines = [
-        f"cost a period   {found.cost:.4f}   ({found.low:.4f} to {found.high:.4f}, {interval}; {found.method})"
+        f"cost a period   {found.cost:.4f}   ({found.low:.4f} to {found.high:.4f}, {interval}; {found.method}; {what})"
     ]
+    if found.network_cost is not None:
+        lines.append(f"network alone   {found.network_cost:.4f}   (what a gateway runs)")
     if found.optimal_cost is None:
         lines.append(f"optimum         unknown: {found.optimal_note}")
     else:
         lines.append(f"optimum         {found.optimal_cost:.4f}   ({found.optimal_note})")
-        lines.append(f"gap             {100 * (found.gap or 0.0):+.3f} %")
+        alone = "" if found.network_gap is None else f", network alone {100 * found.network_gap:+.3f} %"
+        lines.append(f"gap             {100 * (found.gap or 0.0):+.3f} %{alone}")
     return "\n".join(lines)
+
+
+def _percent(gap: float | None) -> float | None:
+    return None if gap is None else round(100 * gap, 4)

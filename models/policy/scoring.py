@@ -1,12 +1,13 @@
 """What the learned policy costs on an instance, exactly where that can be had, and what the best policy would."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import numpy as np
-
-from models.policy.exact import optimal_cost, policy_cost
-from models.policy.instance import BACKORDER, Instance
-from models.policy.lattice import Bounds, bounds_of, lattice_of
+from models.policy.exact import optimal_cost
+from models.policy.instance import Instance
+from models.policy.lattice import bounds_of, lattice_of
+from models.policy.learned import LearnedPolicy
+from models.policy.met import met_cost
+from models.policy.refined import Correction, refined
 from models.policy.simulation import OrderingPolicy, simulated_cost
 
 TOLERANCE = 1e-4
@@ -16,7 +17,8 @@ TOLERANCE = 1e-4
 class PolicyScore:
     """Costs a period. low, high: bounds of the iteration (method "exact") or the 95 % interval (method "simulated").
 
-    optimal_cost: None where there are too many states, and optimal_note says so. gap: cost / optimal_cost - 1.
+    optimal_cost: None where there are too many states, and optimal_note says so. gap: cost / optimal_cost - 1. correction,
+    network_cost, trials: how the network was refined for the instance and its cost without that; None and 0 where it was not.
     """
 
     cost: float
@@ -25,52 +27,54 @@ class PolicyScore:
     method: str
     optimal_cost: float | None
     optimal_note: str
+    correction: Correction | None = None
+    network_cost: float | None = None
+    trials: int = 0
 
     @property
     def gap(self) -> float | None:
         return None if self.optimal_cost is None else self.cost / self.optimal_cost - 1
 
+    @property
+    def network_gap(self) -> float | None:
+        if self.optimal_cost is None or self.network_cost is None:
+            return None
+        return self.network_cost / self.optimal_cost - 1
+
 
 def score(
     instance: Instance, policy: OrderingPolicy, *, simulate: bool = False, seed: int = 1
 ) -> PolicyScore:
-    """simulate: do so even where the exact cost can be had."""
-    bounds = bounds_of(instance)
-    lattice = lattice_of(instance, bounds)
-    best, note = None, "too many states for value iteration"
-    if lattice is not None:
-        found = optimal_cost(instance, lattice, TOLERANCE)
-        best, note = found.cost, f"value iteration over {len(lattice.states)} states"
-    exact = None if simulate or lattice is None else _exact(instance, policy, bounds)
+    """Of the policy as it is. simulate: do so even where the exact cost can be had."""
+    best, note = _optimum(instance)
+    exact = (
+        None if simulate else met_cost(instance, lambda states: policy.orders(instance, states), TOLERANCE)
+    )
     if exact is not None:
-        return PolicyScore(sum(exact) / 2, *exact, "exact", best, note)
+        return PolicyScore(exact.cost, exact.low, exact.high, "exact", best, note)
     drawn = simulated_cost(instance, policy, seed=seed)
     low, high = drawn.cost - drawn.half_width, drawn.cost + drawn.half_width
     return PolicyScore(drawn.cost, low, high, "simulated", best, note)
 
 
-def _exact(instance: Instance, policy: OrderingPolicy, bounds: Bounds) -> tuple[float, float] | None:
-    """None when the policy leaves the states that fit into memory."""
-    wide = Bounds(bounds.position_units + 4, bounds.order_units + 3)
-    for _ in range(2):
-        lattice = lattice_of(instance, wide)
-        if lattice is None:
-            return None
-        orders = policy.orders(instance, lattice.states)
-        most = int(orders.max())
-        if most < lattice.n_orders:
-            after = lattice.states.sum(axis=1) + orders
-            top = int(after[orders > 0].max(initial=0))
-            if instance.unmet == BACKORDER or instance.life_periods is not None or top <= wide.position_units:
-                cost = policy_cost(instance, lattice, orders, tolerance=TOLERANCE)
-                return cost.low, cost.high
-            most = wide.order_units
-            wide = Bounds(top, most)
-        else:
-            wide = Bounds(max(wide.position_units, most), most)
-    lattice = lattice_of(instance, wide)
+def refined_score(instance: Instance, policy: LearnedPolicy, *, seed: int = 1) -> PolicyScore:
+    """Of the policy refined for the instance (models.policy.refined); as it is where more is met than exact trials hold."""
+    found = refined(instance, policy)
+    if found is None:
+        return score(instance, policy, seed=seed)
+    best, note = _optimum(instance)
+    cost = found.cost
+    return replace(
+        PolicyScore(cost.cost, cost.low, cost.high, "exact", best, note),
+        correction=found.correction,
+        network_cost=found.network_cost.cost,
+        trials=found.trials,
+    )
+
+
+def _optimum(instance: Instance) -> tuple[float | None, str]:
+    lattice = lattice_of(instance, bounds_of(instance))
     if lattice is None:
-        return None
-    orders = np.minimum(policy.orders(instance, lattice.states), lattice.n_orders - 1)
-    cost = policy_cost(instance, lattice, orders, tolerance=TOLERANCE)
-    return cost.low, cost.high
+        return None, "too many states for value iteration"
+    found = optimal_cost(instance, lattice, TOLERANCE)
+    return found.cost, f"value iteration over {len(lattice.states)} states"
