@@ -131,9 +131,13 @@ def drain_rows(folder: Path, shop: ShopRecords, days: int, max_bytes: int) -> li
     with Processes(folder, folder / "state", SKUS, now_ms, max_bytes) as processes:
         began_s = time.monotonic()
         processes.start_gateway()
+        print(f"the gateway is up after {time.monotonic() - began_s:.1f} s")
         while_draining: list[float] = []
         while not processes.is_drained():
             while_draining.append(processes.sell())
+            if while_draining[-1] > GOAL_LATENCY_S:
+                at_s = time.monotonic() - began_s
+                print(f"a live receipt took {while_draining[-1]:.1f} s, {at_s:.0f} s after the start")
             time.sleep(0.2)
             if time.monotonic() - began_s > 3600:
                 raise SystemExit("not drained within an hour")

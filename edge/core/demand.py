@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 from pydantic import TypeAdapter
 
-from contract.documents import HistoryDocument
+from edge.core.lean import LeanHistory
 from edge.core.rows import Row, Rows
 
 HISTORY_DAYS = 56
@@ -65,7 +65,7 @@ class Demand:
         self,
         skus: list[str],
         before: date,
-        document: HistoryDocument | None,
+        document: LeanHistory | None,
         open_ms_by_day: dict[date, int],
     ) -> list[list[float]]:
         """One list of HISTORY_DAYS values a SKU, the last one the day before `before`.
@@ -115,5 +115,5 @@ class Demand:
         return row
 
 
-def _seeds(document: HistoryDocument | None) -> dict[str, list[int | None]]:
+def _seeds(document: LeanHistory | None) -> dict[str, list[int | None]]:
     return {row.sku: row.units for row in document.rows} if document else {}

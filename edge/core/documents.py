@@ -15,16 +15,24 @@ from contract.documents import (
     ConfigDocument,
     CouponKey,
     CouponsDocument,
-    HistoryDocument,
     ModelsDocument,
-    PlanogramDocument,
     StoreDocument,
-    SupplyDocument,
-    SupplyLine,
 )
 from contract.rules import Gates, Rule, Rules
 from edge.core.day import ShopCalendar
-from edge.core.lean import LEAN_DOCUMENT, ItemRow, LeanDocument, LeanItems, LeanPrices, PriceRow, lean_from
+from edge.core.lean import (
+    LEAN_DOCUMENT,
+    ItemRow,
+    LeanDocument,
+    LeanHistory,
+    LeanItems,
+    LeanPlanogram,
+    LeanPrices,
+    LeanSupply,
+    PriceRow,
+    SupplyRow,
+    lean_from,
+)
 from edge.core.planogram import Planogram
 from edge.core.price_gate import price_list_problem
 from edge.core.rows import Row, Rows
@@ -52,9 +60,9 @@ class Documents:
         self.calendar: ShopCalendar | None = None
         self.planogram = Planogram()
         self.esl_base: str | None = None
-        self.history: HistoryDocument | None = None
+        self.history: LeanHistory | None = None
         self.item_by_sku: dict[str, ItemRow] = {}
-        self.supply_by_sku: dict[str, SupplyLine] = {}
+        self.supply_by_sku: dict[str, SupplyRow] = {}
         self.coupon_keys: dict[str, CouponKey] = {}
         self._sku_by_gtin: dict[str, str] = {}
         self._prices: dict[str, tuple[tuple[int, int], ...]] = {}
@@ -172,13 +180,13 @@ class Documents:
             self.store = document
         elif isinstance(document, LeanItems):
             self._index_items(document.items)
-        elif isinstance(document, PlanogramDocument):
+        elif isinstance(document, LeanPlanogram):
             self.planogram, self.esl_base = Planogram(document.facings), document.esl_base
         elif isinstance(document, LeanPrices):
             self._index_prices(document.prices)
-        elif isinstance(document, SupplyDocument):
+        elif isinstance(document, LeanSupply):
             self.supply_by_sku = {line.sku: line for line in document.lines}
-        elif isinstance(document, HistoryDocument):
+        elif isinstance(document, LeanHistory):
             self.history = document
         elif isinstance(document, CouponsDocument):
             self.coupon_keys = {key.prefix: key for key in document.keys}

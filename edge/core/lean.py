@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from contract.batch import RejectedRecord
-from contract.devices import Text
+from contract.devices import Cents, Text, Units
 from contract.documents import (
     AcksDocument,
     AnyDocument,
@@ -26,7 +26,7 @@ from contract.documents import (
     StoreDocument,
     SupplyDocument,
 )
-from contract.ids import EpochMs, Gtin, Id, SkuText
+from contract.ids import DayText, EpochMs, Gtin, Id, SkuText
 from contract.message import Message
 
 _STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
@@ -57,6 +57,50 @@ class PriceRow:
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
 
+@dataclass(slots=True)
+class FacingRow:
+    """contract.documents.Facing."""
+
+    device: Id
+    cell: Id
+    sku: SkuText | None
+    from_ms: EpochMs
+    capacity_units: Annotated[int, Field(ge=1, le=10_000)]
+    tare_g: Annotated[float, Field(ge=0, le=100_000)] = 0.0
+    tag: Id | None = None
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+
+@dataclass(slots=True)
+class SupplyRow:
+    """contract.documents.SupplyLine."""
+
+    sku: SkuText
+    supplier: Id
+    lead_time_days: Annotated[int, Field(ge=1, le=21)]
+    review_days: Annotated[int, Field(ge=1, le=7)]
+    pack_units: Annotated[int, Field(ge=1, le=10_000)]
+    min_order_units: Units = 0
+    shelf_life_days: Annotated[int, Field(ge=1, le=3650)] | None = None
+    max_stock_units: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    service_level: Annotated[float, Field(ge=0.5, le=0.99)] = 0.95
+    cost_cents: Cents = 0
+    on_order_units: Units = 0
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+
+@dataclass(slots=True)
+class DailyUnitsRow:
+    """contract.documents.DailyUnits."""
+
+    sku: SkuText
+    units: Annotated[list[Units | None], Field(max_length=400)]
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+
 class LeanItems(Document):
     kind: Literal["items"] = "items"
     items: Annotated[list[ItemRow], Field(max_length=50_000)]
@@ -67,13 +111,30 @@ class LeanPrices(Document):
     prices: Annotated[list[PriceRow], Field(max_length=100_000)]
 
 
+class LeanPlanogram(Document):
+    kind: Literal["planogram"] = "planogram"
+    facings: Annotated[list[FacingRow], Field(max_length=20_000)]
+    esl_base: Id | None = None
+
+
+class LeanSupply(Document):
+    kind: Literal["supply"] = "supply"
+    lines: Annotated[list[SupplyRow], Field(max_length=50_000)]
+
+
+class LeanHistory(Document):
+    kind: Literal["history"] = "history"
+    first_live_day: DayText
+    rows: Annotated[list[DailyUnitsRow], Field(max_length=50_000)]
+
+
 LeanDocument = (
     StoreDocument
     | LeanItems
-    | PlanogramDocument
+    | LeanPlanogram
     | LeanPrices
-    | SupplyDocument
-    | HistoryDocument
+    | LeanSupply
+    | LeanHistory
     | CouponsDocument
     | ConfigDocument
     | AcksDocument
@@ -94,8 +155,11 @@ class LeanReceipt(Message):
     server_time_ms: EpochMs
 
 
+_GROWING = (ItemsDocument, PlanogramDocument, PricesDocument, SupplyDocument, HistoryDocument)
+
+
 def lean_from(document: AnyDocument | LeanDocument) -> LeanDocument:
     """The document in its lean form."""
-    if isinstance(document, ItemsDocument | PricesDocument):
+    if isinstance(document, _GROWING):
         return LEAN_DOCUMENT.validate_json(document.to_json())
     return document

@@ -9,9 +9,9 @@ from datetime import date
 
 from pydantic import TypeAdapter
 
-from contract.documents import SupplyLine
 from contract.records import MAX_HORIZON_DAYS
 from edge.core.calibration import Evidence
+from edge.core.lean import SupplyRow
 from edge.core.rows import Row, Rows
 
 ASK_AGAIN_MS = 15 * 60_000
@@ -37,7 +37,7 @@ class ForecastLine:
     """One SKU's question. None is unknown or no limit. supply None: forecast only. daily: the day's first one."""
 
     inputs: SkuInputs
-    supply: SupplyLine | None
+    supply: SupplyRow | None
     on_hand_units: int | None
     doubt: str
     daily: bool

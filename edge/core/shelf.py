@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pydantic import TypeAdapter
 
 from contract.devices import Calibration, CellReading, Fault
-from contract.documents import Facing
 from contract.lean_weight import LeanReading
 from edge.core.documents import Documents
+from edge.core.lean import FacingRow
 from edge.core.planogram import cell_key
 from edge.core.rows import Row, Rows
 from edge.core.weight import CellFacing, CellRow, WeightChange, begin_facing, observe, pending_of
@@ -178,7 +178,7 @@ class Shelves:
                 self._facings[key] = facing
                 self._cells_by_sku.setdefault(facing.sku, []).append(key)
 
-    def _facing_from(self, planned: Facing | None) -> CellFacing | None:
+    def _facing_from(self, planned: FacingRow | None) -> CellFacing | None:
         if planned is None or planned.sku is None:
             return None
         item = self._documents.item_by_sku.get(planned.sku)

@@ -27,7 +27,7 @@ from contract.devices import (
     Stocktake,
     Weight,
 )
-from contract.documents import AcksDocument, AnyDocument, ConfigDocument, HistoryDocument, SupplyDocument
+from contract.documents import AcksDocument, AnyDocument, ConfigDocument
 from contract.lean_weight import LeanWeight
 from contract.records import AlertRecord, Severity, StagingState, StockFact, StockFactKind
 from edge.core.alerts import in_band
@@ -38,7 +38,7 @@ from edge.core.effects import Effect, PublishCommand, RunScore
 from edge.core.esl import LOW_BATTERY_MV, LabelOutcome
 from edge.core.goods import Goods
 from edge.core.intake import Intake
-from edge.core.lean import LeanDocument
+from edge.core.lean import LeanDocument, LeanHistory, LeanSupply, lean_from
 from edge.core.messages import (
     AlertNoted,
     BadInput,
@@ -206,8 +206,8 @@ class EdgeCore:
             row.kind = kind
             self.state.devices.rows.touch(device)
 
-    def _document(self, document: AnyDocument | LeanDocument, now_ms: int) -> None:
-        state = self.state
+    def _document(self, given: AnyDocument | LeanDocument, now_ms: int) -> None:
+        state, document = self.state, lean_from(given)
         before = (state.documents.rules, state.documents.gates)
         try:
             if not state.documents.apply(document, now_ms):
@@ -234,11 +234,11 @@ class EdgeCore:
             return
         self._clockwork.plan_again()
         self.ordering.forget_inputs()
-        if isinstance(document, SupplyDocument):
+        if isinstance(document, LeanSupply):
             for line in document.lines:
                 state.plans.dirty(line.sku, now_ms)
                 state.plans.can_order(line.sku)
-        if isinstance(document, HistoryDocument):
+        if isinstance(document, LeanHistory):
             for sku, plan in state.plans.rows.by_key.items():
                 plan.forecast_day = ""
                 state.plans.dirty(sku, now_ms)

@@ -7,11 +7,39 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from contract.batch import BatchReceipt
-from contract.documents import Item, ItemsDocument, Price, PricesDocument
-from edge.core.lean import LEAN_DOCUMENT, ItemRow, LeanItems, LeanPrices, LeanReceipt, PriceRow, lean_from
+from contract.documents import (
+    DailyUnits,
+    Facing,
+    HistoryDocument,
+    Item,
+    ItemsDocument,
+    PlanogramDocument,
+    Price,
+    PricesDocument,
+    SupplyDocument,
+    SupplyLine,
+)
+from edge.core.lean import (
+    LEAN_DOCUMENT,
+    DailyUnitsRow,
+    FacingRow,
+    ItemRow,
+    LeanHistory,
+    LeanItems,
+    LeanPlanogram,
+    LeanPrices,
+    LeanReceipt,
+    LeanSupply,
+    PriceRow,
+    SupplyRow,
+    lean_from,
+)
 
 
-@pytest.mark.parametrize(("model", "row"), [(Item, ItemRow), (Price, PriceRow)])
+@pytest.mark.parametrize(
+    ("model", "row"),
+    [(Item, ItemRow), (Price, PriceRow), (Facing, FacingRow), (SupplyLine, SupplyRow), (DailyUnits, DailyUnitsRow)],
+)
 def test_rows_have_the_contracts_fields_and_limits(model, row):
     def rules(schema):
         return {name: {k: v for k, v in field.items() if k not in ("title", "description")}
@@ -24,7 +52,9 @@ def test_rows_have_the_contracts_fields_and_limits(model, row):
 
 
 @pytest.mark.parametrize(
-    ("model", "lean"), [(ItemsDocument, LeanItems), (PricesDocument, LeanPrices), (BatchReceipt, LeanReceipt)]
+    ("model", "lean"),
+    [(ItemsDocument, LeanItems), (PlanogramDocument, LeanPlanogram), (PricesDocument, LeanPrices),
+     (SupplyDocument, LeanSupply), (HistoryDocument, LeanHistory), (BatchReceipt, LeanReceipt)],
 )
 def test_documents_have_the_contracts_fields(model, lean):
     assert set(model.model_fields) == set(lean.model_fields)
