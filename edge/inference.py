@@ -79,6 +79,7 @@ class Forecasting:
                 job.first_day,
                 price_ratio=np.array([inputs.price_ratio for inputs in stale], dtype=np.float64),
                 category_level=np.array([inputs.category_level for inputs in stale], dtype=np.float64),
+                served_share=served_shares(stale),
                 closed_days=job.closed_days,
                 horizon_days=job.horizon_days,
             )
@@ -121,6 +122,13 @@ class _Known:
     key: tuple[date, tuple[date, ...], int]
     mean: F32
     dispersion: F32
+
+
+def served_shares(inputs: Sequence[SkuInputs]) -> F64 | None:
+    """(n_sku, days) of the histories, None where all demand was served."""
+    if not any(each.served for each in inputs):
+        return None
+    return np.array([each.served or (1.0,) * len(each.history) for each in inputs], dtype=np.float64)
 
 
 def _or_nan(units: int | None) -> float:

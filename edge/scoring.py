@@ -5,6 +5,7 @@ import numpy as np
 from contract.records import QUANTILE_LEVELS
 from edge.calibrated import daily_quantiles, evidence_from, recalibration_from
 from edge.core.score_job import ScoreJob, ScoreSums
+from edge.inference import served_shares
 from models.arrays import F32, F64
 from models.inference import Models
 from models.recalibration import evidence_of
@@ -19,7 +20,7 @@ _BAND_95 = (QUANTILE_LEVELS.index(0.025), QUANTILE_LEVELS.index(0.975))
 
 
 def score(models: Models, job: ScoreJob) -> ScoreSums:
-    """Sums over the job's lines whose sales are known. What the models cannot answer is a problem, not an error.
+    """Sums over the job's lines whose demand is known: what sold, where the shelf was never empty. What the models cannot answer is a problem, not an error.
 
     Quantiles are taken as a shop is told them: at the levels that the job's calibration of these models says.
     """
@@ -32,6 +33,7 @@ def score(models: Models, job: ScoreJob) -> ScoreSums:
             job.day,
             price_ratio=np.array([each.price_ratio[:1] for each in inputs], dtype=np.float64),
             category_level=np.array([each.category_level for each in inputs], dtype=np.float64),
+            served_share=served_shares(inputs),
             horizon_days=1,
         )
     except ValueError as error:
@@ -43,12 +45,13 @@ def score(models: Models, job: ScoreJob) -> ScoreSums:
     if forecast.doubt and not models.doubt:
         return ScoreSums(problem=f"it cannot stand alone: {forecast.doubt}"[:200])
     sold = np.array([line.sold_units for line in job.lines], dtype=np.float64)
-    known = np.isfinite(sold)
+    is_cut = np.array([line.is_cut for line in job.lines])
+    evidence = evidence_of(mean.astype(float), dispersion.astype(float), sold, is_cut)
+    known = np.isfinite(sold) & ~is_cut
     if not known.any():
-        return ScoreSums()
+        return ScoreSums(evidence=evidence_from(evidence))
     levels = recalibration_from(job.calibration_of(models.name))
     quantiles = daily_quantiles(forecast, levels)[:, 0, :][known]
-    evidence = evidence_of(mean.astype(float), dispersion.astype(float), sold)
     sold, mean = sold[known], mean[known]
     return ScoreSums(
         skus=int(known.sum()),

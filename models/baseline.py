@@ -37,6 +37,7 @@ class SeasonalBaseline:
         *,
         price_ratio: npt.ArrayLike | None = None,
         category_level: npt.ArrayLike | None = None,
+        served_share: npt.ArrayLike | None = None,
         closed_days: Collection[date] = (),
         horizon_days: int = DEFAULT_HORIZON_DAYS,
     ) -> Forecast:
@@ -46,6 +47,7 @@ class SeasonalBaseline:
             first_day,
             price_ratio=price_ratio,
             category_level=category_level,
+            served_share=served_share,
             horizon_days=horizon_days,
         )
         level = moving_average(inputs, days=28)

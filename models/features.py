@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from contract.records import MAX_HORIZON_DAYS
-from models.arrays import F32, F64
+from models.arrays import F32, F64, row_sum
+from models.censoring import recovered_history
 
 HISTORY_DAYS = 56
 """The days before the first forecast day that features look at; older columns are ignored, missing ones unknown."""
@@ -66,9 +67,13 @@ def inputs_from(
     *,
     price_ratio: npt.ArrayLike | None = None,
     category_level: npt.ArrayLike | None = None,
+    served_share: npt.ArrayLike | None = None,
     horizon_days: int = 14,
 ) -> DemandInputs:
     """Clean inputs of the shapes above, from histories of any length (0 days too).
+
+    served_share: of history's shape, the share of each day's demand that the shelf could serve, 0 to 1; None: all of it.
+    Days below 1 become what would have sold (models.censoring.recovered_history): demand, not sales.
 
     Unknown days (not yet listed, shop closed, gateway silent, sold out) must be NaN, not 0. A day of net returns
     (negative) counts as 0; an infinite value is unknown; a spike is cut to SPIKE_RATIO times the SKU's usual selling day.
@@ -85,6 +90,12 @@ def inputs_from(
     if kept:
         recent[:, HISTORY_DAYS - kept :] = units[:, units.shape[1] - kept :]
     recent, cleaned = _clean(recent)
+    if served_share is not None:
+        share = np.ones((n_sku, HISTORY_DAYS))
+        given = _shaped(served_share, units.shape, "served_share")
+        if kept:
+            share[:, HISTORY_DAYS - kept :] = np.nan_to_num(given[:, units.shape[1] - kept :], nan=1.0)
+        recent = recovered_history(recent, share)
     return DemandInputs(
         history=recent,
         first_day=first_day,
@@ -116,8 +127,8 @@ def smoothed_level(history: F64, category_level: F64) -> F64:
     weight = 0.5 ** (age / _HALF_LIFE_DAYS)
     known = ~np.isnan(history)
     prior = np.where(np.isnan(category_level), _PRIOR_UNITS, category_level)
-    sold = _row_sum(np.where(known, history, 0.0) * weight)
-    days = _row_sum(known * weight)
+    sold = row_sum(np.where(known, history, 0.0) * weight)
+    days = row_sum(known * weight)
     return np.maximum((sold + _PRIOR_DAYS * prior) / (days + _PRIOR_DAYS), 1e-3)
 
 
@@ -125,7 +136,7 @@ def weekday_level(inputs: DemandInputs, level: F64, days_ahead: int) -> F64:
     """Mean units on the weekday that is `days_ahead`, over eight weeks, drawn to `level` as by two such days."""
     same = inputs.history[:, days_ahead % 7 :: 7]
     known = ~np.isnan(same)
-    return (_row_sum(np.where(known, same, 0.0)) + 2 * level) / (_row_sum(known) + 2)
+    return (row_sum(np.where(known, same, 0.0)) + 2 * level) / (row_sum(known) + 2)
 
 
 def _sku_columns(inputs: DemandInputs, level: F64) -> list[F64]:
@@ -133,22 +144,22 @@ def _sku_columns(inputs: DemandInputs, level: F64) -> list[F64]:
     known = ~np.isnan(units)
     sold = np.where(known, units, 0.0)
     selling = (sold > 0).astype(np.float64)
-    days_28, days_56 = _row_sum(known[:, -28:]), _row_sum(known)
+    days_28, days_56 = row_sum(known[:, -28:]), row_sum(known)
 
     def ratio(first: int, last: int | None = None) -> F64:
         span = slice(-first, last if last is None else -last)
-        days = _row_sum(known[:, span])
-        mean = np.where(days > 0, _row_sum(sold[:, span]) / np.maximum(days, 1), level)
+        days = row_sum(known[:, span])
+        mean = np.where(days > 0, row_sum(sold[:, span]) / np.maximum(days, 1), level)
         return np.log((mean + _SOFT) / (level + _SOFT))
 
-    mean_56 = _row_sum(sold) / np.maximum(days_56, 1)
-    squares = _row_sum(np.where(known, (units - mean_56[:, None]) ** 2, 0.0)) / np.maximum(days_56 - 1, 1)
+    mean_56 = row_sum(sold) / np.maximum(days_56, 1)
+    squares = row_sum(np.where(known, (units - mean_56[:, None]) ** 2, 0.0)) / np.maximum(days_56 - 1, 1)
     # (variance - mean) / mean**2, drawn to 0.5 where a week or less is known.
     excess = np.clip((squares - mean_56) / np.maximum(mean_56, 0.02) ** 2, 0, 20)
     overdispersion = (excess * days_56 + 0.5 * 7) / (days_56 + 7)
     last_sale = np.where(selling > 0, np.arange(HISTORY_DAYS), -1).max(axis=1)
     quiet = (HISTORY_DAYS - 1 - last_sale) / HISTORY_DAYS
-    basket = _row_sum(sold) / np.maximum(_row_sum(selling), 1)
+    basket = row_sum(sold) / np.maximum(row_sum(selling), 1)
     last_day = np.where(known[:, -1], sold[:, -1], level)
     category_known = ~np.isnan(inputs.category_level)
     category = np.where(category_known, inputs.category_level, level)
@@ -159,8 +170,8 @@ def _sku_columns(inputs: DemandInputs, level: F64) -> list[F64]:
         ratio(28),
         ratio(56),
         ratio(14) - ratio(28, 14),
-        _row_sum(selling[:, -28:]) / np.maximum(days_28, 1),
-        _row_sum(selling[:, -7:]) / np.maximum(_row_sum(known[:, -7:]), 1),
+        row_sum(selling[:, -28:]) / np.maximum(days_28, 1),
+        row_sum(selling[:, -7:]) / np.maximum(row_sum(known[:, -7:]), 1),
         np.log(np.maximum(basket, 1)),
         np.log(overdispersion + 0.05),
         quiet,
@@ -206,8 +217,3 @@ def _shaped(values: npt.ArrayLike | None, shape: tuple[int, ...], name: str) -> 
     if array.shape != shape:
         raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
     return np.where(np.isfinite(array) & (array >= 0), np.minimum(array, MAX_DAY_UNITS), np.nan)
-
-
-def _row_sum(values: npt.ArrayLike) -> F64:
-    """Sum of each row, the same bits whatever the number of rows."""
-    return np.asarray(np.add.reduce(np.ascontiguousarray(values, dtype=np.float64), axis=1))

@@ -109,6 +109,7 @@ class Forecaster(Protocol):
         *,
         price_ratio: npt.ArrayLike | None = None,
         category_level: npt.ArrayLike | None = None,
+        served_share: npt.ArrayLike | None = None,
         closed_days: Collection[date] = (),
         horizon_days: int = DEFAULT_HORIZON_DAYS,
     ) -> Forecast: ...

@@ -45,6 +45,7 @@ class DemandModel:
         *,
         price_ratio: npt.ArrayLike | None = None,
         category_level: npt.ArrayLike | None = None,
+        served_share: npt.ArrayLike | None = None,
         closed_days: Collection[date] = (),
         horizon_days: int = DEFAULT_HORIZON_DAYS,
     ) -> Forecast:
@@ -54,6 +55,7 @@ class DemandModel:
         the last 56 are used. NaN where demand was not seen: not listed, shop closed, sold out all day, nothing heard.
         price_ratio: (n_sku, horizon_days), the day's price over the mean price of the last 28 days; NaN unknown.
         category_level: (n_sku,), mean units a day of comparable SKUs in this shop, for SKUs with little history.
+        served_share: (n_sku, n_days), of each day's demand, what the shelf could serve; below 1 the day's demand is recovered.
         closed_days: days of the horizon on which the shop does not open; they sell nothing.
         Negative and infinite values and spikes are cleaned, never an error. Raises ValueError on a wrong shape.
         """
@@ -62,6 +64,7 @@ class DemandModel:
             first_day,
             price_ratio=price_ratio,
             category_level=category_level,
+            served_share=served_share,
             horizon_days=horizon_days,
         )
         rows = demand_features(inputs)

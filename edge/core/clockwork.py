@@ -85,7 +85,7 @@ class Clockwork:
         for piece in state.stock_outs.advance(now_ms, calendar):
             state.windows.add_stock_out(piece.sku, piece.from_ms, piece.to_ms - piece.from_ms, piece.open_ms)
             assert calendar is not None  # without one there is no opening time, hence no piece
-            state.demand.was_empty(piece.sku, calendar.business_day(piece.from_ms).isoformat(), piece.open_ms)
+            state.was_empty(piece, calendar)
             since_ms = state.stock_outs.since_ms(piece.sku)
             after_ms = state.documents.rules.empty_facing.after_min * 60_000
             if since_ms is not None and now_ms - since_ms < after_ms:
@@ -122,6 +122,9 @@ class Clockwork:
             return
         state.marks.set(DAY, today.toordinal())
         state.demand.forget_before(today)
+        state.hours.end_days(
+            today, {sku: state.documents.item_by_sku[sku].category for sku in state.documents.managed_skus()}
+        )
         state.sales.forget_before(today)
         for sku in state.documents.managed_skus():
             if sku in state.documents.supply_by_sku or sku in state.plans.rows.by_key:

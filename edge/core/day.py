@@ -5,11 +5,13 @@ open run past midnight and belong to the day on which they opened.
 """
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from contract.documents import StoreDocument
 
 MINUTE_MS = 60_000
+HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
 
 
@@ -22,6 +24,7 @@ class ShopCalendar:
         self._closed = {date.fromisoformat(day) for day in store.closed_days}
         self._spans: dict[date, tuple[int, int] | None] = {}
         self._day_span: tuple[int, int, date] = (0, 0, date.min)
+        self._open_hours: dict[date, tuple[int, ...]] = {}
 
     def business_day(self, at_ms: int) -> date:
         start, end, day = self._day_span
@@ -57,6 +60,23 @@ class ShopCalendar:
                 total += max(0, min(to_ms, span[1]) - max(from_ms, span[0]))
             day += timedelta(days=1)
         return total
+
+    def hour_of(self, at_ms: int) -> int:
+        """Hour since the business day began, 0 to 23; on the day that is an hour longer the last one counts twice."""
+        self.business_day(at_ms)
+        return min(23, (at_ms - self._day_span[0]) // HOUR_MS)
+
+    def open_ms_by_hour(self, day: date) -> tuple[int, ...]:
+        """Opening time in each of the business day's 24 hours, also of hours that run past midnight into it."""
+        found = self._open_hours.get(day)
+        if found is None:
+            start_ms, end_ms = self.day_start_ms(day), self.day_start_ms(day + timedelta(days=1))
+            edges = [start_ms + hour * HOUR_MS for hour in range(24)] + [max(end_ms, start_ms + 23 * HOUR_MS)]
+            found = tuple(self.open_ms(a, b) for a, b in pairwise(edges))
+            if len(self._open_hours) > 400:
+                self._open_hours.clear()
+            self._open_hours[day] = found
+        return found
 
     def share_left(self, at_ms: int) -> float:
         """What is still to come of the business day's opening time, 0 to 1; 1 on a closed day."""

@@ -9,10 +9,13 @@ from math import isnan, nan
 from edge.core.day import DAY_MS, ShopCalendar
 from edge.core.demand import HISTORY_DAYS, Demand
 from edge.core.documents import Documents
+from edge.core.hours import Hours
 from edge.core.replenish import SkuInputs, price_ratios
 
 HORIZON_DAYS = 14
 PRICE_DAYS = 28
+WHOLE_FROM = 0.95
+"""Share of a day's demand from which on its sales count as demand."""
 MIN_HISTORY_DAYS = 14
 """With fewer known days a SKU leans on its category."""
 
@@ -20,8 +23,8 @@ MIN_HISTORY_DAYS = 14
 class DayInputs:
     """Look up with `of`; call `forget` when documents changed."""
 
-    def __init__(self, documents: Documents, demand: Demand) -> None:
-        self._documents, self._demand = documents, demand
+    def __init__(self, documents: Documents, demand: Demand, hours: Hours) -> None:
+        self._documents, self._demand, self._hours = documents, demand, hours
         self._day: date | None = None
         self._revision = -1
         self._by_sku: dict[str, SkuInputs] = {}
@@ -57,7 +60,13 @@ class DayInputs:
             span = calendar.open_span(day)
             open_ms[day] = span[1] - span[0] if span else 0
         histories = self._demand.histories(skus, today, self._documents.history, open_ms)
-        levels = self._category_levels(skus, histories)
+        served = {
+            sku: self._hours.served(
+                sku, self._documents.item_by_sku[sku].category, today, HISTORY_DAYS, calendar
+            )
+            for sku in skus
+        }
+        levels = self._category_levels(skus, histories, served)
         midnight_ms = calendar.day_start_ms(today)
         # Noon, give or take an hour of daylight saving: prices change at night.
         noons_ms = [midnight_ms + ahead * DAY_MS + DAY_MS // 2 for ahead in range(-PRICE_DAYS, HORIZON_DAYS)]
@@ -65,14 +74,21 @@ class DayInputs:
             category = self._documents.item_by_sku[sku].category
             prices = [self._documents.price_cents(sku, noon_ms) for noon_ms in noons_ms]
             self._by_sku[sku] = SkuInputs(
-                sku, tuple(history), price_ratios(prices, PRICE_DAYS), levels.get(category, nan)
+                sku, tuple(history), price_ratios(prices, PRICE_DAYS), levels.get(category, nan), served[sku]
             )
 
-    def _category_levels(self, skus: list[str], histories: list[list[float]]) -> dict[str, float]:
-        """Mean units a day of a category's SKUs, of those that have enough history."""
+    def _category_levels(
+        self, skus: list[str], histories: list[list[float]], served: dict[str, tuple[float, ...]]
+    ) -> dict[str, float]:
+        """Mean units a day of a category's SKUs, of those that have enough history and were not sold out on most days."""
         sums: dict[str, list[float]] = {}
         for sku, history in zip(skus, histories, strict=True):
-            known = [units for units in history[-PRICE_DAYS:] if not isnan(units)]
+            shares = served[sku] or (1.0,) * len(history)
+            known = [
+                units
+                for units, share in zip(history[-PRICE_DAYS:], shares[-PRICE_DAYS:], strict=True)
+                if share >= WHOLE_FROM and not isnan(units)
+            ]
             if len(known) >= MIN_HISTORY_DAYS:
                 category = self._documents.item_by_sku[sku].category
                 sums.setdefault(category, []).append(sum(known) / len(known))

@@ -21,7 +21,7 @@ BOOK_USED = "the shelf's stock is unknown, the book's is used"
 class Ordering:
     def __init__(self, state: EdgeState) -> None:
         self._state = state
-        self._inputs = DayInputs(state.documents, state.demand)
+        self._inputs = DayInputs(state.documents, state.demand, state.hours)
         self._asked = False
 
     @property

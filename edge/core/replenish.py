@@ -24,12 +24,14 @@ class SkuInputs:
     """What demand is forecast from. NaN is unknown.
 
     history: units a day, the last one the day before the job's first day. price_ratio: of each day of the horizon.
+    served: share of each day's demand that the shelf could serve, as long as the history; () for all of it.
     """
 
     sku: str
     history: tuple[float, ...]
     price_ratio: tuple[float, ...]
     category_level: float
+    served: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,14 @@ from edge.core.replenish import SkuInputs
 
 @dataclass(frozen=True, slots=True)
 class ScoreLine:
-    """inputs: as they were before the job's day. sold_units: of that day, NaN when unknown (probes only)."""
+    """inputs: as they were before the job's day. sold_units: of that day, NaN when unknown (probes only).
+
+    is_cut: the shelf was empty for a part of the day, so that demand was what sold or more.
+    """
 
     inputs: SkuInputs
     sold_units: float
+    is_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from math import isnan
 
 from contract.records import ModelScore
 from edge.core.day import ShopCalendar
-from edge.core.day_inputs import DayInputs
+from edge.core.day_inputs import WHOLE_FROM, DayInputs
 from edge.core.score_job import BundleScore, ScoreDone, ScoreJob, ScoreLine
 from edge.core.state import EdgeState
 
@@ -24,7 +24,7 @@ PROBE_DAYS, PROBE_SKUS = 7, 200
 class Scoring:
     def __init__(self, state: EdgeState) -> None:
         self._state = state
-        self._inputs = DayInputs(state.documents, state.demand)
+        self._inputs = DayInputs(state.documents, state.demand, state.hours)
         self._day: date | None = None
         self._left: list[str] = []
         self._scores: dict[tuple[str, str], BundleScore] = {}
@@ -105,7 +105,14 @@ class Scoring:
         sold = self._sold(managed, day, calendar)
         asked = [sku for sku in managed if not (only_known and isnan(sold[sku]))]
         inputs = self._inputs.for_day(asked, day, calendar)
-        return tuple(ScoreLine(of_sku, sold[of_sku.sku]) for of_sku in inputs)
+        return tuple(
+            ScoreLine(of_sku, sold[of_sku.sku], is_cut=self._is_cut(of_sku.sku, day, calendar))
+            for of_sku in inputs
+        )
+
+    def _is_cut(self, sku: str, day: date, calendar: ShopCalendar) -> bool:
+        category = self._state.documents.item_by_sku[sku].category
+        return self._state.hours.served_on(sku, category, day, calendar) < WHOLE_FROM
 
     def _sold(self, skus: list[str], day: date, calendar: ShopCalendar) -> dict[str, float]:
         span = calendar.open_span(day)

@@ -9,11 +9,13 @@ from edge.core.alerts import Alerts
 from edge.core.calibration import Calibrations
 from edge.core.config_trial import ConfigTrial
 from edge.core.coupons import Coupons
+from edge.core.day import ShopCalendar
 from edge.core.demand import Demand
 from edge.core.devices import Devices
 from edge.core.documents import Documents
 from edge.core.effects import Effect, Emit
 from edge.core.esl import Labels
+from edge.core.hours import Hours
 from edge.core.levels import Levels
 from edge.core.marks import Marks, Tally
 from edge.core.replenish import Plans
@@ -24,7 +26,7 @@ from edge.core.rules.removal import Removals
 from edge.core.sales import KnownSales
 from edge.core.shelf import Shelves
 from edge.core.stock import Level, Stock
-from edge.core.stockout import StockOuts
+from edge.core.stockout import StockOutPiece, StockOuts
 from edge.core.windows import Windows
 
 PLANNED = "planned_ms"
@@ -46,6 +48,7 @@ class EdgeState:
         self.windows = Windows(window_ms)
         self.stock_outs = StockOuts()
         self.demand = Demand()
+        self.hours = Hours()
         self.sales = KnownSales()
         self.plans = Plans()
         self.labels = Labels(self.documents)
@@ -103,6 +106,13 @@ class EdgeState:
             )
         )  # fmt: skip
 
+    def was_empty(self, piece: StockOutPiece, calendar: ShopCalendar) -> None:
+        """Opening time with an empty facing counts for the day and its hour."""
+        day = calendar.business_day(piece.from_ms).isoformat()
+        self.demand.was_empty(piece.sku, day, piece.open_ms)
+        if self.documents.is_managed(piece.sku):
+            self.hours.was_empty(piece.sku, day, calendar.hour_of(piece.from_ms), piece.open_ms)
+
     def level(self, sku: str) -> Level:
         return self.stock.level(sku, self.shelves.on_shelf_units(sku), has_cell=self.shelves.has_cell(sku))
 
@@ -112,6 +122,7 @@ class EdgeState:
             self.documents, self.devices, self.shelves, self.stock, self.levels, self.windows, self.stock_outs,
             self.demand, self.sales, self.plans, self.labels, self.coupons, self.alerts, self.marks, self.tally,
             self.cold_rooms, self.removals, self.wrong_labels, self.config_trial, self.bundles_told, self.calibrations,
+            self.hours,
         )  # fmt: skip
         return [row for part in parts for row in part.changed()]
 
@@ -141,6 +152,9 @@ class EdgeState:
             "wrong-label": self.wrong_labels.rows.restore,
             "trial": self.config_trial.rows.restore,
             "bundle-told": self.bundles_told.restore,
+            "sold-hours": self.hours.sold_rows.restore,
+            "empty-hours": self.hours.restore_empty,
+            "hour-profile": self.hours.profiles.restore,
             "calibration": self.calibrations.rows.restore,
         }
         for kind, key, text in rows:

@@ -362,8 +362,7 @@ class EdgeCore:
         for piece in state.stock_outs.set_filled(sku, at_ms, calendar):
             state.windows.add_stock_out(piece.sku, piece.from_ms, piece.to_ms - piece.from_ms, piece.open_ms)
             if calendar is not None:
-                day = calendar.business_day(piece.from_ms).isoformat()
-                state.demand.was_empty(sku, day, piece.open_ms)
+                state.was_empty(piece, calendar)
         state.alert(
             EMPTY, sku, active=False, text=f"{self.state.documents.title(sku)} has goods again", now_ms=now_ms
         )

@@ -93,6 +93,8 @@ class Till:
             return
         if line.kind is not LineKind.RETURN:
             state.demand.sold(sku, day, line.sold_units)
+            if state.documents.calendar is not None:
+                state.hours.sold(sku, day, state.documents.calendar.hour_of(at_ms), line.sold_units)
         state.touch(sku, at_ms)
         state.plans.dirty(sku, now_ms)
 
