@@ -5,15 +5,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
 from central import couponing, desired_state, restocking, rollouts
 from central.context import CHAIN, Work
-from central.core.days import midnight_before
 from central.ledger import coupon_rows, outgoing, rollout_rows, store_rows
 from central.ledger.agreement import Leadership, take_turn
 from central.ledger.engine import Ledger
@@ -22,7 +19,6 @@ from central.ledger.writer import LedgerWriter, Transaction
 from central.memory import LedgerMemory
 from central.rounds import Rounds
 from central.settings import CentralSettings
-from central.timeseries.sql import drop_minutes_before
 from runtime.clock import Clock
 
 if TYPE_CHECKING:
@@ -74,7 +70,7 @@ class Centre:
         self._waiting = (-1, 0)
         self._turns: dict[str, int] = {}
         self._rolled_out: tuple[int, int] | None = None
-        self._to_prune: deque[tuple[str, str]] = deque()
+        self._to_prune: deque[str] = deque()
         self._swept_s = 0.0
         self._heard_flushed_s = time.monotonic()
 
@@ -180,7 +176,7 @@ class Centre:
             self._for_each(transaction, stores, lambda work: couponing.run_campaigns(work, campaigns))
         if self._turn(transaction, "forget", now_ms // HOUR_MS):
             coupon_rows.forget_cells(transaction.connection, now_ms)
-            self._to_prune = deque(store_rows.zones(transaction.connection))
+            self._to_prune = deque(store for store, _ in store_rows.zones(transaction.connection))
         if self._turn(transaction, "rollouts", now_ms // MINUTE_MS):
             self._roll_out(transaction)
         self._prune(transaction)
@@ -216,16 +212,13 @@ class Centre:
             self.finish(work)
 
     def _prune(self, transaction: Transaction) -> None:
-        """Forgets what is old, some stores a tick: nobody waits for it."""
+        """Blanks codes of old, some stores a tick: nobody waits for it."""
         stores = [self._to_prune.popleft() for _ in range(min(PRUNED_A_TICK, len(self._to_prune)))]
-        for store, zone in stores:
-            self._for_each(transaction, [store], partial(self._prune_store, zone=ZoneInfo(zone)))
+        self._for_each(transaction, stores, self._blank_secrets)
 
-    def _prune_store(self, work: Work, zone: ZoneInfo) -> None:
-        connection, store, now_ms = work.connection, work.store.store, work.now_ms
-        outgoing.blank_secrets(connection, now_ms - self.settings.code_retention_h * HOUR_MS, store)
-        keep_ms = self.settings.minute_rollup_days * DAY_MS
-        drop_minutes_before(connection, store, midnight_before(now_ms, zone) - keep_ms)
+    def _blank_secrets(self, work: Work) -> None:
+        before_ms = work.now_ms - self.settings.code_retention_h * HOUR_MS
+        outgoing.blank_secrets(work.connection, before_ms, work.store.store)
 
     def _flush_heard(self, transaction: Transaction) -> None:
         if time.monotonic() - self._heard_flushed_s < _HEARD_FLUSH_S or not self.memory.heard_ms:

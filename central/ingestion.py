@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any
 
 from central import arrivals, couponing, desired_state, restocking
@@ -12,9 +11,9 @@ from central.context import Work
 from central.core.coupon_hash import code_hash
 from central.core.ingest import BatchVerdict, Verdict, is_live, judge_batch
 from central.core.redemption import coupon_uses
-from central.core.rollups import QUARTER_MS, RollupSums
+from central.core.rollups import QUARTER_MS, RollupSums, category_hours
 from central.errors import ConflictError, ForbiddenError
-from central.ledger import alert_acks, facts
+from central.ledger import alert_acks, facts, window_runs
 from central.memory import Position, StockLevel, forecast_from_rows
 from central.timeseries import projection
 from contract.batch import Batch, BatchRows, RejectedRecord
@@ -89,7 +88,7 @@ class _Intake:
         self._live = is_live(self._ordinal, newest)
         self._tables: dict[str, list[Row]] = {}
         self._place = (store.store, batch.gateway, batch.epoch)
-        self._windows: list[tuple[Any, ...]] = []
+        self._windows: list[WindowRow] = []
         self._sums = RollupSums(store.zone, store.items)
         self._rejected: list[RejectedRecord] = []
         self._levels: set[str] = set()
@@ -136,6 +135,13 @@ class _Intake:
         store = self._work.store
         key = (record.register_id, record.business_date, record.sequence)
         digest = _content_hash(record)
+        if record.business_date < store.receipts_from:
+            self._reject(
+                record.seq,
+                f"receipt of {record.business_date}: those before {store.receipts_from} are no longer kept, so nobody can "
+                "say whether it was counted before",
+            )
+            return
         known = self._batch_receipts.get(key)
         if known is None and store.may_have_receipt(*key):
             known = facts.receipt_hash(self._work.connection, store.store, *key)
@@ -174,7 +180,7 @@ class _Intake:
                 record.seq, "coarsened row overlaps what is stored; send rows that were sent once unchanged"
             )
             return
-        self._windows.append((*self._place, *_WINDOW_VALUES(record)))
+        self._windows.append(record if type(record) is WindowRow else _window_row(record))
         self._sums.add_window(record)
         self._level(record.sku, record.on_hand_units, record.on_shelf_units, record.at_ms + record.span_ms)
 
@@ -322,15 +328,17 @@ class _Intake:
         connection, store, batch = self._work.connection, self._work.store, self._batch
         gaps = len(self._tables.get("gaps", ()))
         quarantined = len(self._tables.get("quarantine", ())) - len(self._rejected)
-        self._stock_rows()
         for proposal in self._proposals if not self._live else ():
             self._proposal_row(proposal, "history: of an older epoch")
         for table in list(self._tables):
             self._write_table(table)
-        facts.insert_windows(connection, self._windows)
-        facts.add_rollups(connection, store.store, self._sums.rows)
+        window_runs.put_run(connection, self._place, self._windows)
+        facts.put_stock(connection, self._stock_rows())
+        sums = self._sums.rows()
+        facts.add_rollups(connection, store.store, sums)
+        facts.add_category_hours(connection, store.store, category_hours(sums, store.category_of))
         if self._work.settings.influx_url:
-            quarters = {at_ms for step_ms, _, at_ms in self._sums.rows if step_ms == QUARTER_MS}
+            quarters = {at_ms for step_ms, _, at_ms in sums if step_ms == QUARTER_MS}
             projection.mark_changed(connection, store.store, quarters)
         facts.put_position(
             connection, store.store, batch.gateway, batch.epoch, through_seq=self._verdict.acked_through,
@@ -350,22 +358,17 @@ class _Intake:
             facts.put_day_closes(self._work.connection, rows)
         elif table == "forecasts":
             facts.put_forecasts(self._work.connection, rows)
-        elif table == "stock":
-            facts.put_stock(self._work.connection, rows)
         else:
             facts.insert(self._work.connection, table, rows)
 
-    def _stock_rows(self) -> None:
+    def _stock_rows(self) -> list[tuple[Any, ...]]:
+        """In the order of the table's columns."""
         store = self._work.store
-        for sku in sorted(self._levels):
-            level = store.stock[sku]
-            self._add(
-                "stock",
-                {
-                    "store_id": store.store, "sku": sku, "on_hand_units": level.on_hand_units,
-                    "on_shelf_units": level.on_shelf_units, "at_ms": level.at_ms, "shrink_units": level.shrink_units,
-                },
-            )  # fmt: skip
+        levels = [(sku, store.stock[sku]) for sku in sorted(self._levels)]
+        return [
+            (store.store, sku, level.on_hand_units, level.on_shelf_units, level.at_ms, level.shrink_units)
+            for sku, level in levels
+        ]
 
     def _proposal_row(self, proposal: ProposalRecord, outcome: str) -> None:
         row = self._fact_row(proposal, "sku", "quantity_units")
@@ -384,11 +387,8 @@ class _Intake:
         self._write_table("proposals")
 
 
-_WINDOW_VALUES = attrgetter(
-    "seq", "at_ms", "sku", "span_ms", "picked_units", "put_back_units", "refilled_units", "unresolved_g",
-    "on_hand_units", "on_shelf_units", "stock_out_ms",
-)  # fmt: skip
-"""Of a window, in the order of the table's columns after the gateway's place."""
+def _window_row(record: SkuWindow) -> WindowRow:
+    return WindowRow._make([getattr(record, name) for name in WindowRow._fields])
 
 
 def _line_row(line: SoldLine) -> Row:

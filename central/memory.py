@@ -11,7 +11,7 @@ from central.core.audit_chain import FIRST
 from central.core.identity import Identities
 from central.core.lifecycle import ON_ORDER, OPEN
 from central.core.supplier_calendar import SupplierCalendar, calendar_from
-from central.ledger import supplier_rows
+from central.ledger import facts, supplier_rows
 from contract.api.restock import TriggerState
 from contract.documents import SupplyDocument, SupplyLine
 from contract.records import QUANTILE_LEVELS
@@ -121,6 +121,8 @@ class StoreMemory:
     positions: dict[tuple[str, str], Position] = field(default_factory=dict)
     receipts: dict[tuple[str, str], int] = field(default_factory=dict)
     receipts_since: str = ""
+    receipts_from: str = ""
+    """Receipts of business dates before are no longer in the ledger; empty: it forgot none."""
     forecasts: dict[str, Forecast] = field(default_factory=dict)
     raised_ms: dict[str, int] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
@@ -128,6 +130,11 @@ class StoreMemory:
     def price_cents(self, sku: str, at_ms: int) -> int | None:
         valid = [cents for from_ms, cents in self.prices.get(sku, ()) if from_ms <= at_ms]
         return valid[-1] if valid else None
+
+    def category_of(self, sku: str) -> str | None:
+        """None: not a managed item."""
+        item = self.items.get(sku)
+        return None if item is None else item.category
 
     def on_order(self, sku: str, *, without: str | None = None) -> int:
         """Units of `sku` that are on their way by triggers and outside orders."""
@@ -261,6 +268,7 @@ def load_store(connection: Connection, store: str) -> StoreMemory:
         memory.positions[row.gateway, row.epoch] = Position(row.through_seq, row.ordinal)
     for row in connection.execute(_RECEIPTS, {**of, "days": TILL_DAYS}):
         memory.receipts[row.register_id, row.business_date] = row.highest
+    memory.receipts_from = facts.receipts_from(connection, store, memory.zone)
     if len(memory.receipts) == TILL_DAYS:
         memory.receipts_since = min(day for _, day in memory.receipts)
     for row in connection.execute(_FORECASTS, of):

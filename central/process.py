@@ -14,6 +14,7 @@ from central.dispatch import Dispatcher
 from central.ledger.agreement import listen
 from central.ledger.engine import Ledger
 from central.ledger.writer import Transaction
+from central.retention import Retention
 from central.settings import CentralSettings
 from central.timeseries.projection import Projection
 from central.timeseries.server import prepare_server, server_store
@@ -66,6 +67,8 @@ def run_centre(settings: CentralSettings) -> int:
     if settings.transfer_interval_min:
         transfers = Transfers(centre)
         supervisor.start("transfers", lambda: transfers.run(supervisor.stop))
+    retention = Retention(centre)
+    supervisor.start("retention", lambda: retention.run(supervisor.stop))
     if ledger.is_shared:
         supervisor.start("news", lambda: listen(ledger, centre.placed, supervisor.stop))
     supervisor.start("status", status.serve)

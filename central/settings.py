@@ -113,8 +113,40 @@ class CentralSettings(Settings):
         default=None,
         description="PEM file of the key that signs bundles; the centre takes no others. Empty: the one of the demo.",
     )
-    minute_rollup_days: int = Field(
-        default=14, ge=1, description="Days for which sums by the minute are kept; coarser sums stay."
+    window_days: int = Field(
+        default=400, ge=0, description="Days for which windows are kept, one by one; 0: for ever. Sums stay."
+    )
+    receipt_days: int = Field(
+        default=800,
+        ge=0,
+        description="Days for which receipts, their lines and the tills' totals are kept; 0: for ever. Sums stay.",
+    )
+    stock_fact_days: int = Field(
+        default=800, ge=0, description="Days for which levels, deliveries and counts are kept; 0: for ever."
+    )
+    proposal_days: int = Field(
+        default=400,
+        ge=0,
+        description="Days for which proposals are kept, longer while an order of their SKU is open; 0: for ever.",
+    )
+    alert_days: int = Field(
+        default=400, ge=0, description="Days for which alerts that were cleared are kept; 0: for ever."
+    )
+    quarantine_days: int = Field(
+        default=400, ge=0, description="Days for which refused records are shown; 0: for ever."
+    )
+    forecast_days: int = Field(
+        default=400,
+        ge=0,
+        description="Days for which forecasts are kept, of each SKU the newest; 0: for ever.",
+    )
+    quarter_rollup_days: int = Field(
+        default=100, ge=0, description="Days for which sums by the quarter hour are kept; 0: for ever."
+    )
+    hour_rollup_days: int = Field(
+        default=800,
+        ge=0,
+        description="Days for which sums by the hour are kept; 0: for ever. Sums by the day are kept for ever.",
     )
     requests_per_s: float = Field(
         default=1000.0,

@@ -139,7 +139,9 @@ def rewrite_series(settings: CentralSettings) -> None:
 def rebuild_rollups(settings: CentralSettings) -> Iterator[tuple[str, int]]:
     """(store, rows) as each store's sums are done."""
     with _ledger(settings) as connection:
-        for row in connection.execute(_STORES).all():
+        stores = connection.execute(_STORES).all()
+    for row in stores:
+        with _ledger(settings) as connection:
             yield row.store_id, rebuild_store(connection, row.store_id, ZoneInfo(row.timezone))
 
 

@@ -1,17 +1,22 @@
 """`shelfloop central migrate | backup | restore | import | audit verify`: what is done to the ledger beside the running centre."""
 
 import argparse
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from central.import_command import add_import
 from central.replaying import add_replay, run_replay
 from central.settings import CentralSettings
+from runtime.clock import clock_from_setting
 from runtime.errors import EXIT_FAULT, EXIT_OK
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
     from central.ledger.engine import Ledger
 
 Make = Callable[..., argparse.ArgumentParser]
@@ -45,6 +50,12 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         )
     )
     add_import(commands, command)
+    command(
+        commands,
+        "prune",
+        "Forget at once what has had its time by the settings; stop the centre first.",
+        _prune,
+    )
     audit = commands.add_parser("audit", help="The audit's chains.").add_subparsers(required=True)
     command(audit, "verify", "Read all chains and say where one was changed; status 1 when one was.", _verify)
 
@@ -82,6 +93,30 @@ def _restore(settings: CentralSettings, arguments: argparse.Namespace) -> int:
         count = restore(ledger, arguments.source)
     print(
         f"ledger {ledger.shown}: {count} rows restored; bundles, keys and secrets in files are not part of it"
+    )
+    return EXIT_OK
+
+
+def _prune(settings: CentralSettings, _: argparse.Namespace) -> int:
+    from central.ledger import store_rows  # noqa: PLC0415
+    from central.retention import prune_store  # noqa: PLC0415
+
+    with _ledger(settings) as ledger:
+        ledger.require()
+
+        def transact(_: str, job: "Callable[[Connection], None]") -> None:
+            with ledger.write.begin() as connection:
+                job(connection)
+
+        with ledger.read.connect() as connection:
+            stores = store_rows.zones(connection)
+        now_ms = clock_from_setting(settings.clock_file).now_ms()
+        dropped: Counter[str] = Counter()
+        for store, zone in stores:
+            for table, rows in prune_store(ledger, transact, settings, store, ZoneInfo(zone), now_ms):
+                dropped[table] += rows
+    print(
+        ", ".join(f"{rows} of {table}" for table, rows in sorted(dropped.items())) or "nothing is old enough"
     )
     return EXIT_OK
 

@@ -1,19 +1,22 @@
-"""Sums per SKU over 1 minute, 15 minutes, 1 hour and 1 business day: a projection of the facts, rebuildable.
+"""Sums per SKU over 15 minutes, 1 hour and 1 business day: a projection of the facts, rebuildable.
 
 Sales come from receipts alone; picks and stock-outs from windows; deliveries and shrink from stock facts. The row with
 SKU "" sums the store over business days and counts its receipts. Items that are not managed have sums by the day
 only: a shop sells ten thousand items and looks at sixty by the quarter hour; finer sums of the others are one query of
 the receipts.
+
+Quarter hours nest in hours, and in business days as well: every zone's midnight is at a full quarter of UTC. So what a
+batch says is summed by the quarter hour first, and once more for the wider steps when it is read off.
 """
 
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from central.core.days import day_start_ms, midnight_before
 from contract.records import ReceiptRecord, SkuWindow, StockFact, StockFactKind
 
-MINUTE_MS, QUARTER_MS, HOUR_MS, DAY_MS = 60_000, 900_000, 3_600_000, 86_400_000
+QUARTER_MS, HOUR_MS, DAY_MS = 900_000, 3_600_000, 86_400_000
 """A day is named 86_400_000 though one with a DST change has an hour more or less: it starts at local midnight."""
 STORE_TOTAL = ""
 NO_LEVEL_MS = -1
@@ -34,9 +37,24 @@ class Sums:
     on_hand_units: int | None = None
     level_ms: int = NO_LEVEL_MS
 
+    def add(self, other: "Sums") -> None:
+        """Of two levels the later one stays, of two of the same moment the one that is added."""
+        self.receipts += other.receipts
+        self.sold_units += other.sold_units
+        self.sold_cents += other.sold_cents
+        self.picked_units += other.picked_units
+        self.delivered_units += other.delivered_units
+        self.shrink_units += other.shrink_units
+        self.unresolved_g += other.unresolved_g
+        self.stock_out_ms += other.stock_out_ms
+        if other.level_ms >= self.level_ms:
+            self.on_hand_units, self.level_ms = other.on_hand_units, other.level_ms
+
 
 Key = tuple[int, str, int]
 """(step_ms, sku, at_ms of the bucket's start)."""
+CategoryHour = tuple[int, str]
+"""(at_ms of the hour's start, category)."""
 
 
 @dataclass(slots=True)
@@ -45,7 +63,10 @@ class RollupSums:
 
     zone: ZoneInfo
     managed: Container[str]
-    rows: dict[Key, Sums] = field(default_factory=dict)
+    _quarters: dict[tuple[str, int], Sums] = field(default_factory=dict)
+    """Of (SKU, quarter hour): what belongs to the day in which the quarter hour lies."""
+    _dated: dict[Key, Sums] = field(default_factory=dict)
+    """Sales, which belong to the business date of their receipt, and the store's own sums."""
 
     def add_receipt(self, receipt: ReceiptRecord) -> None:
         day_ms = day_start_ms(receipt.business_date, self.zone)
@@ -57,60 +78,93 @@ class RollupSums:
             total.sold_units += units
             if line.sku is None:
                 continue
-            for row in self._buckets(line.sku, receipt.at_ms, day_ms):
+            for row in self._dated_buckets(line.sku, receipt.at_ms, day_ms):
                 row.sold_units += units
                 row.sold_cents += line.extended_cents
 
     def add_window(self, window: SkuWindow) -> None:
-        # The busiest lines of the centre: names are looked up once, and no call is made for each bucket.
-        rows, sku, at_ms, on_hand = self.rows, window.sku, window.at_ms, window.on_hand_units
-        picked = window.picked_units - window.put_back_units
-        unresolved_g, stock_out_ms, end_ms = window.unresolved_g, window.stock_out_ms, at_ms + window.span_ms
-        day_ms = midnight_before(at_ms, self.zone)
-        keys: list[Key] = [(DAY_MS, sku, day_ms)]
-        if sku in self.managed:
-            keys += [(step_ms, sku, at_ms - at_ms % step_ms) for step_ms in (MINUTE_MS, QUARTER_MS, HOUR_MS)]
-        for key in keys:
-            row = rows.get(key)
-            if row is None:
-                row = rows[key] = Sums()
-            row.picked_units += picked
-            row.unresolved_g += unresolved_g
-            row.stock_out_ms += stock_out_ms
-            if end_ms >= row.level_ms:
-                row.on_hand_units, row.level_ms = on_hand, end_ms
-        total = self._row(DAY_MS, STORE_TOTAL, day_ms)
-        total.stock_out_ms += stock_out_ms
-        total.picked_units += picked
+        # The busiest lines of the centre: one look-up a window.
+        at_ms, on_hand = window.at_ms, window.on_hand_units
+        key = (window.sku, at_ms - at_ms % QUARTER_MS)
+        row = self._quarters.get(key)
+        if row is None:
+            row = self._quarters[key] = Sums()
+        row.picked_units += window.picked_units - window.put_back_units
+        row.unresolved_g += window.unresolved_g
+        row.stock_out_ms += window.stock_out_ms
+        end_ms = at_ms + window.span_ms
+        if end_ms >= row.level_ms:
+            row.on_hand_units, row.level_ms = on_hand, end_ms
 
     def add_stock_fact(self, fact: StockFact) -> None:
-        day_ms = midnight_before(fact.at_ms, self.zone)
-        delivered = fact.units if fact.fact is StockFactKind.DELIVERY else 0
-        shrink = fact.units if fact.fact is StockFactKind.SHRINK else 0
-        for row in self._buckets(fact.sku, fact.at_ms, day_ms):
-            row.delivered_units += delivered
-            row.shrink_units += shrink
-            if fact.fact is StockFactKind.LEVEL or fact.on_hand_units is not None:
-                _level(row, fact.on_hand_units, fact.at_ms)
-        if delivered or shrink:
-            total = self._row(DAY_MS, STORE_TOTAL, day_ms)
-            total.delivered_units += delivered
-            total.shrink_units += shrink
+        key = (fact.sku, fact.at_ms - fact.at_ms % QUARTER_MS)
+        row = self._quarters.get(key)
+        if row is None:
+            row = self._quarters[key] = Sums()
+        if fact.fact is StockFactKind.DELIVERY:
+            row.delivered_units += fact.units
+        elif fact.fact is StockFactKind.SHRINK:
+            row.shrink_units += fact.units
+        if (
+            fact.fact is StockFactKind.LEVEL or fact.on_hand_units is not None
+        ) and fact.at_ms >= row.level_ms:
+            row.on_hand_units, row.level_ms = fact.on_hand_units, fact.at_ms
 
-    def _buckets(self, sku: str, at_ms: int, day_ms: int) -> Iterable[Sums]:
+    def rows(self) -> dict[Key, Sums]:
+        """All that was added, in each of its buckets."""
+        rows = {key: Sums() for key in self._dated}
+        for key, row in self._dated.items():
+            rows[key].add(row)
+        days: dict[int, int] = {}
+        for (sku, at_ms), row in self._quarters.items():
+            day_ms = days.get(at_ms)
+            if day_ms is None:
+                day_ms = days[at_ms] = midnight_before(at_ms, self.zone)
+            keys: list[Key] = [(DAY_MS, sku, day_ms)]
+            if sku in self.managed:
+                keys += [(HOUR_MS, sku, at_ms - at_ms % HOUR_MS), (QUARTER_MS, sku, at_ms)]
+            for key in keys:
+                known = rows.get(key)
+                if known is None:
+                    known = rows[key] = Sums()
+                known.add(row)
+            total_key = (DAY_MS, STORE_TOTAL, day_ms)
+            total = rows.get(total_key)
+            if total is None:
+                total = rows[total_key] = Sums()
+            total.picked_units += row.picked_units
+            total.delivered_units += row.delivered_units
+            total.shrink_units += row.shrink_units
+            total.stock_out_ms += row.stock_out_ms
+        return rows
+
+    def _dated_buckets(self, sku: str, at_ms: int, day_ms: int) -> Iterable[Sums]:
         if sku in self.managed:
-            for step_ms in (MINUTE_MS, QUARTER_MS, HOUR_MS):
+            for step_ms in (QUARTER_MS, HOUR_MS):
                 yield self._row(step_ms, sku, at_ms - at_ms % step_ms)
         yield self._row(DAY_MS, sku, day_ms)
 
     def _row(self, step_ms: int, sku: str, at_ms: int) -> Sums:
         key = (step_ms, sku, at_ms)
-        row = self.rows.get(key)
+        row = self._dated.get(key)
         if row is None:
-            row = self.rows[key] = Sums()
+            row = self._dated[key] = Sums()
         return row
 
 
-def _level(row: Sums, on_hand_units: int | None, at_ms: int) -> None:
-    if at_ms >= row.level_ms:
-        row.on_hand_units, row.level_ms = on_hand_units, at_ms
+def category_hours(
+    rows: dict[Key, Sums], category_of: Callable[[str], str | None]
+) -> dict[CategoryHour, Sums]:
+    """The hours of `rows`, summed over the SKUs of a category. category_of: None for what has none here."""
+    hours: dict[CategoryHour, Sums] = {}
+    for (step_ms, sku, at_ms), row in rows.items():
+        if step_ms != HOUR_MS:
+            continue
+        category = category_of(sku)
+        if category is None:
+            continue
+        known = hours.get((at_ms, category))
+        if known is None:
+            known = hours[at_ms, category] = Sums()
+        known.add(row)
+    return hours

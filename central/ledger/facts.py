@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from central.core.rollups import Key, Sums
-from central.ledger import tables
+from central.core.days import day_of
+from central.core.rollups import CategoryHour, Key, Sums
+from central.ledger import retention, tables
 from central.ledger.bulk import BulkStatement
 
 Rows = Sequence[dict[str, Any]]
@@ -16,7 +18,7 @@ Rows = Sequence[dict[str, Any]]
 _INSERTS = {
     name: BulkStatement(tables.metadata.tables[name].insert())
     for name in (
-        "receipts", "receipt_lines", "windows", "stock_facts", "proposals", "alerts", "gaps", "quarantine",
+        "receipts", "receipt_lines", "stock_facts", "proposals", "alerts", "gaps", "quarantine",
         "coupon_events", "staging_events", "model_scores",
     )
 }  # fmt: skip
@@ -50,11 +52,11 @@ _PUT_STOCK = BulkStatement(
 )
 _ADD_ROLLUP = BulkStatement(
     sa.text(
-        """INSERT INTO rollups (store_id, step_ms, sku, at_ms, receipts, sold_units, sold_cents, picked_units,
+        """INSERT INTO rollups (store_id, step_ms, at_ms, sku, receipts, sold_units, sold_cents, picked_units,
         delivered_units, shrink_units, unresolved_g, stock_out_ms, on_hand_units, level_ms)
-        VALUES (:store_id, :step_ms, :sku, :at_ms, :receipts, :sold_units, :sold_cents, :picked_units,
+        VALUES (:store_id, :step_ms, :at_ms, :sku, :receipts, :sold_units, :sold_cents, :picked_units,
         :delivered_units, :shrink_units, :unresolved_g, :stock_out_ms, :on_hand_units, :level_ms)
-        ON CONFLICT (store_id, step_ms, sku, at_ms) DO UPDATE SET
+        ON CONFLICT (store_id, step_ms, at_ms, sku) DO UPDATE SET
         receipts = rollups.receipts + excluded.receipts, sold_units = rollups.sold_units + excluded.sold_units,
         sold_cents = rollups.sold_cents + excluded.sold_cents,
         picked_units = rollups.picked_units + excluded.picked_units,
@@ -71,6 +73,23 @@ _SUMS = attrgetter(
     "receipts", "sold_units", "sold_cents", "picked_units", "delivered_units", "shrink_units", "unresolved_g",
     "stock_out_ms", "on_hand_units", "level_ms",
 )  # fmt: skip
+_ADD_CATEGORY_HOUR = BulkStatement(
+    sa.text(
+        """INSERT INTO category_hours (store_id, at_ms, category, sold_units, sold_cents, picked_units,
+        delivered_units, shrink_units, stock_out_ms) VALUES (:store_id, :at_ms, :category, :sold_units, :sold_cents,
+        :picked_units, :delivered_units, :shrink_units, :stock_out_ms)
+        ON CONFLICT (store_id, at_ms, category) DO UPDATE SET
+        sold_units = category_hours.sold_units + excluded.sold_units,
+        sold_cents = category_hours.sold_cents + excluded.sold_cents,
+        picked_units = category_hours.picked_units + excluded.picked_units,
+        delivered_units = category_hours.delivered_units + excluded.delivered_units,
+        shrink_units = category_hours.shrink_units + excluded.shrink_units,
+        stock_out_ms = category_hours.stock_out_ms + excluded.stock_out_ms"""
+    )
+)
+_CATEGORY_SUMS = attrgetter(
+    "sold_units", "sold_cents", "picked_units", "delivered_units", "shrink_units", "stock_out_ms"
+)
 _PUT_POSITION = sa.text(
     """INSERT INTO positions (store_id, gateway, epoch, through_seq, ordinal, opened_ms, changed_ms)
     VALUES (:store_id, :gateway, :epoch, :through_seq, :ordinal, :now, :now)
@@ -103,11 +122,6 @@ def insert(connection: Connection, table: str, rows: Rows) -> None:
     _INSERTS[table].run(connection, rows)
 
 
-def insert_windows(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-    """rows: in the order of the table's columns."""
-    _INSERTS["windows"].run_tuples(connection, rows)
-
-
 def put_day_closes(connection: Connection, rows: Rows) -> None:
     _PUT_DAY_CLOSE.run(connection, rows)
 
@@ -116,14 +130,26 @@ def put_forecasts(connection: Connection, rows: Rows) -> None:
     _PUT_FORECAST.run(connection, rows)
 
 
-def put_stock(connection: Connection, rows: Rows) -> None:
-    _PUT_STOCK.run(connection, rows)
+def put_stock(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """rows: in the order of the table's columns."""
+    _PUT_STOCK.run_tuples(connection, rows)
 
 
 def add_rollups(connection: Connection, store: str, rows: dict[Key, Sums]) -> None:
     """Adds increments to the stored sums; of two levels the later one stays."""
-    # Sorted, so that two processes that add to the same sums ask for them in the same order.
-    _ADD_ROLLUP.run_tuples(connection, [(store, *key, *_SUMS(rows[key])) for key in sorted(rows)])
+    # In the order of the key: rows that lie together are written one after the other.
+    keys = sorted([(step_ms, at_ms, sku) for step_ms, sku, at_ms in rows])
+    _ADD_ROLLUP.run_tuples(
+        connection,
+        [(store, step_ms, at_ms, sku, *_SUMS(rows[step_ms, sku, at_ms])) for step_ms, at_ms, sku in keys],
+    )
+
+
+def add_category_hours(connection: Connection, store: str, rows: dict[CategoryHour, Sums]) -> None:
+    """Adds increments to the stored sums."""
+    _ADD_CATEGORY_HOUR.run_tuples(
+        connection, [(store, *key, *_CATEGORY_SUMS(rows[key])) for key in sorted(rows)]
+    )
 
 
 def put_position(
@@ -153,6 +179,12 @@ def receipt_hash(connection: Connection, store: str, register: str, day: str, se
     """The content hash of the receipt that the ledger has under this identity."""
     key = {"store": store, "day": day, "register": register, "sequence": sequence}
     return connection.execute(_RECEIPT_HASH, key).scalar()
+
+
+def receipts_from(connection: Connection, store: str, zone: ZoneInfo) -> str:
+    """The first business date of which the ledger still has all receipts; empty: of all."""
+    kept_ms = retention.kept_since_ms(connection, store, "receipts")
+    return "" if kept_ms is None else day_of(kept_ms, zone)
 
 
 def deliveries_of(connection: Connection, store: str, despatch: str, sku: str) -> list[tuple[int, int]]:

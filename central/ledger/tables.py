@@ -13,9 +13,9 @@ _TEXT = Text().with_variant(Text(collation="C"), "postgresql")
 """Sorted by its bytes in every database: a page's cursor means the same everywhere."""
 
 
-def _table(name: str, *columns: Column[object]) -> Table:
-    # Clustered by the key: a store's rows lie together, and the key costs no second tree.
-    return Table(name, metadata, *columns, sqlite_with_rowid=False)
+def _table(name: str, *columns: Column[object], with_rowid: bool = False) -> Table:
+    # Clustered by the key: a store's rows lie together, and the key costs no second tree. Not where rows are long.
+    return Table(name, metadata, *columns, sqlite_with_rowid=with_rowid)
 
 
 def _text(name: str, *, key: bool = False, nullable: bool = False) -> Column[object]:
@@ -72,11 +72,13 @@ def _fact(name: str, *columns: Column[object]) -> Table:
     )
 
 
-windows = _fact(
-    "windows", _text("sku"), _int("span_ms"), _int("picked_units"), _int("put_back_units"), _int("refilled_units"),
-    _int("unresolved_g"), _int("on_hand_units", nullable=True), _int("on_shelf_units", nullable=True),
-    _int("stock_out_ms"),
+# A row is the windows of one batch (window_runs.py): seq is the first one's, sums are theirs, body has them all.
+windows = _table(
+    "windows", *(_text(part, key=True) for part in _SEQ_KEY), _int("seq", key=True), _int("last_seq"), _int("at_ms"),
+    _int("until_ms"), _int("window_count"), _int("picked_units"), _int("put_back_units"), _int("refilled_units"),
+    _int("unresolved_g"), _int("stock_out_ms"), _text("body"), with_rowid=True,
 )  # fmt: skip
+Index("windows_until", windows.c.store_id, windows.c.until_ms)
 stock_facts = _fact(
     "stock_facts", _text("fact"), _text("sku"), _int("units"), _text("place"), _int("on_hand_units", nullable=True),
     _int("on_shelf_units", nullable=True), _int("expected_units", nullable=True), _text("despatch", nullable=True),
@@ -86,7 +88,9 @@ _index(
     "stock_facts_despatch", stock_facts.c.store_id, stock_facts.c.despatch, stock_facts.c.sku,
     only=stock_facts.c.despatch.is_not(None),
 )  # fmt: skip
+Index("stock_facts_at", stock_facts.c.store_id, stock_facts.c.at_ms)
 proposals = _fact("proposals", _text("sku"), _int("quantity_units"), _text("outcome"), _text("body"))
+Index("proposals_at", proposals.c.store_id, proposals.c.at_ms)
 alerts = _fact(
     "alerts",
     _text("code"),
@@ -137,6 +141,15 @@ rollups = _table(
     _int("delivered_units"), _int("shrink_units"), _int("unresolved_g"), _int("stock_out_ms"),
     _int("on_hand_units", nullable=True), _int("level_ms"),
 )  # fmt: skip
+
+# Of managed items, by the category that they had when it was told.
+category_hours = _table(
+    "category_hours", _text("store_id", key=True), _int("at_ms", key=True), _text("category", key=True),
+    _int("sold_units"), _int("sold_cents"), _int("picked_units"), _int("delivered_units"), _int("shrink_units"),
+    _int("stock_out_ms"),
+)  # fmt: skip
+# Retention: facts of `kind` before from_ms are gone, and sums of then cannot be made again.
+kept_since = _table("kept_since", _text("store_id", key=True), _text("kind", key=True), _int("from_ms"))
 
 series_changes = _table(
     "series_changes", _text("store_id", key=True), _int("at_ms", key=True), _int("change")

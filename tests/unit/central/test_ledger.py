@@ -165,7 +165,7 @@ def _send_cut_anyhow(kind: str, cuts: list[tuple[int, int, bool]]) -> None:
             assert answer is not None
             assert answer.acked_through >= row.seq
         assert centre.rows(FACTS) == [(3, 8, 2000)]
-        assert centre.rows("SELECT count(*) FROM windows") == [(2,)]
+        assert centre.rows("SELECT sum(window_count) FROM windows") == [(2,)]
         assert centre.rows("SELECT count(*), sum(units) FROM stock_facts WHERE fact = 'delivery'") == [
             (1, 12)
         ]

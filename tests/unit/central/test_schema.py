@@ -16,6 +16,7 @@ from central.ledger import schema
 from central.ledger.audit_check import verify_audit
 from central.ledger.engine import Ledger
 from central.ledger.tables import CHAIN_TABLES, metadata
+from central.ledger.window_runs import windows_of
 from runtime.errors import OperatorError
 
 
@@ -54,6 +55,19 @@ def first_form(connection: sa.Connection) -> None:
             f"""INSERT INTO audit (store_id, number, at_ms, who, action, subject, reason)
             VALUES ('store-1', {number}, 0, 'Ann', 'approve', 'r', '')"""
             for number in (1, 2)
+        ),
+        "INSERT INTO items (store_id, sku, gtin, name, category, managed) VALUES ('store-1', 'sku-1', '', '', 'food', 1)",
+        *(
+            f"""INSERT INTO rollups (store_id, step_ms, sku, at_ms, receipts, sold_units, sold_cents, picked_units,
+            delivered_units, shrink_units, unresolved_g, stock_out_ms, on_hand_units, level_ms)
+            VALUES ('store-1', {step_ms}, 'sku-1', 7200000, 0, 2, 500, 1, 0, 0, 0, 0, NULL, -1)"""
+            for step_ms in (60_000, 3_600_000)
+        ),
+        *(
+            f"""INSERT INTO windows (store_id, gateway, epoch, seq, at_ms, sku, span_ms, picked_units, put_back_units,
+            refilled_units, unresolved_g, on_hand_units, on_shelf_units, stock_out_ms)
+            VALUES ('store-1', 'gw-{seq // 600}', 'e1', {seq}, {seq * 1000}, 'sku-1', 60000, 1, 0, 0, 0, NULL, 3, 0)"""
+            for seq in range(1, 611)
         ),
     ):
         connection.exec_driver_sql(statement)
@@ -100,6 +114,27 @@ def test_a_ledger_of_the_first_form_is_brought_forward_with_its_rows(kind: str, 
             ]  # fmt: skip
             report = verify_audit(connection)
             assert (report.entries, report.breaks) == (2, ())
+            moved = list(windows_of(connection, "store-1", 0, 10**9))
+            assert [(gateway, window.seq) for gateway, _, window in moved] == [
+                (f"gw-{seq // 600}", seq) for seq in range(1, 611)
+            ]
+            assert (moved[7][2].at_ms, moved[7][2].on_hand_units, moved[7][2].on_shelf_units) == (
+                8000,
+                None,
+                3,
+            )
+            runs = connection.execute(
+                sa.text("SELECT seq, last_seq, window_count, picked_units FROM windows")
+            )
+            assert sorted(tuple(row) for row in runs) == [
+                (1, 500, 500, 500), (501, 599, 99, 99), (600, 610, 11, 11),
+            ]  # fmt: skip
+            hours = connection.execute(
+                sa.text("SELECT category, at_ms, sold_units FROM category_hours")
+            ).all()
+            assert [tuple(row) for row in hours] == [("food", 7_200_000, 2)]
+            steps = connection.execute(sa.text("SELECT step_ms FROM rollups")).scalars().all()
+            assert steps == [3_600_000]
 
 
 @on_both

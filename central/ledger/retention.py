@@ -1,0 +1,124 @@
+"""What is forgotten after its time, a few rows a transaction; of facts the ledger notes since when it has them.
+
+Never forgotten: gaps, the audit and what it vouches for (triggers with their statuses, coupons and their events), the
+feed, sums by the day, levels, and all that people set. A proposal stays while an order of its SKU is open.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from central.core.lifecycle import OPEN
+from central.core.rollups import HOUR_MS, QUARTER_MS
+
+ROWS_A_TRANSACTION = 500
+RECEIPTS_A_TRANSACTION = 100
+"""Each with its lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """setting: how many days, 0 for ever. gather: keys of some rows older than :before_ms (or :before_day), oldest first.
+
+    is_fact: sums are made of it; since when the ledger has it is noted as `name`.
+    """
+
+    name: str
+    setting: str
+    gather: sa.Executable
+    drop: tuple[sa.Executable, ...]
+    is_fact: bool = False
+    limit: int = ROWS_A_TRANSACTION
+
+
+def _rule(
+    table: str,
+    setting: str,
+    key: str,
+    older: str,
+    *,
+    order: str,
+    also: Sequence[str] = (),
+    is_fact: bool = False,
+    limit: int = ROWS_A_TRANSACTION,
+) -> Rule:
+    """also: tables whose rows go with those of `table`: they have its key within theirs."""
+    names = [name.strip() for name in key.split(",")]
+    gather = (
+        f"SELECT {key} FROM {table} t WHERE t.store_id = :store AND {older} ORDER BY {order} LIMIT :limit"  # noqa: S608
+    )
+    of_key = " AND ".join(f"{name} = :{name}" for name in names)
+    drop = tuple(
+        sa.text(f"DELETE FROM {one} WHERE store_id = :store AND {of_key}")  # noqa: S608 - our own names
+        for one in (*also, table)
+    )
+    return Rule(table, setting, sa.text(gather), drop, is_fact, limit)
+
+
+_SEQ = "gateway, epoch, seq"
+_OPEN = "o.state IN ({})".format(", ".join(f"'{state.value}'" for state in sorted(OPEN)))
+_NOT_THE_NEWEST = """first_day < :before_day AND first_day < (SELECT max(g.first_day) FROM forecasts g
+    WHERE g.store_id = t.store_id AND g.sku = t.sku)"""
+_NOT_OPEN = "at_ms < :before_ms AND NOT EXISTS (SELECT 1 FROM triggers o WHERE {})".format(  # noqa: S608
+    f"o.store_id = t.store_id AND o.sku = t.sku AND {_OPEN}"
+)
+
+RULES = (
+    # The till's own totals first: receipts without them are not a broken book.
+    _rule("day_closes", "receipt_days", "register_id, business_date", "business_date < :before_day", order="business_date"),
+    _rule("receipts", "receipt_days", "business_date, register_id, sequence", "business_date < :before_day",
+          order="business_date", also=("receipt_lines",), is_fact=True, limit=RECEIPTS_A_TRANSACTION),
+    _rule("windows", "window_days", _SEQ, "until_ms < :before_ms", order="until_ms", is_fact=True),
+    _rule("stock_facts", "stock_fact_days", _SEQ, "at_ms < :before_ms", order="at_ms", is_fact=True),
+    _rule("proposals", "proposal_days", _SEQ, _NOT_OPEN, order="at_ms"),
+    _rule("alert_acks", "alert_days", "code, subject, raised_ms", "raised_ms < :before_ms", order="raised_ms"),
+    _rule("alerts", "alert_days", _SEQ, "at_ms < :before_ms AND cleared_ms IS NOT NULL", order="at_ms"),
+    _rule("quarantine", "quarantine_days", "number", "at_ms < :before_ms", order="number"),
+    _rule("forecasts", "forecast_days", "sku, first_day", _NOT_THE_NEWEST, order="sku, first_day"),
+    _rule("rollups", "quarter_rollup_days", "step_ms, at_ms, sku", f"step_ms = {QUARTER_MS} AND at_ms < :before_ms",
+          order="at_ms"),
+    _rule("rollups", "hour_rollup_days", "step_ms, at_ms, sku", f"step_ms = {HOUR_MS} AND at_ms < :before_ms",
+          order="at_ms"),
+    _rule("category_hours", "hour_rollup_days", "at_ms, category", "at_ms < :before_ms", order="at_ms"),
+)  # fmt: skip
+
+_NOTE = sa.text(
+    """INSERT INTO kept_since (store_id, kind, from_ms) VALUES (:store, :kind, :from_ms)
+    ON CONFLICT (store_id, kind) DO UPDATE SET from_ms = excluded.from_ms
+    WHERE excluded.from_ms > kept_since.from_ms"""
+)
+_FACTS_KEPT = sa.text("SELECT max(from_ms) FROM kept_since WHERE store_id = :store")
+_KEPT = sa.text("SELECT from_ms FROM kept_since WHERE store_id = :store AND kind = :kind")
+
+
+def old_keys(
+    connection: Connection, rule: Rule, store: str, before_ms: int, before_day: str
+) -> list[dict[str, Any]]:
+    """Of rows that have had their time, the oldest, as many as one transaction drops."""
+    found = connection.execute(
+        rule.gather,
+        {"store": store, "before_ms": before_ms, "before_day": before_day, "limit": rule.limit},
+    )
+    return [{**row, "store": store} for row in found.mappings()]
+
+
+def drop(connection: Connection, rule: Rule, store: str, keys: list[dict[str, Any]], before_ms: int) -> None:
+    if rule.is_fact:
+        connection.execute(_NOTE, {"store": store, "kind": rule.name, "from_ms": before_ms})
+    for statement in rule.drop:
+        connection.execute(statement, keys)
+
+
+def facts_kept_since_ms(connection: Connection, store: str) -> int | None:
+    """From this moment on the ledger has all facts of the store; None: it never forgot one."""
+    found: int | None = connection.execute(_FACTS_KEPT, {"store": store}).scalar()
+    return found
+
+
+def kept_since_ms(connection: Connection, store: str, kind: str) -> int | None:
+    """The same of one kind of fact, as `Rule.name` calls it."""
+    found: int | None = connection.execute(_KEPT, {"store": store, "kind": kind}).scalar()
+    return found
