@@ -377,7 +377,7 @@ class EdgeCore:
         rule = self.state.documents.rules.low_stock
         low = in_band(on_hand, rule.raise_days * mean, rule.clear_days * mean + 1, was_active=was)
         title = self.state.documents.title(sku)
-        text = f"{title}: {on_hand} units left, {mean:.1f} sell a day"
+        text = f"{title}: {on_hand} {'unit' if on_hand == 1 else 'units'} left, {mean:.1f} sell a day"
         self.state.alert(LOW_STOCK, sku, active=low, text=text, now_ms=now_ms)
 
     def _label_status(self, status: EslStatus, now_ms: int) -> None:
