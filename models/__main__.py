@@ -250,7 +250,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 def _forecast(arguments: argparse.Namespace) -> int:
     from models.inference import open_models  # noqa: PLC0415
     from models.training.forecast_files import ForecastJob, forecast_files  # noqa: PLC0415
-    from models.training.heavy import Recipe  # noqa: PLC0415
+    from models.training.heavy_training import Recipe  # noqa: PLC0415
     from models.training.panel_examples import Draw  # noqa: PLC0415
     from models.training.quantile_fit import QuantileFit  # noqa: PLC0415
 

@@ -10,6 +10,8 @@ from models.panel import Panel
 from models.panel_groups import LONG_DAYS, Group
 
 FEATURE_LIMIT = 12.0
+MONTH_COLUMNS = slice(9, 12)
+"""Of day_columns: the place in the month."""
 _SOFT = 0.1
 _OWN_ANSWER_PRIOR = 14.0
 _GROUP_ANSWER_PRIOR = 5.0
@@ -101,20 +103,27 @@ class _Answer:
     """One covariate: values away from their usual, in units of their spread, and how demand answered to that.
 
     away: (n or 1, known days). slopes: of the series itself and of each group, (n,), share of the level per spread.
+    last_week: (n or 1,), mean of `away` over the seven days before the evening: what recent sales are inflated by.
     """
 
     away: F64
     known: npt.NDArray[np.bool_]
     slopes: tuple[F64, ...]
+    origin: int
+    last_week: F64
 
     def columns(self, day: int) -> list[npt.ArrayLike]:
         here = self._at(self.away, day)
         known = self._at(self.known, day)
+        # What the same weekday of the last week that is over was like: its sales stand beside it among the columns.
+        same_weekday = day - 7 * (1 + (day - self.origin) // 7)
         return [
             here,
             self._at(self.away, day - 1),
             self._at(self.away, day + 1),
             known,
+            self._at(self.away, same_weekday),
+            self.last_week,
             *(s * here for s in self.slopes),
         ]
 
@@ -141,7 +150,11 @@ def _answer(evening: Evening, covariate: F32) -> _Answer:
         slopes.append((of_group / evidence)[group.codes[evening.rows]])
     rows = evening.rows if len(covariate) > 1 else np.zeros(1, np.int64)
     away = (covariate[rows] - usual[rows, None]) / spread
-    return _Answer(np.nan_to_num(away), ~np.isnan(away), tuple(slopes))
+    known = ~np.isnan(away)
+    away = np.nan_to_num(away)
+    week = away[:, max(0, evening.origin - 7) : evening.origin]
+    last_week = week.sum(axis=1) / max(1, week.shape[1])
+    return _Answer(away, known, tuple(slopes), evening.origin, last_week)
 
 
 def _away_from_usual(covariate: F32, origin: int) -> tuple[F32, F32]:

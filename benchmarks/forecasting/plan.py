@@ -11,11 +11,13 @@ import numpy as np
 from models import panel_days, panel_features, panel_groups
 from models.panel import Panel
 from models.training import panel_examples
-from models.training.heavy import HeavyModel, Recipe, draw_examples, train_heavy
+from models.training.heavy import HeavyModel
+from models.training.heavy_training import Recipe, draw_examples, train_heavy
 from models.training.panel_examples import Draw, PanelExamples
 from models.training.quantile_fit import QuantileFit
 
 SEED = 7
+EXAMPLE_FIELDS = ("rows", "units", "level", "scale", "day")
 PEERS = ("gateway", "simple", "statsforecast", "lightgbm")
 _START = time.monotonic()
 
@@ -70,10 +72,10 @@ class Bench:
             self.cache.mkdir(parents=True, exist_ok=True)
             drawn = draw_examples(panel, recipe, say)
             partial = path.with_name("partial-" + path.name)
-            np.savez(partial, rows=drawn.rows, units=drawn.units, level=drawn.level, scale=drawn.scale)
+            np.savez(partial, **{field: getattr(drawn, field) for field in EXAMPLE_FIELDS})
             partial.rename(path)
         with np.load(path) as kept:
-            return PanelExamples(kept["rows"], kept["units"], kept["level"], kept["scale"])
+            return PanelExamples(*(kept[field] for field in EXAMPLE_FIELDS))
 
 
 def say(text: str) -> None:

@@ -2,6 +2,7 @@
 
 import resource
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -15,10 +16,11 @@ from contract.records import MAX_HORIZON_DAYS
 from models.arrays import F32, F64, I64
 from models.errors import TrainingDataError
 from models.features import HISTORY_DAYS
-from models.forecast import Forecaster
+from models.forecast import Forecast, Forecaster
 from models.panel import Panel
-from models.quantile_network import DAY_LEVELS
-from models.training.heavy import HeavyForecast, Recipe, Say, heavy_forecast, train_heavy
+from models.quantile_network import DAY_LEVELS, DayQuantiles
+from models.training.heavy import HeavyForecast, heavy_forecast
+from models.training.heavy_training import Recipe, Say, train_heavy
 from models.training.panel_table import PanelTable, panel_from_tables
 
 LEAST_TRAINING_DAYS = 28
@@ -89,25 +91,33 @@ def _forecast(job: ForecastJob, panel: Panel, forecaster: Forecaster, say: Say) 
 
 def ready_forecast(forecaster: Forecaster, panel: Panel, horizon_days: int) -> HeavyForecast:
     """What a trained bundle, or the baseline, says of the same panel: sales, category level and price are what it takes."""
+    daily = ready_days(forecaster, panel, horizon_days)
+    window = np.empty_like(daily.quantiles)
+    for rows, found in _asked_of(forecaster, panel, horizon_days):
+        for day in range(horizon_days):
+            window[rows, day] = found.over_window(day + 1, levels=DAY_LEVELS).quantiles
+    window[:, 0] = daily.quantiles[:, 0]
+    return HeavyForecast(daily.mean, daily.quantiles, np.maximum.accumulate(window, axis=1))
+
+
+def ready_days(forecaster: Forecaster, panel: Panel, horizon_days: int) -> DayQuantiles:
+    """As ready_forecast, of the days alone."""
+    shape = (panel.n_series, horizon_days, len(DAY_LEVELS))
+    mean, daily = np.empty(shape[:2], np.float32), np.empty(shape, np.float32)
+    for rows, found in _asked_of(forecaster, panel, horizon_days):
+        mean[rows], daily[rows] = found.mean, found.quantiles(DAY_LEVELS)
+    return DayQuantiles(mean, daily)
+
+
+def _asked_of(forecaster: Forecaster, panel: Panel, horizon_days: int) -> Iterator[tuple[I64, Forecast]]:
     history = panel.demand(max(0, panel.n_days - HISTORY_DAYS), panel.n_days).astype(np.float64)
     levels = _category_levels(panel)
-    shape = (panel.n_series, horizon_days, len(DAY_LEVELS))
-    mean, daily, window = (
-        np.empty(shape[:2], np.float32),
-        np.empty(shape, np.float32),
-        np.empty(shape, np.float32),
-    )
     prices = panel.covariates.get("price")
     for rows in np.array_split(np.arange(panel.n_series), max(1, panel.n_series // 2000)):
-        found = forecaster.forecast(
+        yield rows, forecaster.forecast(
             history[rows], panel.day(panel.n_days), horizon_days=horizon_days, category_level=levels[rows],
             price_ratio=None if prices is None else _price_ratio(prices, rows, panel.n_days, horizon_days),
         )  # fmt: skip
-        mean[rows], daily[rows] = found.mean, found.quantiles(DAY_LEVELS)
-        for day in range(horizon_days):
-            window[rows, day] = found.over_window(day + 1, levels=DAY_LEVELS).quantiles
-    window[:, 0] = daily[:, 0]
-    return HeavyForecast(mean, daily, np.maximum.accumulate(window, axis=1))
 
 
 def _category_levels(panel: Panel) -> F64:

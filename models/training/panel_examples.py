@@ -8,6 +8,7 @@ import numpy as np
 from models.arrays import F32, I64
 from models.errors import TrainingDataError
 from models.panel import Panel
+from models.panel_days import MONTH_COLUMNS
 from models.panel_features import features_at
 from models.panel_groups import LONG_DAYS
 from models.quantile_network import joined_rows
@@ -20,16 +21,22 @@ _DAYS_A_ORIGIN = 8
 _BUSY_POWER = 0.4
 """Busy series are drawn more often, by this power of their level: they are few, and most units are theirs."""
 _YOUNG_SHARE = 0.06
+_MONTHS_FROM_DAYS = 120
+"""In a shorter history the day of the month names the day: what is learned of it is that day's weather."""
 
 
 @dataclass(frozen=True, slots=True)
 class PanelExamples:
-    """rows: (n, S + D), not standardised. units: (n,). level, scale: (n,), of models.panel_features.Features."""
+    """rows: (n, S + D), not standardised. units: (n,). level, scale: (n,), of models.panel_features.Features.
+
+    day: (n,), number of the day in the panel on which the units sold.
+    """
 
     rows: F32
     units: F32
     level: F32
     scale: F32
+    day: I64
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +70,16 @@ def panel_examples(panel: Panel, draw: Draw, progress: Progress) -> PanelExample
             f"only {sum(len(part.units) for part in parts)} examples in {panel.n_series} series x {panel.n_days} days;"
             " at least 100 are needed: give more history"
         )
+    return joined_examples(parts)
+
+
+def joined_examples(parts: list[PanelExamples]) -> PanelExamples:
     return PanelExamples(
         np.concatenate([part.rows for part in parts]),
         np.concatenate([part.units for part in parts]),
         np.concatenate([part.level for part in parts]),
         np.concatenate([part.scale for part in parts]),
+        np.concatenate([part.day for part in parts]),
     )
 
 
@@ -100,6 +112,8 @@ def _examples_at(
     young = random.random(len(rows)) < _YOUNG_SHARE
     remembered = np.where(young, random.integers(0, 29, len(rows)), LONG_DAYS)
     features = features_at(panel, origin, ahead, rows, remembered_days=remembered)
+    if panel.n_days < _MONTHS_FROM_DAYS:
+        features.of_day[:, :, MONTH_COLUMNS] = 0
     units = wanted[rows]
     known = ~np.isnan(units)
     flat = joined_rows(features.of_series, features.of_day).reshape(*units.shape, -1)
@@ -108,4 +122,5 @@ def _examples_at(
         np.maximum(units[known], 0),
         np.broadcast_to(features.level[:, None], units.shape)[known],
         np.broadcast_to(features.scale[:, None], units.shape)[known],
+        np.broadcast_to(origin + ahead, units.shape)[known],
     )

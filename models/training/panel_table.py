@@ -49,7 +49,7 @@ def panel_from_tables(history: pa.Table, future: pa.Table, horizon_days: int) ->
     rows = _Rows(history, future, horizon_days)
     units = rows.matrix(_numbers(history, "units"), rows.history, rows.n_days)
     written = rows.written
-    dense = float((_numbers(history, "units") == 0).mean()) >= _DENSE_SHARE
+    dense = _zero_share(history) >= _DENSE_SHARE
     if not dense:
         shop_open = np.zeros((int(rows.store_of.max(initial=0)) + 1, rows.n_days), dtype=bool)
         np.logical_or.at(shop_open, rows.store_of, written)
@@ -63,6 +63,14 @@ def panel_from_tables(history: pa.Table, future: pa.Table, horizon_days: int) ->
     groups = groups_from(rows.store_of, rows.sku_of, categories)
     panel = Panel(rows.first_day, units, served, covariates, groups)
     return PanelTable(panel, rows.stores, rows.skus, cleaned)
+
+
+def _zero_share(history: pa.Table) -> float:
+    """Of rows that say 0 of their own accord: one that tells of a stock-out alone says nothing of the days without rows."""
+    zero = _numbers(history, "units") == 0
+    if "stockout_hours" in history.column_names:
+        zero &= ~(_numbers(history, "stockout_hours") > 0)
+    return float(zero.mean())
 
 
 class _Rows:

@@ -2,14 +2,15 @@
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from models.arrays import F32
+from models.arrays import F32, I64
 from models.quantile_network import DAY_LEVELS, INPUT_LIMIT, QuantileNetwork, heads, spread_of
 from models.training.adam import Adam
 from models.training.panel_examples import PanelExamples
+from models.training.workers import ThisProcess, Workers
 
 OnEpoch = Callable[[int, float], None]
 _LEVELS: F32 = np.asarray(DAY_LEVELS, dtype=np.float32)
@@ -24,7 +25,10 @@ _LEAST_STEPS_AN_EPOCH = 150
 
 @dataclass(frozen=True, slots=True)
 class QuantileFit:
-    """How to fit. scale_power: a series weighs 1 / scale**power in the pinball loss; 1 weighs all alike, 0 by units."""
+    """How to fit. scale_power: a series weighs 1 / scale**power in the pinball loss; 1 weighs all alike, 0 by units.
+
+    Each of several networks leaves out a run of days of its own (see `left_out`).
+    """
 
     hidden: tuple[int, ...] = (128, 64)
     epochs: int = 5
@@ -36,8 +40,10 @@ class QuantileFit:
     seed: int = 1
 
 
-def fit_ensemble(examples: PanelExamples, fit: QuantileFit, on_epoch: OnEpoch) -> tuple[QuantileNetwork, ...]:
-    """Networks that differ by their seeds. Standardises examples.rows in place: they serve for nothing else after."""
+def fit_ensemble(
+    examples: PanelExamples, fit: QuantileFit, on_epoch: OnEpoch, workers: Workers | None = None
+) -> tuple[QuantileNetwork, ...]:
+    """Networks that differ by their seeds and the days they leave out, one job each. Standardises examples.rows in place: they serve for nothing else after."""
     rows = examples.rows
     centre = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
     spread = rows.std(axis=0, dtype=np.float64).astype(np.float32)
@@ -46,27 +52,54 @@ def fit_ensemble(examples: PanelExamples, fit: QuantileFit, on_epoch: OnEpoch) -
     for start in range(0, len(rows), 65536):
         part = rows[start : start + 65536]
         np.clip((part - centre) / scale, -INPUT_LIMIT, INPUT_LIMIT, out=part)
-    networks = []
-    for number in range(fit.networks):
-        seeded = replace(fit, seed=fit.seed + number)
-        parameters = _fitted(examples, seeded, lambda e, loss, n=number: on_epoch(n * fit.epochs + e, loss))  # type: ignore[misc]
-        networks.append(QuantileNetwork(centre, scale, tuple(parameters[0::2]), tuple(parameters[1::2])))
-    return tuple(networks)
+    days_out = left_out(examples, fit.networks)
+    if workers is None or isinstance(workers, ThisProcess):
+        found = [
+            _fitted(examples, days_out, number, fit, _counted_from(number * fit.epochs, on_epoch))
+            for number in range(fit.networks)
+        ]
+    else:
+        given = (workers.shared(examples), workers.shared(days_out))
+        found = workers.map(_fitted_elsewhere, [(*given, number, fit) for number in range(fit.networks)])
+    return tuple(QuantileNetwork(centre, scale, tuple(p[0::2]), tuple(p[1::2])) for p in found)
 
 
-def _fitted(examples: PanelExamples, fit: QuantileFit, on_epoch: OnEpoch) -> list[F32]:
-    random = np.random.default_rng(fit.seed)
+def _fitted_elsewhere(examples: PanelExamples, days_out: I64, number: int, fit: QuantileFit) -> list[F32]:
+    return _fitted(examples, days_out, number, fit, lambda _epoch, _loss: None)
+
+
+def _counted_from(before: int, on_epoch: OnEpoch) -> OnEpoch:
+    return lambda epoch, loss: on_epoch(before + epoch, loss)
+
+
+def left_out(examples: PanelExamples, networks: int) -> I64:
+    """The network that does not learn from each example, (n,), -1 none: runs of days of equal length, one a network.
+
+    All series share a day's weather, which a network learns by heart. So networks differ, and each can be asked about
+    days that it never saw.
+    """
+    if networks == 1:
+        return np.full(len(examples.day), -1, dtype=np.int64)
+    first, last = int(examples.day.min()), int(examples.day.max())
+    return np.asarray((examples.day - first) * networks // (last - first + 1), dtype=np.int64)
+
+
+def _fitted(
+    examples: PanelExamples, days_out: I64, number: int, fit: QuantileFit, on_epoch: OnEpoch
+) -> list[F32]:
+    usable = np.flatnonzero(days_out != number)
+    random = np.random.default_rng(fit.seed + number)
     parameters = _start(examples.rows.shape[1], fit, random)
     adam = Adam(fit.weight_decay)
     weights = _Weights.of(examples, fit.scale_power)
     # Small tables take smaller batches: a fit needs some hundred steps.
-    batch_rows = min(fit.batch_rows, max(_LEAST_BATCH_ROWS, len(examples.units) // _LEAST_STEPS_AN_EPOCH))
-    batches = max(1, len(examples.units) // batch_rows)
+    batch_rows = min(fit.batch_rows, max(_LEAST_BATCH_ROWS, len(usable) // _LEAST_STEPS_AN_EPOCH))
+    batches = max(1, len(usable) // batch_rows)
     steps = batches * fit.epochs
     warm_up = min(_WARM_UP_STEPS, max(1, steps // 10))
     for epoch in range(fit.epochs):
         losses = []
-        order = random.permutation(len(examples.units))
+        order = random.permutation(usable)
         for batch, rows in enumerate(np.array_split(order, batches)):
             loss, gradients = loss_and_gradients(parameters, examples, weights, rows)
             done = epoch * batches + batch
@@ -93,7 +126,7 @@ class _Weights:
 
 
 def loss_and_gradients(
-    parameters: list[F32], examples: PanelExamples, weights: _Weights, rows: "np.typing.NDArray[np.int64]"
+    parameters: list[F32], examples: PanelExamples, weights: _Weights, rows: I64
 ) -> tuple[float, list[F32]]:
     """Mean weighted pinball loss of the batch, and the gradients of both losses by each parameter."""
     layers = [examples.rows[rows]]

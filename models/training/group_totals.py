@@ -1,0 +1,114 @@
+"""Totals of a shop's categories, forecast as series of their own, and the SKUs' forecasts drawn halfway to them.
+
+What a network says of each SKU errs in common: a holiday or a level that it takes for noise in one SKU stands out in
+the total of a category. Each total is a regression of its logarithm on weekday, day of the month and what is known of
+each day beforehand, with the level of its last weeks. Both say something the other does not know, so their geometric
+mean is taken (Bates & Granger 1969) and every SKU of the category is scaled alike, day by day.
+"""
+
+import numpy as np
+
+from models.arrays import F64, I64
+from models.panel import Panel
+from models.quantile_network import DayQuantiles
+
+LEAST_DAYS = 112
+LEAST_UNITS_A_DAY = 30.0
+"""Below, a total is as sporadic as its SKUs and its logarithm says little."""
+TOTALS_SHARE = 0.5
+MOST_SCALING = 1.5
+_FIT_HALF_LIFE_DAYS = 300.0
+_LEVEL_HALF_LIFE_DAYS = 7.0
+_RIDGE = 1.0
+_TREND_RIDGE = 0.1
+
+
+def has_totals(panel: Panel) -> bool:
+    """Whether totals are forecast: not for fewer than LEAST_DAYS days, nor where sold-out days make them no demand."""
+    return _narrowest_of_shop(panel) is not None and panel.served is None and panel.n_days >= LEAST_DAYS
+
+
+def drawn_to_totals(panel: Panel, daily: DayQuantiles) -> DayQuantiles:
+    """`daily` of all series for the days after the panel's last, scaled by shop's category and day; quiet ones are left."""
+    codes = _narrowest_of_shop(panel)
+    if codes is None or not has_totals(panel):
+        return daily
+    count, days = int(codes.max(initial=0)) + 1, daily.mean.shape[1]
+    sold = _summed(np.nan_to_num(panel.units), codes, count)
+    said = _summed(daily.mean, codes, count)
+    busy = (sold[:, -28:].mean(axis=1) >= LEAST_UNITS_A_DAY) & (said.min(axis=1) > 0)
+    scaling = np.ones((count, days))
+    covariates = _covariates(panel, codes, count, panel.n_days + days)
+    calendar = _calendar(panel, panel.n_days + days)
+    for group in np.flatnonzero(busy):
+        known_ahead = np.concatenate([calendar, *(values[group] for values in covariates)], axis=1)
+        total = _total_ahead(sold[group], known_ahead, days)
+        scaling[group] = np.clip((total / said[group]) ** TOTALS_SHARE, 1 / MOST_SCALING, MOST_SCALING)
+    of_series = scaling[codes].astype(np.float32)
+    return DayQuantiles(daily.mean * of_series, daily.quantiles * of_series[:, :, None])
+
+
+def _total_ahead(sold: F64, known_ahead: F64, days: int) -> F64:
+    """(days,), units: weighted ridge regression of log units; the trend serves the fit alone and is not carried on."""
+    past = len(sold)
+    age = np.arange(past - 1, -1, -1)
+    # A closed day, or one nobody heard of, is no day of low demand.
+    open_days = sold > 0.1 * np.median(sold)
+    logs = np.log(np.maximum(sold, 0.5))
+    trend = -age[:, None] / 100
+    columns = np.concatenate([np.ones((past, 1)), trend, trend**2, known_ahead[:past]], axis=1)
+    weight = 0.5 ** (age / _FIT_HALF_LIFE_DAYS) * open_days
+    penalty = np.diag([1e-6, _TREND_RIDGE, _TREND_RIDGE, *[_RIDGE] * known_ahead.shape[1]])
+    weighted = columns * weight[:, None]
+    slopes = np.linalg.solve(weighted.T @ columns + penalty, weighted.T @ logs)[3:]
+    left = logs - known_ahead[:past] @ slopes
+    near = 0.5 ** (age / _LEVEL_HALF_LIFE_DAYS) * open_days
+    level = (left * near).sum() / max(float(near.sum()), 1e-9)
+    return np.asarray(np.exp(level + known_ahead[past : past + days] @ slopes))
+
+
+def _calendar(panel: Panel, days: int) -> F64:
+    """Weekday and place in the month, (days, 10)."""
+    dates = [panel.day(index) for index in range(days)]
+    of_week = np.eye(7)[[day.weekday() for day in dates]][:, 1:]
+    turn = 2 * np.pi * np.array([day.day for day in dates]) / 30.4
+    of_month = [np.sin(turn), np.cos(turn), np.sin(2 * turn), np.cos(2 * turn)]
+    return np.concatenate([of_week, np.stack(of_month, axis=1)], axis=1)
+
+
+def _covariates(panel: Panel, codes: I64, count: int, days: int) -> list[F64]:
+    """Of each covariate (count or, by broadcasting, all groups; days; 3): the day, the day before and the day after.
+
+    The mean of the members, scaled to a range of 1; what is not known is the covariate's mean.
+    """
+    out = []
+    for values in panel.covariates.values():
+        wide = np.full((len(values), days), np.nan)
+        wide[:, : values.shape[1]] = values[:, :days]
+        known = ~np.isnan(wide)
+        if not known.any():
+            continue
+        usual = float(wide[known].mean())
+        span = float(wide[known].max() - wide[known].min())
+        away = np.where(known, wide - usual, 0) / (span or 1.0)
+        if len(values) == 1:
+            of_group = np.broadcast_to(away, (count, days))
+        else:
+            of_group = (
+                _summed(away, codes, count) / np.maximum(np.bincount(codes, minlength=count), 1)[:, None]
+            )
+        before, after = np.zeros_like(of_group), np.zeros_like(of_group)
+        before[:, 1:], after[:, :-1] = of_group[:, :-1], of_group[:, 1:]
+        out.append(np.stack([of_group, before, after], axis=2))
+    return out
+
+
+def _narrowest_of_shop(panel: Panel) -> I64 | None:
+    inside = [codes for name, codes in panel.groups.items() if name.startswith("store_")]
+    return inside[-1] if inside else None
+
+
+def _summed(values: "np.typing.NDArray[np.floating]", codes: I64, count: int) -> F64:
+    out = np.zeros((count, values.shape[1]))
+    np.add.at(out, codes, values)
+    return out

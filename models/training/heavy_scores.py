@@ -1,0 +1,74 @@
+"""The heavy form, bundles and simple methods on the same evenings of one panel, for cards and comparisons."""
+
+from pathlib import Path
+
+import numpy as np
+
+from models.baseline import BASELINE_NAME, SeasonalBaseline
+from models.bundle import load_bundle
+from models.inference import DemandModel
+from models.panel import Panel
+from models.quantile_network import DAY_LEVELS, DayQuantiles
+from models.quantiles import negbin_quantiles
+from models.training.evenings import DayMethod
+from models.training.forecast_files import ready_days
+from models.training.heavy import HeavyModel, day_forecast
+from models.training.heavy_files import is_heavy, load_heavy, require_fit
+
+_TRUSTED_DAYS = 112
+
+
+def method_of(folder: Path, public_key: Path, panel: Panel) -> tuple[str, DayMethod]:
+    """The name and the answers of a heavy model's folder or of a signed bundle.
+
+    Raises HeavyModelError or BundleError when it is neither, or was made for other columns than the panel's.
+    """
+    if is_heavy(folder):
+        model, manifest = load_heavy(folder)
+        require_fit(manifest, panel)
+        return folder.name, heavy_method(model)
+    demand = DemandModel(load_bundle(folder, public_key))
+    return demand.name, lambda known, days: ready_days(demand, known, days)
+
+
+def heavy_method(model: HeavyModel) -> DayMethod:
+    return lambda known, days: day_forecast(model, known, days)
+
+
+def peers() -> dict[str, DayMethod]:
+    """What every model must beat: the seasonal baseline, the 28-day mean and last week again."""
+    baseline = SeasonalBaseline("evaluation")
+    return {
+        BASELINE_NAME: lambda known, days: ready_days(baseline, known, days),
+        "ma28-negbin": lambda known, days: _with_moments(
+            known, np.repeat(_month(known)[:, None], days, axis=1)
+        ),
+        "seasonal-naive-negbin": _last_week,
+    }
+
+
+def _last_week(known: Panel, days: int) -> DayQuantiles:
+    week = known.demand(max(0, known.n_days - 7), known.n_days)
+    week = np.where(np.isnan(week), _month(known)[:, None], week)
+    return _with_moments(known, week[:, np.arange(days) % week.shape[1]])
+
+
+def _month(known: Panel) -> np.ndarray:
+    recent = known.demand(max(0, known.n_days - 28), known.n_days)
+    seen = ~np.isnan(recent)
+    return np.asarray(np.where(seen, recent, 0).sum(1) / np.maximum(seen.sum(1), 1))
+
+
+def _with_moments(known: Panel, mean: np.ndarray) -> DayQuantiles:
+    """Negative binomial about `mean` with the dispersion of the last 112 known days."""
+    past = known.demand(max(0, known.n_days - _TRUSTED_DAYS), known.n_days).astype(np.float64)
+    seen = ~np.isnan(past)
+    count = np.maximum(seen.sum(1), 1)
+    usual = np.where(seen, past, 0).sum(1) / count
+    variance = np.where(seen, (past - usual[:, None]) ** 2, 0).sum(1) / count
+    spread = np.clip((variance - usual) / np.maximum(usual, 0.02) ** 2, 0, 20)
+    different = mean.shape[1] if np.ptp(mean, axis=1).any() else 1
+    flat = mean[:, :different].astype(np.float64)
+    found = negbin_quantiles(flat.ravel(), np.repeat(spread, different), DAY_LEVELS).reshape(*flat.shape, -1)
+    quantiles = np.broadcast_to(found, (*mean.shape, len(DAY_LEVELS)))
+    return DayQuantiles(mean.astype(np.float32), quantiles.astype(np.float32))

@@ -1,0 +1,161 @@
+"""A chain's own history: the centre's ledger as a long table of daily sales. Reads only; the centre may be at work.
+
+Sales, stock-outs and open days come from the sums by business day, which outlive the receipts that they are made of.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+
+from models.errors import TrainingDataError
+
+_DAY_MS = 86_400_000
+_HOUR_MS = 3_600_000
+_SQLITE_HEADER = b"SQLite format 3\x00"
+_STORES = "SELECT store_id, timezone FROM stores ORDER BY store_id"
+_DAYS = (
+    "SELECT sku, at_ms, sold_units, stock_out_ms FROM rollups WHERE store_id = {} AND step_ms = 86400000 AND sku <> ''"
+    " AND (sold_units <> 0 OR stock_out_ms > 0) ORDER BY at_ms, sku"
+)
+_ITEMS = "SELECT sku, category FROM items WHERE store_id = {} ORDER BY sku"
+_PRICES = "SELECT sku, from_ms, price_cents FROM prices WHERE store_id = {} ORDER BY sku, from_ms"
+_GAPS = "SELECT DISTINCT at_ms FROM gaps WHERE store_id = {} AND (units IS NULL OR units <> 0) ORDER BY at_ms"
+_RANGE = "SELECT min(at_ms) AS first_ms, max(at_ms) AS last_ms FROM rollups WHERE store_id = {} AND step_ms = 86400000"
+
+Rows = list[tuple[Any, ...]]
+
+
+def is_ledger(address: str) -> bool:
+    """Whether this is a PostgreSQL URL or a file of SQLite, and no table of sales."""
+    if address.startswith(("postgresql://", "postgres://", "postgresql+")):
+        return True
+    path = Path(address)
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(_SQLITE_HEADER)) == _SQLITE_HEADER
+
+
+def table_from_ledger(address: str) -> pa.Table:
+    """Columns store, sku, date, units, stockout_hours, category, price; a row a SKU and day that sold or was sold out.
+
+    address: the SQLite file or PostgreSQL URL of the centre. units: net of returns. stockout_hours: that the shelf was
+    empty. price: the shelf price in the chain's currency on that day, null before the first. The last business day is
+    not over and is left out, and so is a shop's day of which a gateway lost units: it is unknown, not quiet.
+    Raises TrainingDataError when it cannot be opened, is no ledger or holds no sales.
+    """
+    columns: dict[str, list[Any]] = {name: [] for name in ("store", "sku", "date", "units", "stockout_hours", "category", "price")}  # fmt: skip
+    with _opened(address) as ask:
+        for store, timezone in ask(_STORES, ()):
+            _add_store(columns, ask, str(store), ZoneInfo(str(timezone)))
+    if not columns["sku"]:
+        raise TrainingDataError(
+            f"{_named(address)} holds no whole day of sales yet; train when it has some weeks"
+        )
+    kinds = {
+        "date": pa.date32(),
+        "units": pa.float64(),
+        "stockout_hours": pa.float64(),
+        "price": pa.float64(),
+    }
+    return pa.table(
+        {name: pa.array(values, kinds.get(name, pa.string())) for name, values in columns.items()}
+    )
+
+
+class _Ask:
+    """Runs one statement with its placeholders in the database's own form."""
+
+    def __init__(self, cursor: Any, placeholder: str) -> None:
+        self._cursor, self._placeholder = cursor, placeholder
+
+    def __call__(self, statement: str, values: Sequence[object]) -> Rows:
+        self._cursor.execute(statement.format(*[self._placeholder] * len(values)), tuple(values))
+        return list(self._cursor.fetchall())
+
+
+def _add_store(columns: dict[str, list[Any]], ask: _Ask, store: str, zone: ZoneInfo) -> None:
+    (_, last_ms), *_ = ask(_RANGE, (store,))
+    if last_ms is None:
+        return
+    category = {str(sku): str(name) for sku, name in ask(_ITEMS, (store,))}
+    prices: dict[str, list[tuple[int, int]]] = {}
+    for sku, from_ms, cents in ask(_PRICES, (store,)):
+        prices.setdefault(str(sku), []).append((int(from_ms), int(cents)))
+    lost = {_day(int(at_ms), zone) for (at_ms,) in ask(_GAPS, (store,))}
+    for sku, at_ms, units, stock_out_ms in ask(_DAYS, (store,)):
+        day = _day(int(at_ms), zone)
+        if at_ms >= last_ms or day in lost:
+            continue
+        columns["store"].append(store)
+        columns["sku"].append(str(sku))
+        columns["date"].append(day)
+        columns["units"].append(float(units))
+        columns["stockout_hours"].append(min(int(stock_out_ms) / _HOUR_MS, 24.0))
+        columns["category"].append(category.get(str(sku)) or None)
+        columns["price"].append(_price(prices.get(str(sku), []), int(at_ms) + _DAY_MS))
+
+
+def _day(at_ms: int, zone: ZoneInfo) -> date:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone).date()
+
+
+def _price(steps: list[tuple[int, int]], until_ms: int) -> float | None:
+    """Of the last step before `until_ms`."""
+    cents = None
+    for from_ms, step_cents in steps:
+        if from_ms >= until_ms:
+            break
+        cents = step_cents
+    return None if cents is None else cents / 100
+
+
+@contextmanager
+def _opened(address: str) -> Iterator[_Ask]:
+    if not is_ledger(address):
+        raise TrainingDataError(
+            f"{_named(address)} is no ledger; give the centre's SQLite file or its postgresql:// URL"
+        )
+    if Path(address).is_file():
+        try:
+            with closing(
+                sqlite3.connect(f"{Path(address).absolute().as_uri()}?mode=ro", uri=True)
+            ) as connection:
+                yield _Ask(connection.cursor(), "?")
+        except sqlite3.Error as error:
+            raise TrainingDataError(f"{address}: {error}; give the centre's ledger file") from None
+        return
+    try:
+        import psycopg  # noqa: PLC0415 - only this kind of ledger needs it
+    except ModuleNotFoundError:
+        raise TrainingDataError(
+            "a PostgreSQL ledger needs psycopg: pip install -c constraints.txt '.[central]'"
+        ) from None
+    plain = "postgresql://" + address.split("://", 1)[1]
+    try:
+        with psycopg.connect(
+            plain, options="-c default_transaction_read_only=on", connect_timeout=30
+        ) as session:
+            yield _Ask(session.cursor(), "%s")
+    except psycopg.Error as error:
+        raise TrainingDataError(
+            f"{_named(address)}: {str(error).strip()}; check the URL and the user's rights"
+        ) from None
+
+
+def _named(address: str) -> str:
+    """The address without a password: it goes into messages and the model's card."""
+    if "://" not in address:
+        return address
+    return "postgresql://" + address.split("://", 1)[1].rsplit("@", 1)[-1]
+
+
+def ledger_name(address: str) -> str:
+    """What a card says of where the sales came from: no user, no password."""
+    return _named(address).split("?", 1)[0]
