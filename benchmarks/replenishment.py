@@ -1,13 +1,14 @@
 """The replenishment policy beside the optimum, textbook policies and what shops use.
 
-    python benchmarks/replenishment.py [--quick] [--json FILE] [--data FOLDER] [--peers FOLDER] [--picture FILE]
+    python benchmarks/replenishment.py [--quick] [--replay] [--json FILE] [--data FOLDER] [--peers FOLDER] [--picture FILE]
 
 Instances: the long-run cost by exact evaluation (no simulation) of the shipped network, as a gateway runs it, and of the same refined for
 the instance ("refined": what `shelfloop models policy-cost` says), beside our own dynamic programme and, for
 backorders with a fixed cost, stockpyl (in a virtual environment of its own under --peers, made when missing; it does not
 resolve beside current NumPy). "held out" are instances that no lesson holds, of every kind (benchmarks/replenishing/held_out.py).
-Replay: real demand of M5 and FreshRetailNet (--data, skipped with a note where it is not), lost sales, packs, a delivery
-calendar, shelf life; every method sweeps its one knob, and rows compare at equal service or equal stock.
+Replay: real demand of M5 and FreshRetailNet (--data, skipped with a note where it is not), lost sales, packs, least orders, a
+delivery calendar, shelf life; every method sweeps its one knob, and rows compare at equal service or equal stock, or by the cost of
+stated prices. --replay does nothing else.
 """
 
 import argparse
@@ -31,6 +32,7 @@ from benchmarks.replenishing.frontier import (  # noqa: E402
     NEWSVENDOR,
     OURS,
     Frontier,
+    costs_of,
     frontier_of,
     of_stock,
     picture,
@@ -38,7 +40,7 @@ from benchmarks.replenishing.frontier import (  # noqa: E402
     waste_at,
 )
 from benchmarks.replenishing.held_out import described, held_out  # noqa: E402
-from benchmarks.replenishing.shop import fresh_trade, m5_trade  # noqa: E402
+from benchmarks.replenishing.shop import Prices, Trade, fresh_trade, m5_trade  # noqa: E402
 from benchmarks.replenishing.textbook import best_base_stock, best_capped_base_stock  # noqa: E402
 from models.policy.instance import Instance, instance_from  # noqa: E402
 from models.policy.learned import LearnedPolicy, shipped_policy  # noqa: E402
@@ -63,6 +65,7 @@ def main() -> int:
     parser.add_argument(
         "--quick", action="store_true", help="fewer instances, series and settings; every row all the same"
     )
+    parser.add_argument("--replay", action="store_true", help="the replay of real demand alone")
     parser.add_argument("--json", type=Path, help="write the rows to this file")
     parser.add_argument(
         "--data", type=Path, default=ROOT.parent / "shared" / "data", help="folder with m5 and freshretailnet"
@@ -84,6 +87,9 @@ def main() -> int:
 
 
 def _rows(options: argparse.Namespace) -> Iterator[Row]:
+    if options.replay:
+        yield from replay_rows(options)
+        return
     policy = shipped_policy()
     yield from zipkin_rows(policy, options.quick)
     yield from instance_rows(policy, options.peers)
@@ -212,7 +218,7 @@ def replay_rows(options: argparse.Namespace) -> Iterator[Row]:
         print(f"  no replay: {options.data} has no m5 and freshretailnet; say where they are with --data")
         return
     graph = shipped_orders()
-    series = 150 if options.quick else 1000
+    series = 150 if options.quick else 1500
     frontiers: dict[str, Frontier] = {}
     for trade in (m5_trade(options.data, series), fresh_trade(options.data, series)):
         found = frontiers[trade.name] = frontier_of(trade, graph, quick=options.quick)
@@ -221,6 +227,7 @@ def replay_rows(options: argparse.Namespace) -> Iterator[Row]:
         yield _lost_row(trade.name, found, FILLS[trade.name][0])
         if trade.life_days is not None:
             yield _waste_row(trade.name, found, FILLS[trade.name][0])
+        yield _cost_row(trade, found, graph)
     if options.picture:
         picture(frontiers, options.picture)
 
@@ -252,6 +259,14 @@ def _waste_row(name: str, found: Frontier, fill: float) -> Row:
     waste = {method: round(100 * waste_at(outcomes, fill), 2) for method, outcomes in found.items()}
     peers = {method: waste[method] for method in (MIN_MAX, NEWSVENDOR, COVER)}
     return _row(f"{name}: waste at {fill:.0%} service", waste[OURS], "%", waste[MIN_MAX], "lower", peers)
+
+
+def _cost_row(trade: Trade, found: Frontier, graph: OrderGraph) -> Row:
+    """Goal: the cheapest of the others, each at the setting that hindsight finds."""
+    costs = {method: round(cost, 2) for method, cost in costs_of(trade, graph, Prices(), found).items()}
+    ours = costs.pop(OURS)
+    name = f"{trade.name}: cost of 100 units asked for, order lines counted"
+    return _row(name, ours, "margins", min(costs.values()), "lower", costs)
 
 
 def _stockpyl(folder: Path) -> list[float]:

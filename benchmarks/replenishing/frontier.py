@@ -4,13 +4,21 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.replenishing.methods import days_of_cover, min_max, newsvendor, our_graph
-from benchmarks.replenishing.shop import Outcome, Trade, replayed
+from benchmarks.replenishing.methods import (
+    days_of_cover,
+    min_max,
+    newsvendor,
+    our_graph,
+    our_graph_at,
+    reorder_level,
+)
+from benchmarks.replenishing.shop import Outcome, Prices, Trade, replayed
 from models.policy.order_graph import OrderGraph
 
 Frontier = dict[str, list[Outcome]]
 OURS, MIN_MAX, NEWSVENDOR, COVER = "order graph", "min/max", "newsvendor", "days of cover"
-_COLOURS = {OURS: "#0b6e4f", MIN_MAX: "#b23a48", NEWSVENDOR: "#2f6690", COVER: "#c98a1b"}
+REORDER = "reorder level"
+_COLOURS = {OURS: "#0b6e4f", MIN_MAX: "#b23a48", NEWSVENDOR: "#2f6690", COVER: "#c98a1b", REORDER: "#7a5c99"}
 
 
 def frontier_of(trade: Trade, graph: OrderGraph, quick: bool) -> Frontier:
@@ -24,7 +32,19 @@ def frontier_of(trade: Trade, graph: OrderGraph, quick: bool) -> Frontier:
         OURS: [replayed(trade, our_graph(graph, float(value))) for value in odds],
         NEWSVENDOR: [replayed(trade, newsvendor(float(value))) for value in levels],
         MIN_MAX: [replayed(trade, min_max(float(value))) for value in safety],
+        REORDER: [replayed(trade, reorder_level(float(value))) for value in safety],
         COVER: [replayed(trade, days_of_cover(float(value))) for value in cover],
+    }
+
+
+def costs_of(trade: Trade, graph: OrderGraph, prices: Prices, frontier: Frontier) -> dict[str, float]:
+    """Of 100 units asked for: the order graph told the prices and left alone; the others at the cheapest of their settings,
+    which no shop knows beforehand."""
+    ours = {OURS: replayed(trade, our_graph_at(graph, prices)).cost(prices)}
+    return ours | {
+        method: min(outcome.cost(prices) for outcome in outcomes)
+        for method, outcomes in frontier.items()
+        if method != OURS
     }
 
 

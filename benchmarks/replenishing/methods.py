@@ -1,10 +1,11 @@
-"""The methods that a shop could order by, each with one knob: ours, newsvendor, min/max, days of cover."""
+"""The methods that a shop could order by, each with one knob: ours, newsvendor, min/max, reorder level, days of cover."""
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
 
-from benchmarks.replenishing.shop import CORRELATION, Evening, Method, Trade
+from benchmarks.replenishing.shop import CORRELATION, Evening, Method, Prices, Trade
 from contract.records import QUANTILE_LEVELS
 from models.arrays import F64
 from models.base_stock import BaseStockRule
@@ -17,6 +18,25 @@ MOST_DAYS = 28
 
 def our_graph(graph: OrderGraph, odds: float, waste_price: float = 1.0) -> Method:
     """The order graph, with a lost unit `odds` times as dear as one held for the days covered."""
+    return _graph_orders(graph, lambda _mean, _days: {"odds": odds, "waste_price": waste_price})
+
+
+def our_graph_at(graph: OrderGraph, prices: Prices, share: float = 1.0) -> Method:
+    """The order graph that is told the prices, a lost unit's times `share`."""
+
+    def told(mean: np.ndarray, days: int) -> dict[str, object]:
+        held = prices.held * days
+        return {
+            "odds": share * prices.lost / held,
+            "waste_price": prices.wasted / held,
+            "lot_units": np.sqrt(2 * prices.line * mean / held),
+        }
+
+    return _graph_orders(graph, told)
+
+
+def _graph_orders(graph: OrderGraph, told: Callable[[np.ndarray, int], dict[str, object]]) -> Method:
+    """told: prices, from mean demand of the time covered and its days."""
 
     def order(evening: Evening) -> np.ndarray:
         trade, lead = evening.trade, evening.trade.lead_days
@@ -45,12 +65,12 @@ def our_graph(graph: OrderGraph, odds: float, waste_price: float = 1.0) -> Metho
             limits = {
                 "life_units": mean[:, : lead - 1 + life].sum(axis=1),
                 "life_periods": life / evening.cover_days,
-                "waste_price": waste_price,
             }
         question = question_from(
             lead_quantiles=lead_quantiles, lead_mean_units=lead_mean, cover_quantiles=cover, cover_mean_units=cover_mean,
             on_hand_units=hand, arriving_units=arriving, arriving_bucket=bucket, pack_units=trade.packs,
-            lead_periods=(lead - 1) / evening.cover_days, odds=odds, **limits,
+            min_order_units=trade.min_orders, lead_periods=(lead - 1) / evening.cover_days,
+            **limits, **told(cover_mean, evening.cover_days),
         )  # fmt: skip
         return graph.orders(question).order_units
 
@@ -65,27 +85,36 @@ def newsvendor(level: float) -> Method:
         mean, dispersion = _daily(evening.trade, evening.day)
         _, quantiles = _window(mean, dispersion, 0, evening.trade.lead_days - 1 + evening.cover_days)
         found = rule.propose(
-            quantiles, service_level=level, on_hand_units=evening.position, pack_units=evening.trade.packs
-        )
+            quantiles, service_level=level, on_hand_units=evening.position, pack_units=evening.trade.packs,
+            min_order_units=evening.trade.min_orders,
+        )  # fmt: skip
         return found.quantity_units
 
     return order
 
 
 def min_max(safety_days: float) -> Method:
-    """As ERP systems do it by default: when on hand and on order fall to min or below, up to max, rounded up to whole packs.
+    """As Odoo's reordering rules do it: when on hand and on order fall to min or below, up to max, rounded up to whole packs.
 
     min = mean daily sales x (days until the next chance's order arrives + safety_days), max = min + mean x days covered; the mean
     is of the last eight weeks, set anew every fourth week.
     """
 
     def order(evening: Evening) -> np.ndarray:
-        trade = evening.trade
-        daily = _static_mean(trade, trade.first + (evening.day - trade.first) // 28 * 28)
-        low = np.ceil(daily * (trade.lead_days - 1 + evening.cover_days + safety_days))
-        high = np.ceil(low + daily * evening.cover_days)
-        packs = np.ceil((high - evening.position) / trade.packs) * trade.packs
-        return np.where(evening.position <= low, np.maximum(packs, 0), 0).astype(np.int64)
+        low, high = _levels(evening, safety_days)
+        return np.where(evening.position <= low, evening.trade.placed(high - evening.position), 0)
+
+    return order
+
+
+def reorder_level(safety_days: float) -> Method:
+    """As ERPNext's automatic reorder does it: at the reorder level or below, the reorder quantity (max - min above), or what is
+    missing to the level where that is more."""
+
+    def order(evening: Evening) -> np.ndarray:
+        low, high = _levels(evening, safety_days)
+        wanted = np.maximum(high - low, low - evening.position)
+        return np.where(evening.position <= low, evening.trade.placed(wanted), 0)
 
     return order
 
@@ -95,10 +124,16 @@ def days_of_cover(days: float) -> Method:
 
     def order(evening: Evening) -> np.ndarray:
         daily = evening.past[:, -28:].mean(axis=1)
-        missing = daily * (evening.trade.lead_days - 1 + days) - evening.position
-        return (np.ceil(np.maximum(missing, 0) / evening.trade.packs) * evening.trade.packs).astype(np.int64)
+        return evening.trade.placed(daily * (evening.trade.lead_days - 1 + days) - evening.position)
 
     return order
+
+
+def _levels(evening: Evening, safety_days: float) -> tuple[np.ndarray, np.ndarray]:
+    trade = evening.trade
+    daily = _static_mean(trade, trade.first + (evening.day - trade.first) // 28 * 28)
+    low = np.ceil(daily * (trade.lead_days - 1 + evening.cover_days + safety_days))
+    return low, np.ceil(low + daily * evening.cover_days)
 
 
 def _bucket(remaining_days: int, lead: int, cover: int) -> int:

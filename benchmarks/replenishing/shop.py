@@ -18,7 +18,8 @@ class Trade:
     """demand: (n, days), whole units. first: index of the first replayed day; warm_up: days before counting starts.
 
     order_days: weekdays (day index modulo 7) after whose close an order may be placed; it is there lead_days later, in the
-    morning. life_days: days on which a unit can be sold, None for goods that keep. packs: (n,).
+    morning. life_days: days on which a unit can be sold, None for goods that keep. packs, min_orders: (n,), units; the least
+    order is whole packs.
     """
 
     name: str
@@ -29,6 +30,12 @@ class Trade:
     lead_days: int
     life_days: int | None
     packs: np.ndarray
+    min_orders: np.ndarray
+
+    def placed(self, wanted: np.ndarray) -> np.ndarray:
+        """Units that a supplier takes an order of: up to whole packs, and to the least order."""
+        whole = np.ceil(np.maximum(wanted, 0) / self.packs - 1e-9) * self.packs
+        return np.where(whole > 0, np.maximum(whole, self.min_orders), 0).astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +65,31 @@ Method = Callable[[Evening], np.ndarray]
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """fill: share of demand served; stock: units held at a day's close, per unit sold a day (days of stock); waste: share of
-    demand; lost: share of demand."""
+    demand; lost: share of demand. lines: orders of one series, per unit asked for."""
 
     fill: float
     stock_days: float
     waste: float
+    lines: float = 0.0
 
     @property
     def lost(self) -> float:
         return 1 - self.fill
+
+    def cost(self, prices: "Prices") -> float:
+        """Of 100 units asked for."""
+        held = prices.held * self.stock_days * self.fill
+        return 100 * (prices.lost * self.lost + held + prices.wasted * self.waste + prices.line * self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """In margins of a unit: what a unit costs that is lost, held for a day, or wasted, and what handling an order's line costs."""
+
+    lost: float = 1.0
+    held: float = 0.01
+    wasted: float = 2.0
+    line: float = 0.3
 
 
 def replayed(trade: Trade, method: Method) -> Outcome:
@@ -77,7 +100,7 @@ def replayed(trade: Trade, method: Method) -> Outcome:
     past = trade.demand[:, max(trade.first - HISTORY_DAYS, 0) : trade.first]
     hand[:, -1] = np.ceil(past.mean(axis=1) * (trade.lead_days + 1))
     arriving = np.zeros((n, trade.lead_days), dtype=np.int64)
-    sold = stock = wasted = wanted = 0.0
+    sold = stock = wasted = wanted = lines = 0.0
     for day in range(trade.first, trade.demand.shape[1]):
         hand[:, -1] += arriving[:, 0]
         arriving = np.concatenate([arriving[:, 1:], np.zeros((n, 1), dtype=np.int64)], axis=1)
@@ -89,13 +112,16 @@ def replayed(trade: Trade, method: Method) -> Outcome:
         hand = left
         if day % 7 in trade.order_days:
             evening = Evening(trade, day, hand, arriving, cover_days(trade, day))
-            arriving[:, -1] += method(evening)
+            order = method(evening)
+            arriving[:, -1] += order
+            if day >= trade.first + trade.warm_up:
+                lines += np.count_nonzero(order)
         if day >= trade.first + trade.warm_up:
             wanted += trade.demand[:, day].sum()
             sold += (trade.demand[:, day] - lost).sum()
             stock += hand.sum()
             wasted += old.sum()
-    return Outcome(sold / wanted, stock / max(sold, 1), wasted / wanted)
+    return Outcome(sold / wanted, stock / max(sold, 1), wasted / wanted, lines / wanted)
 
 
 def cover_days(trade: Trade, day: int) -> int:
@@ -103,14 +129,16 @@ def cover_days(trade: Trade, day: int) -> int:
     return next(step for step in range(1, 8) if (day + step) % 7 in trade.order_days)
 
 
-def packs_of(demand: np.ndarray) -> np.ndarray:
-    """Packs as the trade has them: about three days' demand, from the usual sizes."""
+def packs_of(demand: np.ndarray, days: float = 3.0) -> np.ndarray:
+    """Packs as the trade has them: about so many days' demand, from the usual sizes."""
     sizes = np.array([1, 2, 3, 4, 6, 8, 12, 24])
-    return sizes[
-        np.abs(np.log(sizes[None, :]) - np.log(np.maximum(3 * demand.mean(axis=1), 1))[:, None]).argmin(
-            axis=1
-        )
-    ]
+    about = np.maximum(days * demand.mean(axis=1), 1)
+    return sizes[np.abs(np.log(sizes[None, :]) - np.log(about)[:, None]).argmin(axis=1)]
+
+
+def least_orders(packs: np.ndarray, seed: int) -> np.ndarray:
+    """Two packs for a quarter of the series, one for the others."""
+    return np.where(np.random.default_rng(seed).random(len(packs)) < 0.25, 2 * packs, packs)
 
 
 def m5_trade(folder: Path, series: int, seed: int = 7) -> Trade:
@@ -130,12 +158,13 @@ def m5_trade(folder: Path, series: int, seed: int = 7) -> Trade:
     # The last column is a Sunday (2016-04-24): shift so that index 0 modulo 7 is a Monday.
     demand = demand[:, demand.shape[1] % 7 :]
     history = demand[:, :HISTORY_DAYS]
-    return Trade("M5", demand, HISTORY_DAYS, 21, (0, 3), 3, None, packs_of(history))
+    packs = packs_of(history)
+    return Trade("M5", demand, HISTORY_DAYS, 21, (0, 3), 3, None, packs, least_orders(packs, seed))
 
 
 def fresh_trade(folder: Path, series: int, seed: int = 7) -> Trade:
     """FreshRetailNet's days but the last 7, series that were in stock on 85 % of them; the other days count as the median of
-    their weekday. Four days' life, orders every evening for the morning after next."""
+    their weekday. Four days' life, orders every evening for the morning after next, crates of about half a day's demand."""
     import pyarrow.parquet as pq
 
     table = pq.read_table(
@@ -154,7 +183,8 @@ def fresh_trade(folder: Path, series: int, seed: int = 7) -> Trade:
         fill = np.nanmedian(part, axis=1, keepdims=True)
         chosen[:, weekday::7] = np.where(np.isfinite(part), part, np.nan_to_num(fill))
     demand = chosen.astype(np.int64)
-    return Trade("FreshRetailNet", demand, 28, 7, tuple(range(7)), 2, 4, np.ones(len(demand), dtype=np.int64))
+    packs = packs_of(demand[:, :28], days=0.5)
+    return Trade("FreshRetailNet", demand, 28, 7, tuple(range(7)), 2, 4, packs, least_orders(packs, seed))
 
 
 def _fresh_columns(table: object) -> tuple[np.ndarray, np.ndarray]:

@@ -10,8 +10,15 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from benchmarks.replenishing.frontier import frontier_of, of_stock, picture, stock_at
-from benchmarks.replenishing.methods import days_of_cover, min_max, newsvendor, our_graph
-from benchmarks.replenishing.shop import Outcome, Trade, cover_days, packs_of, replayed
+from benchmarks.replenishing.methods import (
+    days_of_cover,
+    min_max,
+    newsvendor,
+    our_graph,
+    our_graph_at,
+    reorder_level,
+)
+from benchmarks.replenishing.shop import Outcome, Prices, Trade, cover_days, packs_of, replayed
 from models.policy.order_graph import shipped_orders
 
 STEADY = np.full((3, 90), 2, dtype=np.int64)
@@ -19,7 +26,7 @@ STEADY = np.full((3, 90), 2, dtype=np.int64)
 
 def trade(demand=STEADY, order_days=(0, 3), lead=3, life=None, packs=None):
     ones = np.ones(len(demand), dtype=np.int64) if packs is None else packs
-    return Trade("made", demand, 28, 14, order_days, lead, life, ones)
+    return Trade("made", demand, 28, 14, order_days, lead, life, ones, 2 * ones)
 
 
 def test_nothing_ordered_serves_nothing_once_the_first_stock_is_gone():
@@ -43,8 +50,10 @@ def test_units_that_no_one_buys_in_time_are_waste():
 
 
 @pytest.mark.parametrize(
-    "method", [our_graph(shipped_orders(), 19.0), newsvendor(0.95), min_max(2.0), days_of_cover(6.0)]
-)
+    "method",
+    [our_graph(shipped_orders(), 19.0), our_graph_at(shipped_orders(), Prices()), newsvendor(0.95), min_max(2.0),
+     reorder_level(2.0), days_of_cover(6.0)],
+)  # fmt: skip
 def test_every_method_serves_random_demand_in_whole_packs(method):
     packs = np.array([1, 4, 6])
     random = np.random.default_rng(1)
@@ -54,12 +63,21 @@ def test_every_method_serves_random_demand_in_whole_packs(method):
         order = method(evening)
         assert (order >= 0).all()
         assert (order % packs == 0).all()
+        assert ((order == 0) | (order >= 2 * packs)).all()
         seen.append(order.sum())
         return order
 
     found = replayed(trade(random.poisson(3, (3, 90)), packs=packs), watched)
     assert found.fill > 0.85
     assert sum(seen) > 0
+
+
+def test_costs_count_what_is_lost_held_wasted_and_handled():
+    found = Outcome(fill=0.9, stock_days=5.0, waste=0.02, lines=0.2)
+    prices = Prices(lost=1.0, held=0.01, wasted=2.0, line=0.3)
+    assert found.cost(prices) == pytest.approx(10 + 4.5 + 4 + 6)
+    once_a_week = replayed(trade(order_days=(0,)), lambda evening: np.full(3, 14))
+    assert once_a_week.lines == pytest.approx(1 / 14, abs=0.01)
 
 
 def test_the_next_chance_to_order_is_counted_in_days():
