@@ -14,6 +14,7 @@ from central.context import CHAIN, Work
 from central.ledger import coupon_rows, outgoing, rollout_rows, store_rows
 from central.ledger.agreement import Leadership, take_turn
 from central.ledger.engine import Ledger
+from central.ledger.gateway_views import GatewayLook
 from central.ledger.lanes import LaneWriter
 from central.ledger.writer import LedgerWriter, Transaction
 from central.memory import LedgerMemory
@@ -55,6 +56,8 @@ class Centre:
         self.since_ms = clock.now_ms()
         self.stop = threading.Event()
         self.dispatcher: Dispatcher | None = None
+        self.problems: Callable[[], list[str]] = list
+        """What keeps this process from working, in words; the process sets it."""
         self.on_placed: list[Callable[[], None]] = []
         self.counters: dict[str, int] = {
             "batches": 0,
@@ -81,6 +84,11 @@ class Centre:
     def count(self, name: str, amount: int = 1) -> None:
         with self._counters_lock:
             self.counters[name] = self.counters.get(name, 0) + amount
+
+    def look_at_gateways(self) -> GatewayLook:
+        silent_ms = self.settings.gateway_silent_min * MINUTE_MS
+        memory = self.memory
+        return GatewayLook(dict(memory.heard_ms), memory.watch, silent_ms, bool(self.settings.clock_file))
 
     def waiting_events(self) -> int:
         """Events without a position or not delivered yet. Asked often, so it looks only after something changed."""
@@ -221,12 +229,14 @@ class Centre:
         outgoing.blank_secrets(work.connection, before_ms, work.store.store)
 
     def _flush_heard(self, transaction: Transaction) -> None:
-        if time.monotonic() - self._heard_flushed_s < _HEARD_FLUSH_S or not self.memory.heard_ms:
+        is_due = time.monotonic() - self._heard_flushed_s >= _HEARD_FLUSH_S
+        if not self.memory.heard_ms or not (is_due or self.memory.watch.has_news):
             return
         self._heard_flushed_s = time.monotonic()
         heard = self.memory.heard_ms
         rows = [{"gateway": gateway, "now": heard.get(gateway, 0)} for gateway in sorted(heard)]
         transaction.connection.execute(_HEARD, rows)
+        self.memory.watch.flush(transaction.connection)
 
 
 @dataclass(frozen=True, slots=True)

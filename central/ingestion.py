@@ -56,10 +56,7 @@ def take_batch(work: Work, batch: Batch, read: BatchRows) -> Answer:
         raise ForbiddenError(
             f"store {batch.store} is unknown; put it with PUT /v1/stores/{batch.store} first"
         )
-    if work.memory.identities.is_refused(batch.gateway, batch.run, work.now_ms):
-        raise ConflictError(
-            f"another gateway speaks as {batch.gateway}; stop one of the two, or add a gateway and give it the new key"
-        )
+    _require_speaker(work, batch)
     position = work.store.positions.get((batch.gateway, batch.epoch))
     verdict = judge_batch(
         position.through_seq if position else None, batch.seq_from, batch.seq_to,
@@ -74,6 +71,24 @@ def take_batch(work: Work, batch: Batch, read: BatchRows) -> Answer:
     return Answer(
         verdict.acked_through, rejected, desired_state.newer_than(work, batch.have), verdict.verdict
     )
+
+
+def _require_speaker(work: Work, batch: Batch) -> None:
+    """Raises ConflictError when another box speaks for the gateway. A take-over is written, for workers and restarts."""
+    gateway, run, identities, now_ms = batch.gateway, batch.run, work.store.identities, work.now_ms
+    heard_ms = work.memory.heard_ms.get(gateway, 0)
+    if identities.was_replaced(gateway, run):
+        heard_ms = max(heard_ms, facts.last_heard_ms(work.connection, gateway))
+    spoke = identities.speaks_for(gateway)
+    if identities.is_refused(gateway, run, now_ms, heard_ms):
+        work.memory.watch.refused(gateway, run or "", batch.state, now_ms)
+        raise ConflictError(
+            f"another gateway speaks as {gateway}; stop one of the two, or add a gateway and give it the new key"
+        )
+    if run is not None and run != spoke:
+        replaced = json.dumps(identities[gateway].replaced)
+        facts.put_identity(work.connection, work.store.store, gateway, run, replaced, now_ms)
+    work.memory.watch.note(gateway, batch.state, batch.sent_at_ms, now_ms)
 
 
 class _Intake:

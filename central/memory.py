@@ -8,9 +8,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from central.core.audit_chain import FIRST
-from central.core.identity import Identities
+from central.core.identity import Identities, Identity
 from central.core.lifecycle import ON_ORDER, OPEN
 from central.core.supplier_calendar import SupplierCalendar, calendar_from
+from central.gateway_watch import GatewayWatch
 from central.ledger import facts, supplier_rows
 from contract.api.restock import TriggerState
 from contract.documents import SupplyDocument, SupplyLine
@@ -119,6 +120,7 @@ class StoreMemory:
     bundles: tuple[str, ...] | None = None
     """What the `models` document names, None: not looked up yet."""
     positions: dict[tuple[str, str], Position] = field(default_factory=dict)
+    identities: Identities = field(default_factory=Identities)
     receipts: dict[tuple[str, str], int] = field(default_factory=dict)
     receipts_since: str = ""
     receipts_from: str = ""
@@ -177,7 +179,7 @@ class LedgerMemory:
         self.switches: dict[tuple[str, str], str] | None = None
         self.calendars: dict[str, SupplierCalendar | None] = {}
         self.heard_ms: dict[str, int] = {}
-        self.identities = Identities()
+        self.watch = GatewayWatch()
 
     def forget(self, store: str | None = None) -> None:
         """What is known of `store`, None for all: it will be loaded again."""
@@ -266,6 +268,9 @@ def load_store(connection: Connection, store: str) -> StoreMemory:
         )
     for row in connection.execute(_POSITIONS, of):
         memory.positions[row.gateway, row.epoch] = Position(row.through_seq, row.ordinal)
+    for row in connection.execute(_IDENTITIES, of):
+        # Heard at the take-over at least; whether since then, the ledger knows where it matters.
+        memory.identities.restore(row.gateway, Identity(row.run, row.since_ms, json.loads(row.replaced)))
     for row in connection.execute(_RECEIPTS, {**of, "days": TILL_DAYS}):
         memory.receipts[row.register_id, row.business_date] = row.highest
     memory.receipts_from = facts.receipts_from(connection, store, memory.zone)
@@ -337,6 +342,7 @@ _ORDERS = sa.text(
     WHERE store_id = :store AND state = 'open'"""
 )
 _POSITIONS = sa.text("SELECT gateway, epoch, through_seq, ordinal FROM positions WHERE store_id = :store")
+_IDENTITIES = sa.text("SELECT gateway, run, replaced, since_ms FROM identities WHERE store_id = :store")
 _RECEIPTS = sa.text(
     """SELECT register_id, business_date, max(sequence) AS highest FROM receipts WHERE store_id = :store
     GROUP BY business_date, register_id ORDER BY business_date DESC LIMIT :days"""

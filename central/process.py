@@ -2,6 +2,7 @@
 
 import logging
 import socket
+from collections import Counter
 from collections.abc import Callable
 
 import uvicorn
@@ -13,6 +14,7 @@ from central.centre import Centre
 from central.dispatch import Dispatcher
 from central.ledger.agreement import listen
 from central.ledger.engine import Ledger
+from central.ledger.gateway_views import gateway_views
 from central.ledger.writer import Transaction
 from central.retention import Retention
 from central.settings import CentralSettings
@@ -49,6 +51,7 @@ def run_centre(settings: CentralSettings) -> int:
     listener = _listener(settings)
     notifier = ServiceNotifier()
     centre.writer.tick = _then(centre.writer.tick, notifier.progress)
+    centre.problems = lambda: _problems(centre, notifier)
     status = StatusServer(
         settings.status_port,
         lambda: status_of(centre, notifier),
@@ -125,8 +128,16 @@ def _metrics_of(centre: Centre, notifier: ServiceNotifier) -> Page:
     from central.metrics import metrics_from  # noqa: PLC0415 - only where somebody asks
 
     return Page(
-        "text/plain; version=0.0.4; charset=utf-8", metrics_from(status_of(centre, notifier), own_version())
+        "text/plain; version=0.0.4; charset=utf-8",
+        metrics_from(status_of(centre, notifier), own_version(), _signs_of(centre)),
     )
+
+
+def _signs_of(centre: Centre) -> dict[str, int]:
+    """Gateways by what is out of order there; of this process's look, which is half a minute old for other workers'."""
+    with centre.ledger.read.connect() as connection:
+        views = gateway_views(connection, now_ms=centre.clock.now_ms(), look=centre.look_at_gateways())
+    return Counter(sign.code for view in views for sign in view.signs)
 
 
 def status_of(centre: Centre, notifier: ServiceNotifier) -> dict[str, object]:

@@ -9,6 +9,11 @@ from hq.alert_link import alert_link
 from hq.words import ago, counted, money, number
 
 MAX_TRIGGERS_NAMED = 5
+SIGN_ICONS = {
+    "twin": "group", "disk-refuses": "storage", "disk-stalls": "storage", "disk-slow": "storage", "disk-damaged": "storage",
+    "outbox-full": "outbox", "outbox-filling": "outbox", "records-late": "hourglass_top", "clock-off": "schedule",
+    "clock-unkept": "schedule", "silent": "cloud_off",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,7 @@ def needs_from(
             names,
             overview.now_ms,
         ),
+        *_signs([gateway for gateway in gateways if gateway.store in names], names, "bad"),
         *_silent(
             [gateway for gateway in gateways if gateway.store in names and not gateway.online],
             names,
@@ -53,6 +59,7 @@ def needs_from(
             names,
             overview.now_ms,
         ),
+        *_signs([gateway for gateway in gateways if gateway.store in names], names, "warn"),
         *_put_aside(stores),
     ]
 
@@ -114,6 +121,22 @@ def _silent(gateways: list[GatewayView], names: dict[str, StoreView], now_ms: in
             f"/fleet?scope=store:{gateway.store}",
         )
         for gateway in gateways
+    ]
+
+
+def _signs(gateways: list[GatewayView], names: dict[str, StoreView], tone: str) -> list[Need]:
+    """What is out of order at gateways, a line each; that one is silent has a line of its own."""
+    return [
+        Need(
+            tone,
+            SIGN_ICONS.get(sign.code, "router"),
+            f"{names[gateway.store].name}: {sign.text}",
+            sign.do,
+            f"/fleet?scope=store:{gateway.store}#signs",
+        )
+        for gateway in gateways
+        for sign in gateway.signs
+        if sign.tone == tone and sign.code != "silent"
     ]
 
 

@@ -121,6 +121,14 @@ def span(duration_ms: float | None) -> str:
     return f"{seconds / 86_400:.0f} days"
 
 
+def size(count_bytes: float) -> str:
+    """`640 bytes`, `2.5 MB`."""
+    for unit, limit in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count_bytes >= limit:
+            return f"{count_bytes / limit:,.1f} {unit}"
+    return f"{count_bytes:.0f} bytes"
+
+
 def ago(then_ms: int | None, now_ms: int) -> str:
     return UNKNOWN if then_ms is None else f"{span(now_ms - then_ms)} ago"
 

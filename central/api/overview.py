@@ -9,6 +9,7 @@ from central.api.feed import webhook_views
 from central.api.gate import FromHq, FromPeople, TheCentre
 from central.api.paging import After, Limit, StoreFilter, next_if_full, skip_from
 from central.ledger import restock_views, store_views
+from central.ledger.gateway_views import gateway_views
 from contract.api import Health, Page
 from contract.api.common import AuditView
 from contract.api.doors import DoorsView
@@ -16,13 +17,14 @@ from contract.api.stores import Accounting, AlertView, GatewayView, Overview, Qu
 
 router = APIRouter(tags=["overview"])
 
-MINUTE_MS = 60_000
 Moment = Annotated[int, Query(ge=0, lt=4_102_444_800_000)]
 
 
 @router.get("/healthz")
 def healthz(centre: TheCentre) -> Health:
-    return Health(status="ok", version=own_version(), now_ms=centre.clock.now_ms())
+    problems = centre.problems()
+    status = "troubled" if problems else "ok"
+    return Health(status=status, version=own_version(), now_ms=centre.clock.now_ms(), problems=problems)
 
 
 @router.get("/v1/overview")
@@ -30,8 +32,7 @@ def get_overview(from_ms: Moment, to_ms: Moment, principal: FromPeople, centre: 
     with centre.ledger.read.connect() as connection:
         return store_views.overview(
             connection, now_ms=centre.clock.now_ms(), from_ms=from_ms, to_ms=to_ms,
-            online=dict(centre.memory.heard_ms), silent_ms=centre.settings.gateway_silent_min * MINUTE_MS,
-            of=principal.stores,
+            look=centre.look_at_gateways(), of=principal.stores,
         )  # fmt: skip
 
 
@@ -45,10 +46,9 @@ def get_accounting(principal: FromPeople, centre: TheCentre, store: StoreFilter 
 @router.get("/v1/gateways")
 def get_gateways(principal: FromPeople, centre: TheCentre) -> Page[GatewayView]:
     with centre.ledger.read.connect() as connection:
-        rows = store_views.gateway_views(
-            connection, now_ms=centre.clock.now_ms(), heard=dict(centre.memory.heard_ms),
-            silent_ms=centre.settings.gateway_silent_min * MINUTE_MS, stores=principal.stores,
-        )  # fmt: skip
+        rows = gateway_views(
+            connection, now_ms=centre.clock.now_ms(), look=centre.look_at_gateways(), stores=principal.stores
+        )
     return Page(rows=rows, total=len(rows))
 
 

@@ -14,27 +14,51 @@ MAX_REPLACED = 32
 
 
 @dataclass(slots=True)
-class _Identity:
+class Identity:
+    """heard_ms: when `run` was last heard, as far as this process knows."""
+
     run: str
     heard_ms: int
     replaced: list[str] = field(default_factory=list)
 
 
 class Identities:
-    """In memory: after a restart of the centre whoever speaks first takes the identity, and the other takes over or is refused."""
+    """Of one store's gateways. The ledger keeps each take-over, so that every worker and every restart knows who speaks."""
 
     def __init__(self) -> None:
-        self._by_gateway: dict[str, _Identity] = {}
+        self._by_gateway: dict[str, Identity] = {}
 
-    def is_refused(self, gateway: str, run: str | None, now_ms: int) -> bool:
-        """Whether another box speaks for `gateway` now. A sender without a run (not ours) is never refused."""
+    def __getitem__(self, gateway: str) -> Identity:
+        return self._by_gateway[gateway]
+
+    def restore(self, gateway: str, identity: Identity) -> None:
+        self._by_gateway[gateway] = identity
+
+    def was_replaced(self, gateway: str, run: str | None) -> bool:
+        """Whether `run` is a second box for sure: another one took over from it."""
+        known = self._by_gateway.get(gateway)
+        return known is not None and run != known.run and run in known.replaced
+
+    def is_refused(self, gateway: str, run: str | None, now_ms: int, heard_ms: int = 0) -> bool:
+        """Whether another box speaks for `gateway` now. A sender without a run (not ours) is never refused.
+
+        heard_ms: when the one that speaks was last heard elsewhere, where somebody else may have heard it.
+        """
         if run is None:
             return False
-        known = self._by_gateway.setdefault(gateway, _Identity(run, now_ms))
+        known = self._by_gateway.get(gateway)
+        if known is None:
+            self._by_gateway[gateway] = Identity(run, now_ms)
+            return False
+        if self.was_replaced(gateway, run) and now_ms - max(known.heard_ms, heard_ms) < LEASE_MS:
+            return True
         if run != known.run:
-            if run in known.replaced and now_ms - known.heard_ms < LEASE_MS:
-                return True
             known.replaced = [*(old for old in known.replaced if old != run), known.run][-MAX_REPLACED:]
             known.run = run
         known.heard_ms = now_ms
         return False
+
+    def speaks_for(self, gateway: str) -> str | None:
+        """The run that is heard."""
+        known = self._by_gateway.get(gateway)
+        return None if known is None else known.run

@@ -118,6 +118,26 @@ _PUT_HEALTH = sa.text(
 )
 
 
+_PUT_IDENTITY = sa.text(
+    """INSERT INTO identities (store_id, gateway, run, replaced, since_ms)
+    VALUES (:store, :gateway, :run, :replaced, :now) ON CONFLICT (store_id, gateway) DO UPDATE SET run = excluded.run,
+    replaced = excluded.replaced, since_ms = excluded.since_ms"""
+)
+_LAST_HEARD = sa.text("SELECT coalesce(last_heard_ms, 0) FROM gateways WHERE gateway = :gateway")
+
+
+def put_identity(
+    connection: Connection, store: str, gateway: str, run: str, replaced: str, now_ms: int
+) -> None:
+    values = {"store": store, "gateway": gateway, "run": run, "replaced": replaced, "now": now_ms}
+    connection.execute(_PUT_IDENTITY, values)
+
+
+def last_heard_ms(connection: Connection, gateway: str) -> int:
+    """By whichever worker, half a minute old at most."""
+    return connection.execute(_LAST_HEARD, {"gateway": gateway}).scalar() or 0
+
+
 def insert(connection: Connection, table: str, rows: Rows) -> None:
     _INSERTS[table].run(connection, rows)
 

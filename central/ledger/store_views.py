@@ -12,6 +12,7 @@ from central.core.accounting import DayKey, Totals, balance_books
 from central.core.days import day_of
 from central.core.lifecycle import OPEN, WAITING
 from central.core.rollups import DAY_MS
+from central.ledger.gateway_views import GatewayLook, gateway_views
 from central.ledger.of_stores import Stores, named, of_stores
 from central.ledger.restock_views import states_count
 from contract.api.stores import (
@@ -19,7 +20,6 @@ from contract.api.stores import (
     AlertView,
     CellTally,
     DayPoint,
-    GatewayView,
     Overview,
     QuarantineView,
     StoreView,
@@ -82,11 +82,6 @@ _ALERTS = of_stores(
 _QUARANTINE = of_stores(
     """SELECT * FROM quarantine WHERE {stores}
     ORDER BY at_ms DESC, number DESC LIMIT :limit OFFSET :skip"""
-)
-_GATEWAYS = of_stores(
-    """SELECT g.*, (SELECT count(*) FROM positions p WHERE p.store_id = g.store_id AND p.gateway = g.gateway) AS epochs,
-    (SELECT p.through_seq FROM positions p WHERE p.store_id = g.store_id AND p.gateway = g.gateway
-     ORDER BY p.ordinal DESC LIMIT 1) AS through_seq FROM gateways g WHERE {stores} ORDER BY g.gateway"""
 )
 _COUPONS = of_stores("SELECT event, count(*) AS n FROM coupon_events WHERE {stores} GROUP BY event")
 
@@ -161,8 +156,7 @@ def overview(
     now_ms: int,
     from_ms: int,
     to_ms: int,
-    online: dict[str, int],
-    silent_ms: int,
+    look: GatewayLook,
     of: Stores = None,
 ) -> Overview:
     stores = store_views(connection, of)
@@ -175,7 +169,7 @@ def overview(
         for row in connection.execute(_DAYS, {"step": DAY_MS, "from_ms": from_ms, "to_ms": to_ms})
         if row.store_id in zones
     ]  # fmt: skip
-    gateways = gateway_views(connection, now_ms=now_ms, heard=online, silent_ms=silent_ms, stores=of)
+    gateways = gateway_views(connection, now_ms=now_ms, look=look, stores=of)
     counts = {"issued": 0, "redeemed": 0, "reversed": 0, "refused": 0}
     counts.update({row.event: row.n for row in connection.execute(_COUPONS, named(of))})
     heard = [store.newest_ms for store in stores if store.newest_ms is not None]
@@ -188,26 +182,6 @@ def overview(
         quarantined_total=sum(store.quarantined_total for store in stores),
         lag_ms=max(now_ms - min(heard), 0) if heard else None,
     )  # fmt: skip
-
-
-def gateway_views(
-    connection: Connection, *, now_ms: int, heard: dict[str, int], silent_ms: int, stores: Stores = None
-) -> list[GatewayView]:
-    """heard: newer than the ledger's own, from memory: a poll without rows writes nothing."""
-    views = []
-    for row in connection.execute(_GATEWAYS, named(stores)):
-        last = max(row.last_heard_ms or 0, heard.get(row.gateway, 0)) or None
-        views.append(
-            GatewayView(
-                gateway=row.gateway, store=row.store_id, version=row.version, bundle=row.bundle,
-                online=last is not None and now_ms - last <= silent_ms, last_heard_ms=last,
-                watermark_ms=row.watermark_ms, epochs=row.epochs, through_seq=row.through_seq or 0,
-                rejected_total=row.rejected_total, quarantined_total=row.quarantined_total,
-                gaps_total=row.gaps_total, counters=json.loads(row.counters),
-                devices_online=json.loads(row.devices_online), devices_offline=json.loads(row.devices_offline),
-            )
-        )  # fmt: skip
-    return views
 
 
 def alert_views(

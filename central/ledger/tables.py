@@ -42,6 +42,12 @@ positions = _table(
     _int("through_seq"), _int("ordinal"), _int("opened_ms"), _int("changed_ms"),
 )  # fmt: skip
 
+# run: the process that speaks for the gateway, a random id; replaced: those before it, as JSON.
+identities = _table(
+    "identities", _text("store_id", key=True), _text("gateway", key=True), _text("run"), _text("replaced"),
+    _int("since_ms"),
+)  # fmt: skip
+
 receipts = _table(
     "receipts", _text("store_id", key=True), _text("business_date", key=True), _text("register_id", key=True),
     _int("sequence", key=True), _int("at_ms"), _text("gateway"), _text("epoch"), _int("seq"),
@@ -239,7 +245,8 @@ gateways = _table(
     "gateways", _text("gateway", key=True), _text("store_id"), _text("key_hash"), _int("created_ms"),
     _int("last_heard_ms", nullable=True), _int("watermark_ms", nullable=True), _text("version"), _text("bundle"),
     _text("counters"), _text("devices_online"), _text("devices_offline"), _int("rejected_total"),
-    _int("quarantined_total"), _int("gaps_total"),
+    _int("quarantined_total"), _int("gaps_total"), _text("state", nullable=True), _int("told_ms", nullable=True),
+    _int("ahead_ms", nullable=True), _text("twin", nullable=True),
 )  # fmt: skip
 Index("gateways_key", gateways.c.key_hash)
 # reach, here and below: JSON {"stores": [...], "regions": [...]}; null for the whole chain. Expiry is real time.

@@ -5,7 +5,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from contract.api.common import ApiModel
+from contract.api.gateways import GatewaySign, TwinView
 from contract.documents import DailyUnits, Facing, Item, OpeningHours, Price, SupplyLine
+from contract.gateway_state import GatewayState
 from contract.ids import DayText, EpochMs, Id
 
 H3Cell = Annotated[str, Field(pattern=r"^[0-9a-f]{15}$")]
@@ -173,7 +175,11 @@ class Overview(ApiModel):
 
 
 class GatewayView(ApiModel):
-    """One gateway. epochs: how many it has opened; gaps: declared losses. counters: of its last health record."""
+    """One gateway. epochs: how many it has opened; gaps: declared losses. counters: of its last health record.
+
+    state: what it told of itself at told_ms; clock_ahead_ms: of its clock then, before the centre's. signs: what is out of
+    order, the worst first. twin: a second box that has its identity, of the last one that was refused.
+    """
 
     gateway: str
     store: str
@@ -190,6 +196,11 @@ class GatewayView(ApiModel):
     counters: dict[str, int]
     devices_online: list[str]
     devices_offline: list[str]
+    state: GatewayState | None = None
+    told_ms: EpochMs | None = None
+    clock_ahead_ms: int = 0
+    twin: TwinView | None = None
+    signs: list[GatewaySign] = []
 
 
 class AlertView(ApiModel):

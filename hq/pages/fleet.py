@@ -16,12 +16,13 @@ from hq.desk import Desk
 from hq.errors import CentralRefusedError, HqError
 from hq.pages.doors_box import DoorsBox
 from hq.pages.frame import figures, frame, section
+from hq.pages.gateway_box import GATEWAYS, SignsBox, gateway_row, show_gateway
 from hq.pages.live import Live
 from hq.pages.person import remember, who_input
 from hq.pages.table import Action, Column, DataTable, Row, cell
 from hq.pages.toast import Toast
 from hq.scope import Scope
-from hq.words import UNKNOWN, ago, counted, number, span
+from hq.words import UNKNOWN, ago, number, span
 
 _SEVERITIES = {"critical": ("error", "bad"), "warning": ("warning", "warn"), "info": ("info", "quiet")}
 
@@ -95,15 +96,16 @@ class _Fleet:
                     ("aside", "Put aside"),
                 ]
             )
+        signs = SignsBox()
         with section(
             "Gateways", "watermark: the time up to which a gateway's data is complete", anchor="gaps"
         ):
             gateways = DataTable(
-                _GATEWAYS,
+                GATEWAYS,
                 empty="No gateway has called yet. Make its key with `shelfloop central gateway add`, then start `shelfloop edge run`.",
                 filtered="Filter gateways",
                 page_rows=50,
-                actions=(Action("more", "Counters"),),
+                actions=(Action("more", "More"),),
                 on_act=self._act,
                 sort=("online", False),
             )
@@ -133,7 +135,8 @@ class _Fleet:
             self._seen = seen
             names = {store.store: store.name for store in seen.stores}
             show_figures(_figures(seen))
-            gateways.set_rows([_gateway_row(gateway, names, seen.now_ms) for gateway in seen.gateways])
+            signs.show(seen.gateways, names)
+            gateways.set_rows([gateway_row(gateway, names, seen.now_ms) for gateway in seen.gateways])
             ordered = sorted(
                 seen.alerts,
                 key=lambda alert: (alert.cleared_ms is not None, bool(alert.acknowledged_by), -alert.at_ms),
@@ -194,21 +197,9 @@ class _Fleet:
             next((one for one in self._seen.gateways if one.gateway == key), None) if self._seen else None
         )
         if gateway is not None:
-            _show_counters(gateway)
+            show_gateway(gateway, self._seen.now_ms if self._seen else 0)
 
 
-_GATEWAYS = [
-    Column("name", "Gateway"),
-    Column("online", "State"),
-    Column("heard", "Last heard", numeric=True),
-    Column("lag", "Watermark", numeric=True),
-    Column("devices", "Devices", numeric=True),
-    Column("epochs", "Epochs", numeric=True),
-    Column("gaps", "Losses", numeric=True),
-    Column("rejected", "Rejected", numeric=True),
-    Column("aside", "Put aside", numeric=True),
-    Column("version", "Version"),
-]
 _ALERTS = [
     Column("severity", "Severity"),
     Column("code", "What"),
@@ -238,43 +229,6 @@ def _figures(seen: Seen) -> dict[str, tuple[str, str]]:
         "losses": (number(sum(gateway.gaps_total for gateway in gateways)), "since the beginning"),
         "rejected": (number(sum(gateway.rejected_total for gateway in gateways)), "records"),
         "aside": (number(sum(gateway.quarantined_total for gateway in gateways)), "messages"),
-    }
-
-
-def _gateway_row(gateway: GatewayView, names: dict[str, str], now_ms: int) -> Row:
-    off = len(gateway.devices_offline)
-    lag_ms = None if gateway.watermark_ms is None else now_ms - gateway.watermark_ms
-    return {
-        "id": gateway.gateway,
-        "name": cell(gateway.gateway, sub=names.get(gateway.store, gateway.store)),
-        "online": cell(
-            "online" if gateway.online else "silent",
-            int(gateway.online),
-            icon="check_circle" if gateway.online else "cloud_off",
-            tone="ok" if gateway.online else "warn",
-        ),
-        "heard": cell(ago(gateway.last_heard_ms, now_ms), gateway.last_heard_ms or -1),
-        "lag": cell(
-            UNKNOWN if lag_ms is None else f"{span(lag_ms)} behind", -1 if lag_ms is None else lag_ms
-        ),
-        "devices": cell(
-            f"{len(gateway.devices_online)} of {len(gateway.devices_online) + off}",
-            -off,
-            tone="warn" if off else "",
-            sub=", ".join(gateway.devices_offline[:3]) + (" …" if off > 3 else ""),
-        ),
-        "epochs": cell(number(gateway.epochs), gateway.epochs, sub=f"through {number(gateway.through_seq)}"),
-        "gaps": cell(
-            number(gateway.gaps_total), gateway.gaps_total, tone="bad" if gateway.gaps_total else ""
-        ),
-        "rejected": cell(
-            number(gateway.rejected_total),
-            gateway.rejected_total,
-            tone="warn" if gateway.rejected_total else "",
-        ),
-        "aside": cell(number(gateway.quarantined_total), gateway.quarantined_total),
-        "version": cell(gateway.version or UNKNOWN, sub=gateway.bundle),
-        "acts": True,
     }
 
 
@@ -313,24 +267,3 @@ def _aside_row(place: int, row: QuarantineView, names: dict[str, str], now_ms: i
         "reason": cell(row.reason),
         "sample": cell(row.sample[:120]),
     }
-
-
-def _show_counters(gateway: GatewayView) -> None:
-    with ui.dialog() as dialog, ui.element("div").classes("dialog"):
-        ui.label(f"Gateway {gateway.gateway}").classes("panel-title")
-        ui.label(f"counters of its last health record · {counted(gateway.epochs, 'epoch')}").classes(
-            "panel-note"
-        )
-        with ui.element("dl").classes("facts numbers"):
-            for name, value in sorted(gateway.counters.items()):
-                with ui.element("dt"):
-                    ui.label(name.replace("_", " "))
-                with ui.element("dd"):
-                    ui.label(number(value))
-        if not gateway.counters:
-            ui.label("It has sent no health record yet.").classes("empty")
-        ui.label(f"Online: {', '.join(gateway.devices_online) or 'none'}").classes("panel-note")
-        ui.label(f"Offline: {', '.join(gateway.devices_offline) or 'none'}").classes("panel-note")
-        ui.button("Close", on_click=dialog.close).props("flat no-caps").classes("dialog-close")
-    dialog.on("hide", dialog.delete)
-    dialog.open()

@@ -89,23 +89,27 @@ class _TopBar:
                     ui.label(me.name).classes("me-name")
                     with ui.element("button").props('type="submit"').classes("me-out"):
                         ui.label("Log out")
+        self._trouble = ui.label().classes("trouble tone-bad").props('role="alert"')
+        self._trouble.set_visibility(False)
         ui.timer(desk.refresh_s, self._look)
 
     async def _look(self) -> None:
         try:
             page = await self._desk.central.stores()
-            now_ms = (await self._desk.central.health()).now_ms
+            health = await self._desk.central.health()
         except HqError:
             self._age.set_text("the centre does not answer")
             self._age.classes(replace="clock-age tone-bad")
             return
+        self._trouble.set_text(health.problems[0] if health.problems else "")
+        self._trouble.set_visibility(bool(health.problems))
         self._stores = page.rows
         choices = scope_choices(page.rows)
         if self._scope.text not in choices:
             choices[self._scope.text] = f"{self._scope.name} (unknown)"
         if choices != self._select.options:
             self._select.set_options(choices, value=self._scope.text)
-        self._show_newest(self._scope.stores(page.rows), now_ms)
+        self._show_newest(self._scope.stores(page.rows), health.now_ms)
 
     def _show_newest(self, stores: list[StoreView], now_ms: int) -> None:
         known = [store for store in stores if store.newest_ms is not None]

@@ -4,6 +4,7 @@
  *                           CRASH_DIR only; "torn" lets half of the write happen first.
  * POWER_DIR=DIR             keeps what a power cut would leave: at each sync of a file below CRASH_DIR, its content is copied
  *                           to DIR. What was only written is not there.
+ * STALL_FILE=FILE           eight bytes, nanoseconds: each sync of a file below CRASH_DIR takes so much longer; the disk stalls.
  * CLOCK_FILE=FILE           eight bytes, nanoseconds, added to CLOCK_REALTIME: the wall clock jumps when the file changes.
  */
 #define _GNU_SOURCE
@@ -27,7 +28,7 @@
 static const char *dir, *power_dir, *call_name;
 static long calls_left = -1;
 static int is_torn;
-static volatile int64_t *clock_ns;
+static volatile int64_t *clock_ns, *stall_ns;
 static pthread_mutex_t copying = PTHREAD_MUTEX_INITIALIZER;
 
 static ssize_t (*real_write)(int, const void *, size_t);
@@ -36,9 +37,17 @@ static ssize_t (*real_send)(int, const void *, size_t, int);
 static int (*real_fsync)(int), (*real_fdatasync)(int);
 static int (*real_clock_gettime)(clockid_t, struct timespec *);
 
+static volatile int64_t *number_in(const char *path) {
+    int fd = path ? open(path, O_RDONLY) : -1;
+    if (fd < 0) return NULL;
+    void *place = mmap(NULL, sizeof(int64_t), PROT_READ, MAP_SHARED, fd, 0);
+    close(fd);
+    return place == MAP_FAILED ? NULL : place;
+}
+
 __attribute__((constructor)) static void begin(void) {
     static char name[16];
-    const char *at = getenv("CRASH_AT"), *clock_file = getenv("CLOCK_FILE");
+    const char *at = getenv("CRASH_AT");
     real_write = dlsym(RTLD_NEXT, "write");
     real_pwrite = dlsym(RTLD_NEXT, "pwrite64");
     real_send = dlsym(RTLD_NEXT, "send");
@@ -51,14 +60,8 @@ __attribute__((constructor)) static void begin(void) {
         call_name = name;
         is_torn = strstr(at, "torn") != NULL;
     }
-    if (clock_file) {
-        int fd = open(clock_file, O_RDONLY);
-        if (fd >= 0) {
-            void *place = mmap(NULL, sizeof(int64_t), PROT_READ, MAP_SHARED, fd, 0);
-            clock_ns = place == MAP_FAILED ? NULL : place;
-            close(fd);
-        }
-    }
+    clock_ns = number_in(getenv("CLOCK_FILE"));
+    stall_ns = number_in(getenv("STALL_FILE"));
 }
 
 /* Whether this call is the one to die at. */
@@ -106,6 +109,10 @@ static int sync_of(int fd, int (*real)(int)) {
     char name[PATH_MAX];
     int ours = is_ours(fd, name);
     if (ours && is_time("sync")) die();
+    if (ours && stall_ns && *stall_ns > 0) {
+        struct timespec wait = {*stall_ns / 1000000000LL, *stall_ns % 1000000000LL};
+        nanosleep(&wait, NULL);
+    }
     int done = power_dir && ours ? 0 : real(fd);
     return done ? done : keep(fd);
 }

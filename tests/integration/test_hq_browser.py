@@ -329,6 +329,27 @@ def test_a_bundle_is_rolled_out_in_the_shadow_first(rig):
     assert (view.mode, view.percent, view.who) == ("shadow", 10, "J. Doe")
 
 
+def test_a_second_box_a_bad_disk_and_a_centre_that_hangs_are_seen_with_what_to_do(rig):
+    rig.fake.troubled = True
+    rig.fake.problems = ["the ledger has worked nothing off for 42 s: its disk or database may hang"]
+    rig.open("/fleet", PHONE)
+    rig.see("two boxes speak as gw-s367")
+    rig.open("/fleet")
+    rig.see("Out of order")
+    rig.see("pi-spare was refused 118 times")
+    rig.see("Replace the gateway's disk or SD card soon")
+    rig.see("the ledger has worked nothing off for 42 s")
+    rig.click("More", ".list")
+    rig.see("Slowest commit")
+    rig.see("12,400 ms in ten minutes")
+    keep_screenshot(rig.driver, "fleet-troubled")
+    assert not rig.severe()
+    rig.fake.troubled, rig.fake.problems = False, []
+    rig.open("/fleet")
+    rig.loaded()
+    wait_for(lambda: "Out of order" not in rig.text(), "nothing out of order")
+
+
 def test_an_alert_is_acknowledged_and_says_by_whom(rig):
     rig.open("/fleet")
     rig.see("No reading for 3 h")

@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse
 from contract.api.common import Accepted, AuditView, Decision, Health, Page
 from contract.api.doors import DoorsView
 from contract.api.feed import WebhookView
+from contract.api.gateways import GatewaySign, TwinView
 from contract.api.offers import CampaignCause, CampaignView
 from contract.api.restock import Evidence, KillSwitch, TriggerState, TriggerView
 from contract.api.rollouts import (
@@ -47,6 +48,8 @@ from contract.api.stores import (
     TransmissionTally,
     TriggerTally,
 )
+from contract.devices import ClockQuality
+from contract.gateway_state import GatewayState
 from contract.records import QUANTILE_LEVELS
 
 TOKEN = "slt_test"
@@ -78,6 +81,8 @@ class FakeCentral:
     empty: bool = False
     conflict: set[str] = field(default_factory=set)
     balanced: bool = True
+    troubled: bool = False
+    problems: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     decisions: list[tuple[str, str, Decision]] = field(default_factory=list)
     switches: dict[tuple[str, str], KillSwitch] = field(default_factory=dict)
@@ -232,6 +237,7 @@ class FakeCentral:
                 counters={"messages_total": 812_345, "duplicates_total": 17, "crc_errors_total": 4, "outbox_rows": 0},
                 devices_online=["shelf-1", "shelf-2", "till-1"] + (["till-2", "esl-1"] if place != 2 else []),
                 devices_offline=["till-2", "esl-1"] if place == 2 else [],
+                **_told(self.now_ms, place) if self.troubled else {},
             )
             for place, (store, _, _) in enumerate(_SHOPS)
         ]  # fmt: skip
@@ -304,6 +310,40 @@ _ENDED = {
 }
 
 
+def _told(now_ms: int, place: int) -> dict[str, object]:
+    """A second box and a disk at its end at the first shop, all well at the second, silence at the third."""
+    first = place == 0
+    state = GatewayState(
+        host=f"pi-{place}", uptime_s=86_400, outbox_rows=812 if first else 0, outbox_bytes=210_000 if first else 0,
+        outbox_max_bytes=536_870_912, oldest_waiting_ms=95_000 if first else 0, slowest_commit_ms=12_400 if first else 41,
+        clock_quality=ClockQuality.SYNCED,
+    )  # fmt: skip
+    twin = TwinView(
+        run="r1",
+        host="pi-spare",
+        heard_host="pi-0",
+        first_ms=now_ms - 600_000,
+        last_ms=now_ms - 4_000,
+        refusals=118,
+    )
+    stop = "Stop the box that does not belong here (systemctl disable --now shelfloop-edge)."
+    disk = (
+        "Replace the gateway's disk or SD card soon; the new one starts empty and loses nothing that is here."
+    )
+    power = "Look at its power and its line. The shop goes on alone and sends everything later."
+    two = "two boxes speak as gw-s367: pi-0 is heard, pi-spare was refused 118 times"
+    signs = (
+        [
+            GatewaySign(code="twin", tone="bad", text=two, do=stop),
+            GatewaySign(code="disk-stalls", tone="bad", text="its disk hung for 12 s at one commit", do=disk),
+        ],
+        [],
+        [GatewaySign(code="silent", tone="warn", text="it does not call", do=power)],
+    )[place]
+    told_ms = now_ms - (8_000, 11_000, 3_600_000)[place]
+    return {"state": state, "told_ms": told_ms, "twin": twin if first else None, "signs": signs}
+
+
 def _triggers(now_ms: int) -> list[TriggerView]:
     states = [TriggerState.PROPOSED] * 3 + [
         TriggerState.SENT,
@@ -369,7 +409,8 @@ def fake_app(fake: FakeCentral) -> FastAPI:
 
     @app.get("/healthz")
     def health() -> Health:
-        return Health(status="ok", version="0.1.0", now_ms=fake.now_ms)
+        status = "troubled" if fake.problems else "ok"
+        return Health(status=status, version="0.1.0", now_ms=fake.now_ms, problems=fake.problems)
 
     @app.get("/v1/overview")
     def overview(from_ms: int, to_ms: int) -> Overview:

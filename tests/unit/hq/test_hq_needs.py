@@ -66,6 +66,18 @@ def test_a_silent_gateway_and_an_empty_shelf_are_listed():
     assert "Shop 31862, Mill Road: 5 of 120 SKUs out of stock" in titles
 
 
+def test_a_second_box_and_a_disk_at_its_end_come_before_what_waits_for_a_person():
+    fake = FakeCentral(troubled=True)
+    found = needs(fake)
+    assert [need.title for need in found[:2]] == [
+        "Shop 367, Elm Street: two boxes speak as gw-s367: pi-0 is heard, pi-spare was refused 118 times",
+        "Shop 367, Elm Street: its disk hung for 12 s at one commit",
+    ]
+    assert found[0].detail.startswith("Stop the box that does not belong here")
+    assert found[0].href == "/fleet?scope=store:s367#signs"
+    assert len([need for need in found if "silent" in need.title]) == 1, "silence is said once"
+
+
 def test_equal_alerts_of_a_shop_are_one_line_and_critical_stands_above_warning():
     def alert(severity, code, minute):
         return AlertView(

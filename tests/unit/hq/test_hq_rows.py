@@ -1,13 +1,17 @@
 """What stands in the lists and dialogs."""
 
+from typing import get_args
+
 from fake_central import NOW_MS, FakeCentral
 
+from contract.api.gateways import GatewaySign
 from contract.api.restock import TriggerState
+from hq.needs import SIGN_ICONS
 from hq.pages.accounting_box import flow_rows
 from hq.pages.campaigns import lift_text
 from hq.pages.decide_dialog import consequence
 from hq.pages.doors_box import door_rows
-from hq.pages.fleet import _gateway_row
+from hq.pages.gateway_box import SHORT, gateway_facts, gateway_row
 from hq.pages.restock import GROUPS, order_row
 from hq.pages.shop import _row
 from hq.pages.shop_table import shop_rows
@@ -72,9 +76,38 @@ def test_lift_says_when_it_could_be_chance_and_when_members_are_too_few():
 
 
 def test_a_silent_gateway_is_a_word_and_an_icon():
-    row = _gateway_row(FakeCentral().gateways()[2], {}, NOW_MS)
+    row = gateway_row(FakeCentral().gateways()[2], {}, NOW_MS)
     assert (row["online"]["t"], row["online"]["i"]) == ("silent", "cloud_off")
     assert row["devices"]["u"] == "till-2, esl-1"
+
+
+def test_a_gateway_shows_its_worst_trouble_in_a_word_and_what_waits():
+    row = gateway_row(FakeCentral(troubled=True).gateways()[0], {}, NOW_MS)
+    assert (row["online"]["t"], row["online"]["c"], row["online"]["u"]) == ("two boxes", "bad", "disk hangs")
+    assert row["online"]["i"], "a state is never colour alone"
+    assert (row["waits"]["t"], row["waits"]["u"]) == ("812", "oldest 2 min")
+    assert (row["disk"]["t"], row["disk"]["c"]) == ("12 s", "bad")
+    well = gateway_row(FakeCentral(troubled=True).gateways()[1], {}, NOW_MS)
+    assert (well["online"]["t"], well["waits"]["t"], well["disk"]["t"]) == ("online", "0", "41 ms")
+    old = gateway_row(FakeCentral().gateways()[0], {}, NOW_MS)
+    assert (old["waits"]["t"], old["disk"]["t"]) == ("–", "–"), (
+        "a gateway that tells nothing is unknown, not well"
+    )
+
+
+def test_every_trouble_of_the_contract_has_a_word_and_an_icon():
+    codes = set(get_args(GatewaySign.model_fields["code"].annotation))
+    assert set(SHORT) == set(SIGN_ICONS) == codes
+
+
+def test_a_gateways_facts_say_when_they_were_told_and_who_the_second_box_is():
+    facts = dict(gateway_facts(FakeCentral(troubled=True).gateways()[0], NOW_MS))
+    assert facts["Machine"] == "pi-0"
+    assert facts["Told"] == "8 s ago"
+    assert facts["Waits to be sent"] == "812 records, 210.0 kB, 0 % of the room for them"
+    assert facts["Clock"] == "kept by the network; as the centre's"
+    assert facts["Second box"].startswith("pi-spare was refused 118 times")
+    assert list(dict(gateway_facts(FakeCentral().gateways()[0], NOW_MS))) == ["Version", "Epochs"]
 
 
 def test_a_cell_sorts_by_its_number_and_not_by_its_text():
