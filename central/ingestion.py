@@ -345,20 +345,21 @@ class _Intake:
         quarantined = len(self._tables.get("quarantine", ())) - len(self._rejected)
         for proposal in self._proposals if not self._live else ():
             self._proposal_row(proposal, "history: of an older epoch")
-        for table in list(self._tables):
-            self._write_table(table)
-        window_runs.put_run(connection, self._place, self._windows)
-        facts.put_stock(connection, self._stock_rows())
-        sums = self._sums.rows()
-        facts.add_rollups(connection, store.store, sums)
-        facts.add_category_hours(connection, store.store, category_hours(sums, store.category_of))
+        with self._work.transaction.without_waiting():
+            window_runs.put_run(connection, self._place, self._windows)
+            facts.put_stock(connection, self._stock_rows())
+            for table in list(self._tables):
+                self._write_table(table)
+            sums = self._sums.rows()
+            facts.add_rollups(connection, store.store, sums)
+            facts.add_category_hours(connection, store.store, category_hours(sums, store.category_of))
+            facts.put_position(
+                connection, store.store, batch.gateway, batch.epoch, through_seq=self._verdict.acked_through,
+                ordinal=self._ordinal, now_ms=self._work.now_ms,
+            )  # fmt: skip
         if self._work.settings.influx_url:
             quarters = {at_ms for step_ms, _, at_ms in sums if step_ms == QUARTER_MS}
             projection.mark_changed(connection, store.store, quarters)
-        facts.put_position(
-            connection, store.store, batch.gateway, batch.epoch, through_seq=self._verdict.acked_through,
-            ordinal=self._ordinal, now_ms=self._work.now_ms,
-        )  # fmt: skip
         store.positions[batch.gateway, batch.epoch] = Position(self._verdict.acked_through, self._ordinal)
         if self._rejected or quarantined or gaps:
             facts.count_troubles(

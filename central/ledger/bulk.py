@@ -86,9 +86,13 @@ def _compiled(text: str, *, is_postgresql: bool) -> _Compiled:
         return _Compiled(f"{into} VALUES ({', '.join('?' * len(names))}){match[4]}", names, None)
     types = [_TYPES[type(table.c[column].type)] for column in columns]
     arrays = ", ".join(f"%s::{sql}[]" for sql, _ in types)
+    elements = tuple(
+        str if to is _number and not table.c[column].nullable else to
+        for column, (_, to) in zip(columns, types, strict=True)
+    )
     tail = match[4].replace("%", "%%")
     sql = f"{into} SELECT * FROM unnest({arrays}){tail}"  # noqa: S608 - our own names
-    return _Compiled(sql, names, tuple(to for _, to in types))
+    return _Compiled(sql, names, elements)
 
 
 def _name(part: str) -> str:

@@ -5,6 +5,7 @@ process writes the store meanwhile; the head's version tells whether what this p
 still true. A transaction that would touch a second store is a defect and raises: a store may live on a server of its own.
 """
 
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -65,6 +66,11 @@ class LaneTransaction(Transaction):
             )
         return self._version
 
+    def without_waiting(self) -> contextlib.AbstractContextManager[None]:
+        from central.ledger.postgresql import without_waiting  # noqa: PLC0415 - only where the driver is
+
+        return without_waiting(self.connection)
+
     def rely_on(self, memory: Versioned) -> None:
         self._memory = memory
 
@@ -74,8 +80,11 @@ class LaneTransaction(Transaction):
         wrote = bool(self._connection.info.get("wrote"))
         if self._held is not None and wrote:
             self._version += 1
-            self._connection.execute(_NEXT_VERSION, {"store": self._held, "version": self._version})
-        self._connection.commit()
+            with self.without_waiting():
+                self._connection.execute(_NEXT_VERSION, {"store": self._held, "version": self._version})
+                self._connection.commit()
+        else:
+            self._connection.commit()
         if self._memory is not None:
             self._memory.version = self._version
         self._held, self._memory = None, None

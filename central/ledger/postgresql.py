@@ -1,7 +1,11 @@
 """What PostgreSQL's driver must know: whole numbers stay whole, and a text keeps no NUL, which the server refuses."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import psycopg
+import sqlalchemy as sa
 from psycopg.adapt import Buffer, Dumper
 from psycopg.types.numeric import NumericLoader
 from psycopg.types.string import StrDumper, StrDumperUnknown
@@ -23,6 +27,20 @@ def _without_nul(base: type[Dumper]) -> type[Dumper]:
             return super().dump(obj.replace("\0", "\ufffd") if "\0" in obj else obj)
 
     return WithoutNul
+
+
+@contextmanager
+def without_waiting(connection: sa.Connection) -> Iterator[None]:
+    """Statements go out one after the other; the server works on one while the next is made. None may return rows.
+
+    What any of them raises is raised at the end.
+    """
+    driver: Any = connection.connection.driver_connection
+    try:
+        with driver.pipeline():
+            yield
+    except psycopg.Error as error:
+        raise sa.exc.DBAPIError.instance(None, None, error, psycopg.Error, hide_parameters=True) from error
 
 
 _DUMPERS = (_without_nul(StrDumper), _without_nul(StrDumperUnknown))

@@ -29,6 +29,10 @@ _FILL_HOURS = """INSERT INTO category_hours SELECT r.store_id, r.at_ms, i.catego
     GROUP BY r.store_id, r.at_ms, i.category"""
 
 
+_REWRITTEN = ("rollups", "category_hours", "stock", "positions", "store_heads")
+"""A row's next version finds room on its page: no index is touched. Measured: half the time of the sums of a batch."""
+
+
 def upgrade() -> None:
     is_postgresql = op.get_bind().dialect.name == "postgresql"
     text, tail = ('TEXT COLLATE "C"', "") if is_postgresql else ("TEXT", " WITHOUT ROWID")
@@ -45,6 +49,10 @@ def upgrade() -> None:
         op.execute(f"CREATE TABLE {table.format(text=text)}{tail}")
     op.execute("DELETE FROM rollups WHERE step_ms = 60000")
     op.execute(_FILL_HOURS)
+    if is_postgresql:
+        for table in _REWRITTEN:
+            op.execute(f"ALTER TABLE {table} SET (fillfactor = 60)")
+        op.execute("ALTER TABLE windows ALTER COLUMN body SET STORAGE EXTERNAL")
 
 
 def _move_windows() -> None:
