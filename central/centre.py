@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import sqlalchemy as sa
 
-from central import couponing, desired_state, restocking, rollouts
+from central import assortment, couponing, desired_state, restocking, rollouts
 from central.context import CHAIN, Work
-from central.ledger import coupon_rows, outgoing, rollout_rows, store_rows
+from central.ledger import coupon_rows, note_rows, outgoing, rollout_rows, store_rows
 from central.ledger.agreement import Leadership, take_turn
 from central.ledger.engine import Ledger
 from central.ledger.gateway_views import GatewayLook
@@ -178,6 +178,9 @@ class Centre:
         if self._turn(transaction, "expire", now_ms // MINUTE_MS):
             self._for_each(transaction, restocking.stores_to_expire(transaction.connection, self.settings, now_ms),
                            restocking.expire)  # fmt: skip
+        if self._turn(transaction, "assortment", now_ms // MINUTE_MS):
+            due = note_rows.stores_with_changes_due(transaction.connection, now_ms)
+            self._for_each(transaction, due, assortment.apply_due)
         if self._turn(transaction, "campaigns", now_ms // (self.settings.campaign_interval_min * MINUTE_MS)):
             campaigns = coupon_rows.all_campaigns(transaction.connection)
             stores = couponing.stores_of_round(transaction.connection, campaigns, now_ms)

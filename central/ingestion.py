@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from central import arrivals, couponing, desired_state, restocking
+from central import arrivals, couponing, deliveries, desired_state, restocking
 from central.context import Work
 from central.core.coupon_hash import code_hash
 from central.core.ingest import BatchVerdict, Verdict, is_live, judge_batch
@@ -393,6 +393,8 @@ class _Intake:
     def _decide(self) -> None:
         for fact in self._deliveries:
             arrivals.take_delivery(self._work, fact.sku, fact.despatch, fact.units)
+            if fact.despatch is not None:
+                deliveries.told_by_gateway(self._work, fact.sku, fact.despatch, fact.units)
         newest = {proposal.sku: proposal for proposal in self._proposals}
         for proposal in self._proposals:
             if newest[proposal.sku] is proposal:

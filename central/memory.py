@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from central.core.audit_chain import FIRST
+from central.core.days import utc_text
 from central.core.identity import Identities, Identity
 from central.core.lifecycle import ON_ORDER, OPEN
 from central.core.supplier_calendar import SupplierCalendar, calendar_from
@@ -127,6 +128,8 @@ class StoreMemory:
     """Receipts of business dates before are no longer in the ledger; empty: it forgot none."""
     forecasts: dict[str, Forecast] = field(default_factory=dict)
     raised_ms: dict[str, int] = field(default_factory=dict)
+    listings: dict[str, list[tuple[int, bool]]] = field(default_factory=dict)
+    """By SKU: (from when, whether it is listed), oldest first; of a SKU that never changed, nothing."""
     numbers: dict[str, int] = field(default_factory=dict)
 
     def price_cents(self, sku: str, at_ms: int) -> int | None:
@@ -137,6 +140,16 @@ class StoreMemory:
         """None: not a managed item."""
         item = self.items.get(sku)
         return None if item is None else item.category
+
+    def why_unlisted(self, sku: str, at_ms: int) -> str:
+        """Why the SKU is not ordered at that moment, "" when it is."""
+        steps = self.listings.get(sku)
+        if not steps:
+            return ""
+        past = [step for step in steps if step[0] <= at_ms]
+        if past:
+            return "" if past[-1][1] else f"delisted from {utc_text(past[-1][0])} on"
+        return f"listed from {utc_text(steps[0][0])} on" if steps[0][1] else ""
 
     def on_order(self, sku: str, *, without: str | None = None) -> int:
         """Units of `sku` that are on their way by triggers and outside orders."""
@@ -280,6 +293,7 @@ def load_store(connection: Connection, store: str) -> StoreMemory:
         memory.forecasts[row.sku] = forecast_from_rows(
             row.first_day, json.loads(row.mean), json.loads(row.quantiles)
         )
+    load_listings(connection, memory)
     for row in connection.execute(_RAISED, of):
         memory.raised_ms[row.sku] = row.created_ms
     for series, statement in _NUMBERS.items():
@@ -315,6 +329,12 @@ def load_items(connection: Connection, memory: StoreMemory) -> None:
     }
 
 
+def load_listings(connection: Connection, memory: StoreMemory) -> None:
+    memory.listings = {}
+    for row in connection.execute(_LISTINGS, {"store": memory.store}):
+        memory.listings.setdefault(row.sku, []).append((row.from_ms, row.change == "list"))
+
+
 def load_prices(connection: Connection, memory: StoreMemory) -> None:
     """Of managed items, oldest first."""
     memory.prices = {}
@@ -329,6 +349,10 @@ _ITEMS = sa.text("SELECT sku, gtin, name, category FROM items WHERE store_id = :
 _PRICES = sa.text(
     """SELECT p.sku, p.from_ms, p.price_cents FROM items i JOIN prices p ON p.store_id = i.store_id AND p.sku = i.sku
     WHERE i.store_id = :store AND i.managed = 1 ORDER BY p.sku, p.from_ms"""
+)
+_LISTINGS = sa.text(
+    """SELECT sku, from_ms, change FROM assortment WHERE store_id = :store AND change IN ('list', 'delist')
+    ORDER BY sku, from_ms, change DESC"""
 )
 _STOCK = sa.text(
     "SELECT sku, on_hand_units, on_shelf_units, at_ms, shrink_units FROM stock WHERE store_id = :store"

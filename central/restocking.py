@@ -45,19 +45,26 @@ def decide_proposal(work: Work, proposal: ProposalRecord) -> str:
     item, line = store.items.get(proposal.sku), store.supply.get(proposal.sku)
     if item is None or line is None:
         return "held: no item or supply line at the centre"
+    unlisted = store.why_unlisted(proposal.sku, work.now_ms)
+    if unlisted:
+        return f"held: the SKU is {unlisted}"
     open_trigger = store.open_trigger(proposal.sku)
     on_order = store.on_order(proposal.sku, without=open_trigger.trigger_id if open_trigger else None)
     terms = terms_for(work, line.supplier, proposal.sku, open_trigger.trigger_id if open_trigger else "")
     position = None if proposal.on_hand_units is None else proposal.on_hand_units + on_order
+    changed_pack = line.pack_units != proposal.pack_units
     wanted = Wanted(
         sku=proposal.sku,
-        proposed_units=proposal.quantity_units,
+        # A gateway that has not heard of a new pack yet proposes in the old one: whole new packs of that, at most.
+        proposed_units=proposal.quantity_units // line.pack_units * line.pack_units
+        if changed_pack
+        else proposal.quantity_units,
         target_units=proposal.target_units,
         on_hand_units=proposal.on_hand_units,
         on_order_units=on_order,
         proposed_on_order_units=proposal.on_order_units,
-        pack_units=proposal.pack_units,
-        min_order_units=proposal.min_order_units,
+        pack_units=line.pack_units,
+        min_order_units=line.min_order_units if changed_pack else proposal.min_order_units,
         max_stock_units=proposal.max_stock_units,
         expected_stock_out_units=proposal.expected_stock_out_units,
         unit_value_cents=line.cost_cents or store.price_cents(proposal.sku, work.now_ms),
@@ -124,7 +131,7 @@ def _apply(
     lead_days = terms.emergency_days if decision.is_emergency else terms.regular_days
     row: dict[str, object] = {
         "store_id": store.store, "number": number, "revision": revision, "state": state.value,
-        "quantity_units": decision.quantity_units, "pack_units": proposal.pack_units,
+        "quantity_units": decision.quantity_units, "pack_units": line.pack_units,
         "value_cents": decision.value_cents, "on_hand_units": proposal.on_hand_units,
         "on_order_units": inputs["wanted"]["on_order_units"],  # type: ignore[index]
         "expected_stock_out_units": proposal.expected_stock_out_units, "why": decision.why, "doubt": decision.doubt,
@@ -224,6 +231,9 @@ def announce(work: Work, trigger_id: str, event_type: str = TRIGGER_EVENT) -> No
 def approve(work: Work, trigger_id: str, decision: Decision) -> None:
     """A person's yes. Raises ConflictError when the trigger no longer waits, SenderError for a broken pack."""
     trigger = _waiting(work, trigger_id)
+    unlisted = work.store.why_unlisted(trigger.sku, work.now_ms)
+    if unlisted:
+        raise ConflictError(f"SKU {trigger.sku} is {unlisted}; reject the order")
     row = rows.trigger_row(work.connection, trigger_id)
     assert row is not None
     quantity = decision.quantity_units
@@ -294,6 +304,13 @@ def expire(work: Work) -> None:
             )
             del work.store.orders[number, sku]
             work.supply_changed = True
+
+
+def withdraw_unsent(work: Work, sku: str, why: str) -> None:
+    """Ends orders of `sku` of which nobody outside has heard: those that wait for a person or for the cut-off."""
+    for trigger in list(work.store.triggers.values()):
+        if trigger.sku == sku and (trigger.state in WAITING or trigger.held_until_ms is not None):
+            _end(work, trigger, TriggerState.CANCELLED, why)
 
 
 def mark_sent(work: Work, trigger_id: str) -> None:

@@ -103,8 +103,10 @@ def raise_transfer(work: Work, transfer: Transfer, giver: Outlook, taker: Outloo
     """A trigger in the taker's store with the giver as its supplier; a person decides it like an order. False: one is open."""
     store, now_ms = work.store, work.now_ms
     item = store.items.get(transfer.sku)
-    if item is None or any(
-        trigger.sku == transfer.sku and trigger.kind == KIND for trigger in store.triggers.values()
+    if (
+        item is None
+        or store.why_unlisted(transfer.sku, now_ms)
+        or any(trigger.sku == transfer.sku and trigger.kind == KIND for trigger in store.triggers.values())
     ):
         return False
     number = store.next_number("trigger")

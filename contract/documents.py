@@ -27,6 +27,7 @@ class DocumentKind(StrEnum):
     ACKS = "acks"
     MODELS = "models"
     BUNDLE = "bundle"
+    DELIVERIES = "deliveries"
 
 
 class Document(Message):
@@ -217,6 +218,25 @@ class BundleDocument(Document):
     ]
 
 
+class NotedLine(Message):
+    """One SKU of a load that arrived, as a delivery note says. at_ms: when. instead_of: the SKU that it substitutes."""
+
+    note: Annotated[str, Field(min_length=1, max_length=64)]
+    despatch: Annotated[str, Field(min_length=1, max_length=64)]
+    sku: SkuText
+    quantity_units: Annotated[int, Field(ge=1, le=100_000)]
+    expected_units: Units
+    at_ms: EpochMs
+    instead_of: SkuText | None = None
+
+
+class DeliveriesDocument(Document):
+    """Loads that the centre knows by their notes and the gateway has not told yet. One that its dock scanned counts once."""
+
+    kind: Literal["deliveries"] = "deliveries"
+    lines: Annotated[list[NotedLine], Field(max_length=5000)]
+
+
 AnyDocument = Annotated[
     StoreDocument
     | ItemsDocument
@@ -228,6 +248,7 @@ AnyDocument = Annotated[
     | ConfigDocument
     | AcksDocument
     | ModelsDocument
-    | BundleDocument,
+    | BundleDocument
+    | DeliveriesDocument,
     Field(discriminator="kind"),
 ]

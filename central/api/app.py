@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from central.api import (
     batches,
+    deliveries,
     feed,
     masters,
     offers,
@@ -37,7 +38,19 @@ def make_app(centre: Centre, authority: Authority) -> FastAPI:
     )  # fmt: skip
     app.state.centre, app.state.authority, app.state.log_in_guard = centre, authority, sessions.LogInGuard()
     problems.install(app)
-    for part in (batches, stores, restock, feed, offers, overview, sessions, rollouts, suppliers, masters):
+    for part in (
+        batches,
+        stores,
+        restock,
+        feed,
+        offers,
+        overview,
+        sessions,
+        rollouts,
+        suppliers,
+        masters,
+        deliveries,
+    ):
         app.include_router(part.router)
     plain_openapi = app.openapi
     app.openapi = lambda: describe(plain_openapi())  # type: ignore[method-assign]

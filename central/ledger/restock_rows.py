@@ -63,6 +63,10 @@ _FILL_ORDER = sa.text(
     """UPDATE outside_orders SET despatch = :despatch, arrives_day = coalesce(:arrives_day, arrives_day)
     WHERE store_id = :store AND order_number = :order AND sku = :sku"""
 )
+_ORDER_UNITS = sa.text(
+    """UPDATE outside_orders SET quantity_units = :units WHERE store_id = :store AND order_number = :order
+    AND sku = :sku"""
+)
 _ORDER_RECEIVED = sa.text(
     """UPDATE outside_orders SET state = :state, received_units = :units WHERE store_id = :store
     AND order_number = :order AND sku = :sku"""
@@ -145,6 +149,11 @@ def put_outside_order(connection: Connection, row: dict[str, Any]) -> None:
 
 def fill_outside_order(connection: Connection, row: dict[str, Any]) -> None:
     connection.execute(_FILL_ORDER, row)
+
+
+def set_outside_units(connection: Connection, store: str, order: str, sku: str, *, units: int) -> None:
+    """Other than ordered: so much is on the road."""
+    connection.execute(_ORDER_UNITS, {"store": store, "order": order, "sku": sku, "units": units})
 
 
 def outside_order_ended(

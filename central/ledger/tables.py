@@ -336,6 +336,24 @@ supplier_stock = _table(
 )  # fmt: skip
 budgets = _table("budgets", _text("store_id", key=True), _int("cents_a_day"))
 
+# A line of a delivery note each; digest: of the whole note. state: open until the gateway's own fact came.
+delivery_notes = _table(
+    "delivery_notes", _text("store_id", key=True), _text("note", key=True), _text("sku", key=True), _text("despatch"),
+    _int("at_ms"), _int("quantity_units"), _int("expected_units"), _text("substitutes", nullable=True), _text("state"),
+    _int("booked_units", nullable=True), _int("heard_ms"), _text("digest"),
+)  # fmt: skip
+_index(
+    "delivery_notes_open", delivery_notes.c.store_id, delivery_notes.c.despatch, delivery_notes.c.sku,
+    only=delivery_notes.c.state == "open",
+)  # fmt: skip
+# What is true of a SKU from from_ms on; applied: it was brought into items, supply and orders.
+assortment = _table(
+    "assortment", _text("store_id", key=True), _text("sku", key=True), _text("change", key=True),
+    _int("from_ms", key=True), _int("pack_units", nullable=True), _int("min_order_units", nullable=True),
+    _text("gtin", nullable=True), _int("applied"), _int("heard_ms"),
+)  # fmt: skip
+_index("assortment_due", assortment.c.from_ms, assortment.c.store_id, only=assortment.c.applied == 0)
+
 CHAIN_TABLES = frozenset(
     {
         "meta", "endpoints", "deliveries", "gateways", "tokens", "people", "sessions", "kill_switches", "members",

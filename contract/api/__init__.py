@@ -31,6 +31,10 @@ reaches some stores only sees and changes those; a route about the whole chain i
     POST   /v1/triggers/{trigger}/snooze                                h r t    Snooze → TriggerView          (contract.api.suppliers)
     POST   /v1/triggers/{trigger}/statuses                              s        StatusPost → TriggerView      (idempotent on trigger, revision, status)
     POST   /v1/orders                                                   s        OutsideOrder → Accepted       (counts as on-order)
+    POST   /v1/deliveries                                               s        DeliveryNote → Accepted       (on-order until the gateway has it)
+    GET    /v1/stores/{store}/deliveries                                h r t s  Page[DeliveryLineView]
+    POST   /v1/stores/{store}/assortment                                s        AssortmentPost → Accepted     (list, delist, pack, gtin: from a date on)
+    GET    /v1/stores/{store}/assortment                                h r t s  Page[AssortmentView]
     GET    /v1/suppliers                                                h s      Page[SupplierView]
     POST   /v1/suppliers                                                h s      text/csv → ImportReport        (good rows are taken, bad ones told)
     PUT    /v1/suppliers/{supplier}                                     h s      SupplierPut → SupplierView    (calendar and cut-offs)

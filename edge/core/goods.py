@@ -1,6 +1,7 @@
 """What moves stock besides sales and shelves: deliveries, counts, write-offs."""
 
 from contract.devices import Adjustment, Delivery, Place, Stocktake
+from contract.documents import DeliveriesDocument
 from contract.records import Severity, StockFact, StockFactKind
 from edge.core.event_time import event_ms
 from edge.core.state import EdgeState
@@ -18,12 +19,31 @@ class Goods:
             sku = self._sku(line.gtin, f"delivery {delivery.despatch}", now_ms)
             if sku is None:
                 continue
-            self._state.stock.delivered(sku, line.quantity_units)
+            units, was_noted = self._state.despatches.scanned(
+                delivery.despatch, sku, line.quantity_units, at_ms
+            )
+            self._state.stock.delivered(sku, units)
             self._state.tally.add("delivered_units_total", line.quantity_units)
+            if was_noted and not units:
+                continue  # the dock counted what the note had said: it is in the books
             reason = "" if line.substitutes_gtin is None else f"instead of {line.substitutes_gtin}"
             self._fact(
-                StockFactKind.DELIVERY, sku, line.quantity_units, Place.BACK_ROOM, at_ms, now_ms,
-                expected_units=line.expected_units, despatch=delivery.despatch, reason=reason,
+                StockFactKind.DELIVERY, sku, units, Place.BACK_ROOM, at_ms, now_ms,
+                expected_units=line.expected_units, despatch=delivery.despatch,
+                reason="counted at the dock, against its note" if was_noted else reason,
+            )  # fmt: skip
+
+    def noted(self, document: DeliveriesDocument, now_ms: int) -> None:
+        """Loads that the centre knows by their notes: each once, and not at all where the dock has scanned it."""
+        for line in document.lines:
+            if not self._state.despatches.noted(line.despatch, line.sku, line.quantity_units, line.at_ms):
+                continue
+            self._state.stock.delivered(line.sku, line.quantity_units)
+            self._state.tally.add("noted_units_total", line.quantity_units)
+            reason = f"note {line.note}" if line.instead_of is None else f"instead of {line.instead_of}"
+            self._fact(
+                StockFactKind.DELIVERY, line.sku, line.quantity_units, Place.BACK_ROOM, line.at_ms, now_ms,
+                expected_units=line.expected_units, despatch=line.despatch, reason=reason,
             )  # fmt: skip
 
     def stocktake(self, count: Stocktake, now_ms: int) -> None:

@@ -17,6 +17,7 @@ from contract.documents import (
     BundleDocument,
     ConfigDocument,
     CouponsDocument,
+    DeliveriesDocument,
     Document,
     HistoryDocument,
     ItemsDocument,
@@ -140,6 +141,7 @@ LeanDocument = (
     | AcksDocument
     | ModelsDocument
     | BundleDocument
+    | DeliveriesDocument
 )
 LEAN_DOCUMENT: TypeAdapter[LeanDocument] = TypeAdapter(Annotated[LeanDocument, Field(discriminator="kind")])
 

@@ -11,6 +11,7 @@ from edge.core.config_trial import ConfigTrial
 from edge.core.coupons import Coupons
 from edge.core.day import ShopCalendar
 from edge.core.demand import Demand
+from edge.core.despatches import Despatches
 from edge.core.devices import Devices
 from edge.core.documents import Documents
 from edge.core.effects import Effect, Emit
@@ -44,6 +45,7 @@ class EdgeState:
         self.devices = Devices()
         self.shelves = Shelves(self.documents)
         self.stock = Stock()
+        self.despatches = Despatches()
         self.levels = Levels()
         self.windows = Windows(window_ms)
         self.stock_outs = StockOuts()
@@ -122,7 +124,7 @@ class EdgeState:
             self.documents, self.devices, self.shelves, self.stock, self.levels, self.windows, self.stock_outs,
             self.demand, self.sales, self.plans, self.labels, self.coupons, self.alerts, self.marks, self.tally,
             self.cold_rooms, self.removals, self.wrong_labels, self.config_trial, self.bundles_told, self.calibrations,
-            self.hours,
+            self.hours, self.despatches,
         )  # fmt: skip
         return [row for part in parts for row in part.changed()]
 
@@ -155,6 +157,7 @@ class EdgeState:
             "sold-hours": self.hours.sold_rows.restore,
             "empty-hours": self.hours.restore_empty,
             "hour-profile": self.hours.profiles.restore,
+            "load": self.despatches.rows.restore,
             "calibration": self.calibrations.rows.restore,
         }
         for kind, key, text in rows:

@@ -27,7 +27,7 @@ from contract.devices import (
     Stocktake,
     Weight,
 )
-from contract.documents import AcksDocument, AnyDocument, ConfigDocument
+from contract.documents import AcksDocument, AnyDocument, ConfigDocument, DeliveriesDocument
 from contract.lean_weight import LeanWeight
 from contract.records import AlertRecord, Severity, StagingState, StockFact, StockFactKind
 from edge.core.alerts import in_band
@@ -231,6 +231,9 @@ class EdgeCore:
                 self._emit_all(
                     state.alerts.acknowledge(ack.code, ack.subject, ack.who, now_ms, ack.raised_ms)
                 )
+            return
+        if isinstance(document, DeliveriesDocument):
+            self._goods.noted(document, now_ms)
             return
         self._clockwork.plan_again()
         self.ordering.forget_inputs()

@@ -7,9 +7,9 @@ from typing import Any
 
 import httpx
 import pytest
-from central_rig import STORE, CentreProcess, kill_leftover
-from central_rows import gtin
-from test_central_loop import get, set_up_store
+from central_rig import START_MS, STORE, CentreProcess, Gateway, kill_leftover
+from central_rows import delivery, gtin, level, proposal
+from test_central_loop import get, post, set_up_store, supply_on_order
 
 from central.ledger.audit_check import verify_audit
 from central.ledger.engine import Ledger
@@ -26,6 +26,11 @@ def centre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CentreProcess]:
     if sys.exc_info()[0] is None:
         process.stop()
     kill_leftover(process.process)
+
+
+@pytest.fixture(scope="module")
+def gateway(centre: CentreProcess) -> Gateway:
+    return Gateway(centre, centre.add_gateway())
 
 
 def audit_of(centre: CentreProcess, action: str) -> list[dict[str, Any]]:
@@ -81,6 +86,50 @@ def test_a_supplier_file_is_taken_row_by_row_and_once(centre: CentreProcess) -> 
     ):
         assert reply.status_code == 422
         assert words in reply.json()["detail"]
+
+
+def test_a_note_goes_down_to_the_gateway_and_comes_back_as_a_delivery(
+    centre: CentreProcess, gateway: Gateway
+) -> None:
+    system = centre.client("system")
+    note = {
+        "note": "DN-1", "store": STORE, "at_ms": START_MS, "despatch": "D-1",
+        "lines": [{"sku": "sku-1", "quantity_units": 18, "expected_units": 24}],
+    }  # fmt: skip
+    order = {
+        "order": "PO-1",
+        "store": STORE,
+        "sku": "sku-1",
+        "quantity_units": 24,
+        "at_ms": START_MS,
+        "despatch": "D-1",
+    }
+    post(system, "/v1/orders", order)
+    assert [post(system, "/v1/deliveries", note)["accepted"] for _ in range(2)] == [1, 0]
+    reply = gateway.send(level())
+    [document] = [document for document in reply.documents if document.kind == "deliveries"]
+    [line] = document.lines
+    assert (line.sku, line.quantity_units, line.despatch) == ("sku-1", 18, "D-1")
+    assert supply_on_order(reply)["sku-1"] == 18
+    after = gateway.send(delivery("D-1", 18), level(on_hand=28))
+    assert supply_on_order(after)["sku-1"] == 0
+    [view] = get(centre.client("hq"), f"/v1/stores/{STORE}/deliveries")["rows"]
+    assert (view["state"], view["booked_units"]) == ("arrived", 18)
+    changed = {**note, "lines": [{"sku": "sku-1", "quantity_units": 1}]}
+    assert "is known with other lines" in post(system, "/v1/deliveries", changed, 409)["detail"]
+
+
+def test_a_delisting_ahead_is_kept_until_its_minute(centre: CentreProcess, gateway: Gateway) -> None:
+    system, hq = centre.client("system"), centre.client("hq")
+    change = {"sku": "sku-4", "from_ms": START_MS + 600_000, "change": "delist"}
+    path = f"/v1/stores/{STORE}/assortment"
+    assert post(system, path, {"changes": [change, {**change, "sku": "nothing"}]})["accepted"] == 1
+    gateway.send(proposal(4, doubt="cell silent"))
+    states = lambda: [row["state"] for row in get(hq, "/v1/triggers", sku="sku-4")["rows"]]  # noqa: E731
+    assert states() == ["proposed"]
+    centre.advance_to(START_MS + 660_000)
+    centre.wait_until(lambda: states() == ["cancelled"])
+    assert [(row["sku"], row["applied"]) for row in get(hq, path)["rows"]] == [("sku-4", True)]
 
 
 def test_the_audit_keeps_a_digest_of_what_was_set_and_holds(centre: CentreProcess) -> None:

@@ -9,12 +9,12 @@ import pytest
 from pydantic import BaseModel
 
 from contract import batch, devices, documents
-from contract.api import common, feed, offers, restock, stores
+from contract.api import common, deliveries, feed, offers, restock, stores
 from contract.errors import MalformedMessageError
 from contract.records import RECORD_BY_KIND
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "wire.md"
-MODULES = (devices, documents, batch, common, feed, offers, restock, stores)
+MODULES = (devices, documents, batch, common, deliveries, feed, offers, restock, stores)
 EXAMPLES = re.findall(
     r"^```json (\S+)\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
 )
@@ -29,7 +29,7 @@ DOCUMENTS = [cls.__name__ for cls in get_args(get_args(documents.AnyDocument)[0]
 EVENT_DATA = ["TriggerEventData", "TriggerCancelledData", "CouponEventData"]
 WRITTEN_BY_STRANGERS = [
     "StorePut", "ItemsPut", "PlanogramPut", "PricesPut", "SupplyPut", "HistoryPut", "MemberPut", "CampaignPut",
-    "KillSwitch", "Decision", "StatusPost", "OutsideOrder", "WebhookPost",
+    "KillSwitch", "Decision", "StatusPost", "OutsideOrder", "WebhookPost", "DeliveryNote", "AssortmentPost",
 ]  # fmt: skip
 READ_BY_STRANGERS = [
     "Batch",

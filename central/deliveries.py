@@ -1,0 +1,224 @@
+"""Delivery notes: what arrived counts as on-order until the store's gateway has it in its books, and never in both.
+
+A note's lines go down to the gateway (document `deliveries`), which takes each load in once and tells it as a delivery
+fact, as if its dock had scanned it; that fact closes the order. So on-hand and on-order change together.
+"""
+
+from dataclasses import replace
+
+from central import arrivals, desired_state
+from central.context import Work
+from central.core.audit_chain import digest_of
+from central.core.lifecycle import ON_ORDER, can_move
+from central.errors import ConflictError, NotFoundError, SenderError
+from central.ledger import facts, note_rows, store_rows
+from central.ledger import restock_rows as rows
+from central.memory import Trigger
+from contract.api.deliveries import DeliveryNote, NoteLine
+from contract.api.restock import OutsideOrder, TriggerState
+from contract.documents import DeliveriesDocument, NotedLine
+
+MAX_AGE_DAYS = 30
+MAX_OPEN_LINES = 5000
+"""Of a store. Source: contract.documents.DeliveriesDocument."""
+AHEAD_MS, DAY_MS = 300_000, 86_400_000
+
+
+def take_note(work: Work, note: DeliveryNote, who: str) -> bool:
+    """Whether it is new. Raises SenderError for a SKU or an order that is none, ConflictError for other words under its number."""
+    store = work.store
+    if not store.exists:
+        raise NotFoundError(f"store {note.store} is unknown; GET /v1/stores lists those that are known")
+    digest = digest_of(note.model_dump(mode="json"))
+    known = note_rows.note_digest(work.connection, store.store, note.note)
+    if known is not None:
+        if known != digest:
+            raise ConflictError(
+                f"note {note.note} is known with other lines; a correction needs a number of its own"
+            )
+        return False
+    _check(work, note)
+    despatch = note.despatch or note.note
+    inserted = []
+    for line in note.lines:
+        arrived = [
+            units for _, units in facts.deliveries_of(work.connection, store.store, despatch, line.sku)
+        ]
+        booked = sum(arrived) if arrived or line.quantity_units == 0 else None
+        inserted.append(
+            {
+                "store_id": store.store, "note": note.note, "sku": line.sku, "despatch": despatch, "at_ms": note.at_ms,
+                "quantity_units": line.quantity_units, "expected_units": _expected(line),
+                "substitutes": line.substitutes, "state": "open" if booked is None else "arrived",
+                "booked_units": booked, "heard_ms": work.now_ms, "digest": digest,
+            }
+        )  # fmt: skip
+        if booked is None:
+            _on_its_way(work, note, line, despatch)
+        else:
+            _name_the_load(work, line, despatch)
+            arrivals.take_delivery(work, line.sku, despatch, booked)
+        if line.substitutes is not None and all(other.sku != line.substitutes for other in note.lines):
+            arrivals.take_delivery(work, line.substitutes, despatch, 0)
+        _tell_difference(work, note, line, booked)
+    note_rows.insert_note(work.connection, inserted)
+    work.audit(
+        who, "delivery-note", note.note, f"{len(note.lines)} lines", about=note.model_dump(mode="json")
+    )
+    refresh_document(work)
+    work.supply_changed = True
+    return True
+
+
+def told_by_gateway(work: Work, sku: str, despatch: str, units: int) -> None:
+    """The gateway has the load in its books: its note need not go down any more."""
+    if "deliveries" in work.store.versions and note_rows.line_arrived(
+        work.connection, work.store.store, despatch, sku, units
+    ):
+        refresh_document(work)
+
+
+def refresh_document(work: Work) -> None:
+    lines = [
+        NotedLine(
+            note=row["note"], despatch=row["despatch"], sku=row["sku"], quantity_units=row["quantity_units"],
+            expected_units=row["expected_units"], at_ms=row["at_ms"], instead_of=row["substitutes"],
+        )
+        for row in note_rows.open_lines(work.connection, work.store.store)
+    ]  # fmt: skip
+    if lines or "deliveries" in work.store.versions:
+        content = DeliveriesDocument(version=1, lines=lines).model_dump_json(include={"lines"})
+        desired_state.put_document(work, "deliveries", content)
+
+
+def _check(work: Work, note: DeliveryNote) -> None:
+    store, now_ms = work.store, work.now_ms
+    if not now_ms - MAX_AGE_DAYS * DAY_MS <= note.at_ms <= now_ms + AHEAD_MS:
+        raise SenderError(
+            f"at_ms {note.at_ms} must be when the goods arrived: at most {MAX_AGE_DAYS} days ago and not ahead; it is now {now_ms}"
+        )
+    seen: set[str] = set()
+    for place, line in enumerate(note.lines, 1):
+        if line.sku in seen:
+            raise SenderError(f"line {place}: SKU {line.sku} stands twice; add its units up")
+        seen.add(line.sku)
+        for sku in (line.sku, line.substitutes):
+            if (
+                sku is not None
+                and sku not in store.items
+                and not store_rows.has_item(work.connection, store.store, sku)
+            ):
+                raise SenderError(
+                    f"line {place}: store {store.store} has no SKU {sku!r}; put its items first"
+                )
+        if line.order is not None and _order(work, line) is None:
+            raise SenderError(
+                f"line {place}: {line.order!r} is no open trigger or order of SKU {line.sku}; leave `order` out if it has ended"
+            )
+    if len(note_rows.open_lines(work.connection, store.store)) + len(note.lines) > MAX_OPEN_LINES:
+        raise ConflictError(
+            f"store {store.store} has {MAX_OPEN_LINES} lines of notes that its gateway has not taken in; is it online?"
+        )
+
+
+def _order(work: Work, line: NoteLine) -> Trigger | str | None:
+    """What `line.order` names: a trigger that is on order, or the number of an open outside order."""
+    assert line.order is not None
+    trigger = work.store.triggers.get(line.order)
+    wanted = line.substitutes or line.sku
+    if trigger is not None and trigger.sku in (line.sku, wanted) and trigger.state in ON_ORDER:
+        return (
+            None if trigger.held_until_ms is not None else trigger
+        )  # nobody outside has heard of a held one
+    return (
+        line.order
+        if (line.order, wanted) in work.store.orders or (line.order, line.sku) in work.store.orders
+        else None
+    )
+
+
+def _on_its_way(work: Work, note: DeliveryNote, line: NoteLine, despatch: str) -> None:
+    """The noted units, no more and no less, count as on-order until the gateway's own fact comes."""
+    _name_the_load(work, line, despatch)
+    covering = [t for t in work.store.triggers.values() if _covers(t, line.sku, despatch)]
+    orders = [
+        (key, order) for key, order in work.store.orders.items() if key[1] == line.sku and despatch in (order.despatch, key[0])
+    ]  # fmt: skip
+    left = line.quantity_units
+    for trigger in covering:
+        trigger.shipped_units = (
+            min(left, trigger.quantity_units) if trigger is not covering[-1] or orders else left
+        )
+        left -= trigger.shipped_units
+        _shipped(work, trigger)
+    for place, (key, order) in enumerate(orders):
+        units = left if place == len(orders) - 1 else min(left, order.quantity_units)
+        left -= units
+        work.store.orders[key] = replace(order, quantity_units=units)
+        rows.set_outside_units(work.connection, work.store.store, *key, units=units)
+    if not covering and not orders:
+        arrivals.place_outside_order(
+            work,
+            OutsideOrder(
+                order=note.note, store=work.store.store, sku=line.sku, quantity_units=line.quantity_units,
+                at_ms=note.at_ms, despatch=despatch,
+            ),
+        )  # fmt: skip
+
+
+def _name_the_load(work: Work, line: NoteLine, despatch: str) -> None:
+    """Gives the order that the line names the load's number, by which the delivery will close it."""
+    if line.order is None:
+        return
+    found = _order(work, line)
+    if isinstance(found, Trigger):
+        found.despatch = despatch
+        _shipped(work, found)
+    elif found is not None:
+        for key in ((found, line.sku), (found, line.substitutes or line.sku)):
+            if key in work.store.orders:
+                work.store.orders[key].despatch = despatch
+                rows.fill_outside_order(
+                    work.connection,
+                    {"store": work.store.store, "order": key[0], "sku": key[1], "despatch": despatch, "arrives_day": None},
+                )  # fmt: skip
+
+
+def _covers(trigger: Trigger, sku: str, despatch: str) -> bool:
+    return trigger.sku == sku and trigger.despatch == despatch and trigger.state in ON_ORDER
+
+
+def _shipped(work: Work, trigger: Trigger) -> None:
+    if can_move(trigger.state, TriggerState.SHIPPED):
+        trigger.state = TriggerState.SHIPPED
+    trigger.changed_ms = work.now_ms
+    work.changed_triggers.add(trigger.trigger_id)
+    rows.set_reported(
+        work.connection,
+        {
+            "store": work.store.store, "number": trigger.number, "state": trigger.state.value, "now": work.now_ms,
+            "shipped": trigger.shipped_units, "despatch": trigger.despatch, "erp_document": None, "arrives_day": None,
+        },
+    )  # fmt: skip
+
+
+def _tell_difference(work: Work, note: DeliveryNote, line: NoteLine, booked: int | None) -> None:
+    expected = _expected(line)
+    if line.quantity_units != expected:
+        word = "short" if line.quantity_units < expected else "over"
+        units = abs(expected - line.quantity_units)
+        work.audit(
+            "the supplier",
+            f"delivered-{word}",
+            f"{note.note} {line.sku}",
+            f"{units} units {word} of {expected}",
+        )
+    if booked is not None and line.quantity_units and booked != line.quantity_units:
+        said = (
+            f"the note says {line.quantity_units} units, the dock counted {booked}: the dock's count stands"
+        )
+        work.audit("the centre", "note-differs", f"{note.note} {line.sku}", said)
+
+
+def _expected(line: NoteLine) -> int:
+    return line.quantity_units if line.expected_units is None else line.expected_units
