@@ -16,6 +16,7 @@ from central.ledger.agreement import listen
 from central.ledger.engine import Ledger
 from central.ledger.gateway_views import gateway_views
 from central.ledger.writer import Transaction
+from central.mqtt_events import EventPublisher, link_of
 from central.retention import Retention
 from central.settings import CentralSettings
 from central.timeseries.projection import Projection
@@ -75,6 +76,10 @@ def run_centre(settings: CentralSettings) -> int:
     if ledger.is_shared:
         supervisor.start("news", lambda: listen(ledger, centre.placed, supervisor.stop))
     supervisor.start("status", status.serve)
+    if settings.mqtt_host:
+        events = EventPublisher(centre, link_of(settings))
+        supervisor.start("mqtt", events.link.run)
+        supervisor.start("events", lambda: events.run(supervisor.stop))
     if settings.influx_url:
         series = _projection(centre)
         supervisor.start("series", lambda: series.run(supervisor.stop))
@@ -86,6 +91,8 @@ def run_centre(settings: CentralSettings) -> int:
     server.should_exit = True
     dispatcher.refresh()
     status.close()
+    if settings.mqtt_host:
+        events.close()
     supervisor.join(STOP_WAIT_S)
     ledger.close()
     log.info("centre has stopped")

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, SecretStr
 
+from contract.api.feed import EventType
 from contract.ids import SkuText
 from runtime.settings import Settings
 
@@ -158,6 +159,32 @@ class CentralSettings(Settings):
     )
     session_h: float = Field(
         default=12.0, gt=0, le=24 * 31, description="Real hours after which a person logs in again."
+    )
+    mqtt_host: str = Field(
+        default="", description="MQTT broker to which outgoing events are published, too; empty: off."
+    )
+    mqtt_port: int = Field(default=1883, ge=1, le=65_535, description="Its port.")
+    mqtt_protocol: Literal[4, 5] = Field(default=5, description="MQTT 5, or 4 for brokers of MQTT 3.1.1.")
+    mqtt_username: str = Field(default="", description="User name there; empty: none.")
+    mqtt_password_file: str = Field(default="", description="File with that user's password; empty: none.")
+    mqtt_tls_ca_file: str = Field(
+        default="",
+        description="PEM file of the authority that signed the broker's certificate; empty: no TLS.",
+    )
+    mqtt_topic: str = Field(
+        default="shelfloop/events",
+        pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$",
+        max_length=100,
+        description="What the topics begin with; an event goes to this/STORE/TYPE.",
+    )
+    mqtt_types: list[EventType] = Field(
+        default=[
+            "shelfloop.restock.trigger.v1",
+            "shelfloop.restock.change.v1",
+            "shelfloop.restock.cancelled.v1",
+        ],
+        min_length=1,
+        description="Types of events that are published; those of coupons name members' pseudonyms and carry codes.",
     )
     influx_url: str = Field(default="", description="InfluxDB-compatible server for time series; empty: off.")
     influx_server: Literal["influxdb-1", "influxdb-2", "victoria-metrics"] = Field(

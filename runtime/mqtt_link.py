@@ -133,12 +133,23 @@ class MqttLink:
         while not self._stopping:
             self._client.loop_forever(retry_first_connection=True)
 
-    def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> int:
+    def listen_published(self, on_published: Callable[[int], None]) -> None:
+        """As the argument of the same name: for an owner that is made after its link. Call it before `run`."""
+        self._on_published = on_published
+
+    def publish(
+        self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False, content_type: str = ""
+    ) -> int:
         """The message's mid; paho holds it until PUBACK, over reconnects, but not over our own death.
 
+        content_type: told to brokers of MQTT 5 alone.
         Raises queue.Full when `max_queued` messages wait: the caller must slow its source down.
         """
-        info = self._client.publish(topic, payload, qos, retain)
+        properties = None
+        if content_type and self._five:
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+            properties.ContentType = content_type
+        info = self._client.publish(topic, payload, qos, retain, properties)
         if info.rc == mqtt.MQTT_ERR_QUEUE_SIZE:
             raise queue.Full
         return info.mid

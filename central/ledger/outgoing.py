@@ -58,6 +58,16 @@ class Due:
     body: str
 
 
+@dataclass(frozen=True, slots=True)
+class PlacedEvent:
+    """store: "" for the chain's. body: a CloudEvent, structured JSON."""
+
+    position: int
+    store: str
+    type: str
+    body: str
+
+
 _PUT = sa.text(
     """INSERT INTO outgoing (store_id, number, event_id, type, subject, created_ms, body, member, secret)
     VALUES (:store_id, :number, :event_id, :type, :subject, :created_ms, :body, :member, :secret)"""
@@ -105,6 +115,10 @@ _PENDING = sa.text(
 )
 _FEED = of_stores(
     """SELECT position, body FROM outgoing WHERE position > :after AND type IN :types AND {stores}
+    ORDER BY position LIMIT :limit"""
+).bindparams(sa.bindparam("types", expanding=True, type_=sa.Text()))
+_ROWS_AFTER = sa.text(
+    """SELECT position, store_id, type, body FROM outgoing WHERE position > :after AND type IN :types
     ORDER BY position LIMIT :limit"""
 ).bindparams(sa.bindparam("types", expanding=True, type_=sa.Text()))
 _AFTER = of_stores(
@@ -294,6 +308,17 @@ def feed_rows(
 ) -> list[tuple[int, str]]:
     rows = connection.execute(_FEED, {"after": after, "limit": limit, "types": list(types), **named(stores)})
     return [(row.position, row.body) for row in rows]
+
+
+def rows_after(connection: Connection, after: int, limit: int, types: tuple[str, ...]) -> list[PlacedEvent]:
+    """Of all stores, in the feed's order."""
+    rows = connection.execute(_ROWS_AFTER, {"after": after, "limit": limit, "types": list(types)})
+    return [PlacedEvent(row.position, row.store_id, row.type, row.body) for row in rows]
+
+
+def last_position(connection: Connection) -> int:
+    """Of the newest event in the feed, 0 before the first."""
+    return int(connection.execute(_LAST).scalar() or 0)
 
 
 def blank_secrets(connection: Connection, before_ms: int, store: str = "*") -> int:

@@ -1,24 +1,72 @@
 """What comes into the centre from outside and what goes out of it: files, delivery notes, MQTT. One centre for all."""
 
+import json
+import signal
+import sqlite3
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
+import paho.mqtt.client as mqtt
 import pytest
 from central_rig import START_MS, STORE, CentreProcess, Gateway, kill_leftover
 from central_rows import delivery, gtin, level, proposal
+from local_broker import LocalBroker
+from paho.mqtt.enums import CallbackAPIVersion
 from test_central_loop import get, post, set_up_store, supply_on_order
 
 from central.ledger.audit_check import verify_audit
 from central.ledger.engine import Ledger
 from central.settings import CentralSettings
 
+TOPIC = "chain/events"
+TRIGGER = "shelfloop.restock.trigger.v1"
+WAIT_S = 60
+
+
+class Listener:
+    """What comes on all topics of the events, by another client than ours."""
+
+    def __init__(self, port: int) -> None:
+        self.messages: list[tuple[str, dict[str, Any], str, bool]] = []
+        self.subscribed = threading.Event()
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, "listener", protocol=mqtt.MQTTv5)
+        self._client.on_connect = lambda client, *_: client.subscribe("chain/#", qos=1)
+        self._client.on_subscribe = lambda *_: self.subscribed.set()
+        self._client.on_message = self._take
+        self._client.reconnect_delay_set(1, 1)
+        self._client.connect_async("127.0.0.1", port)
+        self._client.loop_start()
+
+    def _take(self, _client: object, _userdata: object, message: mqtt.MQTTMessage) -> None:
+        kind = getattr(message.properties, "ContentType", "")
+        self.messages.append((message.topic, json.loads(message.payload), kind, message.retain))
+
+    def ids(self) -> set[str]:
+        return {event["id"] for _, event, _, _ in list(self.messages)}
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
 
 @pytest.fixture(scope="module")
-def centre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CentreProcess]:
-    process = CentreProcess(tmp_path_factory.mktemp("outside"), auto_approve_below_cents=100_000)
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBroker]:
+    broker = LocalBroker(tmp_path_factory.mktemp("broker"))
+    broker.start()
+    yield broker
+    broker.kill()
+
+
+@pytest.fixture(scope="module")
+def centre(tmp_path_factory: pytest.TempPathFactory, broker: LocalBroker) -> Iterator[CentreProcess]:
+    process = CentreProcess(
+        tmp_path_factory.mktemp("outside"), auto_approve_below_cents=100_000, mqtt_host="127.0.0.1",
+        mqtt_port=broker.port, mqtt_topic=TOPIC,
+    )  # fmt: skip
     process.command("init")
     process.start()
     set_up_store(process.client())
@@ -146,3 +194,52 @@ def test_the_audit_keeps_a_digest_of_what_was_set_and_holds(centre: CentreProces
         row.action for row in rows
     }
     assert all(len(row.digest) == 64 for row in rows)
+
+
+def test_every_event_of_the_feed_is_published_whoever_dies(
+    centre: CentreProcess, gateway: Gateway, broker: LocalBroker
+) -> None:
+    system = centre.client("system")
+    before = {row["event"]["id"] for row in get(system, "/v1/feed")["rows"]}
+    listener = Listener(broker.port)
+
+    def new_in_feed() -> set[str]:
+        return {row["event"]["id"] for row in get(system, "/v1/feed")["rows"]} - before
+
+    try:
+        assert listener.subscribed.wait(WAIT_S)
+        centre.wait_until(lambda: published_through(centre) >= 0, WAIT_S)
+        gateway.send(proposal(2))
+        centre.wait_until(lambda: len(listener.messages) == 1, WAIT_S)
+        topic, event, kind, retained = listener.messages[0]
+        assert (topic, kind, retained) == (
+            f"{TOPIC}/{STORE}/{TRIGGER}",
+            "application/cloudevents+json",
+            False,
+        )
+        assert (event["specversion"], event["type"], event["data"]["sku"]) == ("1.0", TRIGGER, "sku-2")
+
+        assert broker.process is not None
+        broker.process.send_signal(signal.SIGSTOP)  # it answers nobody, and forgets nothing
+        gateway.send(proposal(3))
+        centre.kill()
+        broker.process.send_signal(signal.SIGCONT)
+        centre.start()
+        centre.wait_until(lambda: len(new_in_feed()) == 2 and new_in_feed() <= listener.ids(), WAIT_S)
+
+        listener.subscribed.clear()
+        broker.kill()
+        gateway.send(proposal(5))
+        centre.wait_until(lambda: len(new_in_feed()) == 3, WAIT_S)
+        assert new_in_feed() - listener.ids() != set(), "the broker is away"
+        broker.start()
+        # The listener may have subscribed after the event was there: what counts is that the broker has acknowledged it.
+        centre.wait_until(lambda: published_through(centre) == get(system, "/v1/feed")["next"], WAIT_S)
+    finally:
+        listener.close()
+
+
+def published_through(centre: CentreProcess) -> int:
+    with sqlite3.connect(centre.folder / "state" / "ledger.sqlite3") as db:
+        found = db.execute("SELECT value FROM meta WHERE key = 'mqtt_position'").fetchone()
+    return -1 if found is None else int(found[0])
