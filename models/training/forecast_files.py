@@ -20,6 +20,7 @@ from models.forecast import Forecast, Forecaster
 from models.panel import Panel
 from models.quantile_network import DAY_LEVELS, DayQuantiles
 from models.training.heavy import HeavyForecast, heavy_forecast
+from models.training.heavy_files import load_heavy, require_fit
 from models.training.heavy_training import Recipe, Say, train_heavy
 from models.training.panel_table import PanelTable, panel_from_tables
 
@@ -28,7 +29,9 @@ LEAST_TRAINING_DAYS = 28
 
 @dataclass(frozen=True, slots=True)
 class ForecastJob:
-    """What was asked: two tables in, one out. train: fit on the history first, else ask `forecaster`."""
+    """What was asked: two tables in, one out. train: fit on the history first; else ask the heavy model in the folder
+    `model`, else `forecaster`.
+    """
 
     history: Path
     future: Path | None
@@ -36,6 +39,7 @@ class ForecastJob:
     horizon_days: int
     train: bool
     recipe: Recipe
+    model: Path | None = None
 
 
 def forecast_files(job: ForecastJob, forecaster: Forecaster, say: Say) -> None:
@@ -64,12 +68,13 @@ def forecast_files(job: ForecastJob, forecaster: Forecaster, say: Say) -> None:
 
 
 def _read(job: ForecastJob) -> PanelTable:
-    history = _table(job.history)
-    future = _table(job.future) if job.future is not None else history.slice(0, 0)
+    history = table_of(job.history)
+    future = table_of(job.future) if job.future is not None else history.slice(0, 0)
     return panel_from_tables(history, future, job.horizon_days)
 
 
-def _table(path: Path) -> pa.Table:
+def table_of(path: Path) -> pa.Table:
+    """A .parquet or CSV file. Raises TrainingDataError when it cannot be read."""
     try:
         return pq.read_table(path) if path.suffix == ".parquet" else pyarrow.csv.read_csv(path)
     except (OSError, pa.ArrowException) as error:
@@ -86,6 +91,14 @@ def _forecast(job: ForecastJob, panel: Panel, forecaster: Forecaster, say: Say) 
         say(
             f"not trained: {panel.n_days} days of history, at least {LEAST_TRAINING_DAYS} are needed; {forecaster.name} takes over"
         )
+    elif job.model is not None:
+        model, manifest = load_heavy(job.model)
+        require_fit(manifest, panel)
+        if job.horizon_days > manifest.horizon_days:
+            raise TrainingDataError(
+                f"--horizon is {job.horizon_days}; {job.model} was trained for 1..{manifest.horizon_days} days"
+            )
+        return heavy_forecast(model, panel, job.horizon_days)
     return ready_forecast(forecaster, panel, job.horizon_days)
 
 

@@ -1,4 +1,4 @@
-"""Totals of a shop's categories, forecast as series of their own, and the SKUs' forecasts drawn halfway to them.
+"""Totals of categories (in each shop where they sell enough), forecast as series of their own, and the SKUs' forecasts drawn halfway to them.
 
 What a network says of each SKU errs in common: a holiday or a level that it takes for noise in one SKU stands out in
 the total of a category. Each total is a regression of its logarithm on weekday, day of the month and what is known of
@@ -12,9 +12,13 @@ from models.arrays import F64, I64
 from models.panel import Panel
 from models.quantile_network import DayQuantiles
 
-LEAST_DAYS = 112
-LEAST_UNITS_A_DAY = 30.0
-"""Below, a total is as sporadic as its SKUs and its logarithm says little."""
+LEAST_DAYS = 42
+LEAST_MEMBERS = 30.0
+"""Mean number of series of a group: the total of a few is as noisy as they are."""
+LEAST_UNITS_A_DAY, LEAST_MEDIAN_UNITS_A_DAY = 30.0, 100.0
+"""Of a single group, and of the median group: below, a total is as sporadic as its SKUs and its logarithm says little."""
+MONTHS_FROM_DAYS = 120
+"""In a shorter history the day of the month names the day, and is not used."""
 TOTALS_SHARE = 0.5
 MOST_SCALING = 1.5
 _FIT_HALF_LIFE_DAYS = 300.0
@@ -24,17 +28,17 @@ _TREND_RIDGE = 0.1
 
 
 def has_totals(panel: Panel) -> bool:
-    """Whether totals are forecast: not for fewer than LEAST_DAYS days, nor where sold-out days make them no demand."""
-    return _narrowest_of_shop(panel) is not None and panel.served is None and panel.n_days >= LEAST_DAYS
+    """Whether there are totals to forecast: groups of many series that sell enough, and LEAST_DAYS days of them."""
+    return _grouping(panel) is not None
 
 
 def drawn_to_totals(panel: Panel, daily: DayQuantiles) -> DayQuantiles:
-    """`daily` of all series for the days after the panel's last, scaled by shop's category and day; quiet ones are left."""
-    codes = _narrowest_of_shop(panel)
-    if codes is None or not has_totals(panel):
+    """`daily` of all series for the days after the panel's last, scaled by group and day; quiet groups are left."""
+    codes = _grouping(panel)
+    if codes is None:
         return daily
     count, days = int(codes.max(initial=0)) + 1, daily.mean.shape[1]
-    sold = _summed(np.nan_to_num(panel.units), codes, count)
+    sold = _demand(panel, codes, count)
     said = _summed(daily.mean, codes, count)
     busy = (sold[:, -28:].mean(axis=1) >= LEAST_UNITS_A_DAY) & (said.min(axis=1) > 0)
     scaling = np.ones((count, days))
@@ -68,11 +72,13 @@ def _total_ahead(sold: F64, known_ahead: F64, days: int) -> F64:
 
 
 def _calendar(panel: Panel, days: int) -> F64:
-    """Weekday and place in the month, (days, 10)."""
+    """Weekday and, of a long history, place in the month, (days, 6 or 10)."""
     dates = [panel.day(index) for index in range(days)]
     of_week = np.eye(7)[[day.weekday() for day in dates]][:, 1:]
     turn = 2 * np.pi * np.array([day.day for day in dates]) / 30.4
     of_month = [np.sin(turn), np.cos(turn), np.sin(2 * turn), np.cos(2 * turn)]
+    if panel.n_days < MONTHS_FROM_DAYS:
+        return of_week
     return np.concatenate([of_week, np.stack(of_month, axis=1)], axis=1)
 
 
@@ -103,12 +109,35 @@ def _covariates(panel: Panel, codes: I64, count: int, days: int) -> list[F64]:
     return out
 
 
-def _narrowest_of_shop(panel: Panel) -> I64 | None:
-    inside = [codes for name, codes in panel.groups.items() if name.startswith("store_")]
-    return inside[-1] if inside else None
+def _grouping(panel: Panel) -> I64 | None:
+    """The grouping with the most groups that are still large; by shop alone only where no other is: seasons, holidays
+    and offers are a category's.
+    """
+    if panel.n_days < LEAST_DAYS:
+        return None
+    recent = np.nan_to_num(panel.units[:, -28:]).mean(axis=1)
+    large = {}
+    for name, codes in panel.groups.items():
+        count = int(codes.max(initial=0)) + 1
+        total = np.bincount(codes, recent, count)
+        if len(codes) >= LEAST_MEMBERS * count and np.median(total) >= LEAST_MEDIAN_UNITS_A_DAY:
+            large[name] = count
+    found = max(large, key=lambda name: (name != "store", large[name]), default=None)
+    return None if found is None else panel.groups[found]
 
 
-def _summed(values: "np.typing.NDArray[np.floating]", codes: I64, count: int) -> F64:
+def _demand(panel: Panel, codes: I64, count: int) -> F64:
+    """(count, days): units over the share of the members that was served, times the members that were listed."""
+    known = ~np.isnan(panel.units)
+    units = _summed(np.where(known, panel.units, 0), codes, count)
+    if panel.served is None:
+        return units
+    listed = _summed(known, codes, count)
+    served = _summed(np.where(known, np.nan_to_num(panel.served), 0), codes, count)
+    return units * listed / np.maximum(served, 0.1 * listed + 1e-9)
+
+
+def _summed(values: "np.typing.NDArray[np.generic]", codes: I64, count: int) -> F64:
     out = np.zeros((count, values.shape[1]))
     np.add.at(out, codes, values)
     return out

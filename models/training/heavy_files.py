@@ -55,8 +55,8 @@ class HeavyManifest(Message):
     quantile_levels: list[float]
     spreads: list[list[float]]
     correlations: list[float]
+    partitions: Annotated[int, Field(ge=1)]
     recipe: dict[str, str]
-    seed: int
     networks_sha256: Sha256
     held_out_first_day: DayText | None = None
     held_out_last_day: DayText | None = None
@@ -108,7 +108,8 @@ def load_heavy(folder: Path) -> tuple[HeavyModel, HeavyManifest]:
     if manifest.quantile_levels != list(DAY_LEVELS):
         raise HeavyModelError(f"{folder} has other quantiles than {list(DAY_LEVELS)}: train it again")
     spreads = tuple((below, above) for below, above in manifest.spreads)
-    return HeavyModel(_networks(content), spreads, tuple(manifest.correlations)), manifest
+    model = HeavyModel(_networks(content), spreads, tuple(manifest.correlations), manifest.partitions)
+    return model, manifest
 
 
 def require_fit(manifest: HeavyManifest, panel: Panel) -> None:
@@ -122,6 +123,19 @@ def require_fit(manifest: HeavyManifest, panel: Panel) -> None:
                 f"the model learned from the {what} {learned}, the tables give {given}:"
                 " give tables with the columns of training, in its order, or train on these"
             )
+
+
+def learned_by(manifest: HeavyManifest) -> dict[str, str]:
+    return {
+        "form": "heavy: networks that give mean and 22 quantiles of a day",
+        "learned from": f"{manifest.source}, {manifest.series} series, {manifest.first_day} to {manifest.last_day}",
+        "examples": str(manifest.examples),
+        "known ahead": ", ".join(manifest.covariates) or "weekday and day of the month alone",
+        "groups": ", ".join(manifest.groups),
+        "forecasts": f"1 to {manifest.horizon_days} days",
+        "recipe": "; ".join(manifest.recipe.values()),
+        "scored on": f"{manifest.held_out_first_day} to {manifest.held_out_last_day}",
+    }
 
 
 def _networks(content: bytes) -> tuple[QuantileNetwork, ...]:

@@ -13,7 +13,7 @@ from models.quantiles import negbin_quantiles
 from models.training.evenings import DayMethod
 from models.training.forecast_files import ready_days
 from models.training.heavy import HeavyModel, day_forecast
-from models.training.heavy_files import is_heavy, load_heavy, require_fit
+from models.training.heavy_files import is_heavy, learned_by, load_heavy, require_fit
 
 _TRUSTED_DAYS = 112
 
@@ -29,6 +29,22 @@ def method_of(folder: Path, public_key: Path, panel: Panel) -> tuple[str, DayMet
         return folder.name, heavy_method(model)
     demand = DemandModel(load_bundle(folder, public_key))
     return demand.name, lambda known, days: ready_days(demand, known, days)
+
+
+def learned_from(folder: Path, public_key: Path) -> dict[str, str]:
+    """What the folder's manifest says of its making, for a card."""
+    if is_heavy(folder):
+        return learned_by(load_heavy(folder)[1])
+    manifest = load_bundle(folder, public_key).manifest
+    training = manifest.training
+    return {
+        "form": "gateway: a network that gives mean and dispersion of a day, negative binomial",
+        "learned from": f"{training.source}, {training.series} series, {training.first_day} to {training.last_day}",
+        "examples": str(training.rows),
+        "features": ", ".join(manifest.features.names),
+        "forecasts": f"1 to {manifest.horizon_days} days",
+        "recipe": f"{training.epochs} epochs, seed {training.seed}",
+    }
 
 
 def heavy_method(model: HeavyModel) -> DayMethod:

@@ -12,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from models.errors import TrainingDataError
 
@@ -67,6 +68,13 @@ def table_from_ledger(address: str) -> pa.Table:
     return pa.table(
         {name: pa.array(values, kinds.get(name, pa.string())) for name, values in columns.items()}
     )
+
+
+def sold_whole_days(table: pa.Table) -> pa.Table:
+    """The same with empty units where the shelf was empty for some hours: for those who take sales for demand."""
+    short = pc.greater(pc.fill_null(table["stockout_hours"], 0.0), 0.0)
+    units = pc.if_else(short, pa.scalar(None, pa.float64()), table["units"])
+    return table.set_column(table.column_names.index("units"), "units", units)
 
 
 class _Ask:

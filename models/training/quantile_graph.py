@@ -4,12 +4,13 @@ import numpy as np
 
 from models.quantile_network import DAY_LEVELS, INPUT_LIMIT, MAX_LOG_STEP, QuantileNetwork
 from models.training.graphs import Drawing
+from models.training.spreads import CLASS_LEVELS, UNCHANGED, Spread
 
 PARITY_TOLERANCE = 1e-4
 """Relative, and in units below one: between the trainer's own output and the graph's, both in float32."""
 
 
-def quantile_graph(networks: tuple[QuantileNetwork, ...]) -> bytes:
+def quantile_graph(networks: tuple[QuantileNetwork, ...], spreads: tuple[Spread, ...] = UNCHANGED) -> bytes:
     """Features (n, S + D) and level (n,) -> mean (n,), quantiles (n, len(DAY_LEVELS)), units, not rounded."""
     draw = Drawing()
     level = draw.as_column("level")
@@ -19,10 +20,26 @@ def quantile_graph(networks: tuple[QuantileNetwork, ...]) -> bytes:
     share = draw.constant(1 / len(networks))
     mean = draw.op("Mul", draw.op("Sum", *means), share)
     draw.op("Squeeze", mean, draw.constant([1], np.int64), to="mean")
-    draw.op("Mul", draw.op("Sum", *tables), share, to="quantiles")
+    _spread(draw, draw.op("Mul", draw.op("Sum", *tables), share), level, spreads)
     inputs: dict[str, list[int | str]] = {"features": ["n", len(networks[0].centre)], "level": ["n"]}
     outputs: dict[str, list[int | str]] = {"mean": ["n"], "quantiles": ["n", len(DAY_LEVELS)]}
     return draw.model("demand_quantiles", inputs, outputs)
+
+
+def _spread(draw: Drawing, quantiles: str, level: str, spreads: tuple[Spread, ...]) -> None:
+    """What spreads.with_spreads computes."""
+    below, above = (draw.constant(spreads[0][side]) for side in (0, 1))
+    for limit, (under, over) in zip(CLASS_LEVELS, spreads[1:], strict=True):
+        busier = draw.op("Greater", level, draw.constant(limit))
+        below = draw.op("Where", busier, draw.constant(under), below)
+        above = draw.op("Where", busier, draw.constant(over), above)
+    place = DAY_LEVELS.index(0.5)
+    middle = draw.sliced(quantiles, place, place + 1)
+    away = draw.op("Sub", quantiles, middle)
+    low = draw.op("Mul", draw.op("Min", away, draw.constant(0)), below)
+    high = draw.op("Mul", draw.op("Max", away, draw.constant(0)), above)
+    moved = draw.op("Add", middle, draw.op("Add", low, high))
+    draw.op("Max", moved, draw.constant(0), to="quantiles")
 
 
 def _one(draw: Drawing, network: QuantileNetwork, level: str, spread: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from models.quantile_network import DAY_LEVELS, ensemble_forecast, heads
 from models.training.panel_examples import Draw, PanelExamples, panel_examples
 from models.training.quantile_fit import QuantileFit, _start, _Weights, fit_ensemble, loss_and_gradients
 from models.training.quantile_graph import PARITY_TOLERANCE, quantile_graph
+from models.training.spreads import with_spreads
 
 
 def examples(n: int = 64, width: int = 5) -> PanelExamples:
@@ -78,9 +79,12 @@ def test_the_onnx_graph_says_what_the_trainer_says():
     )
     rows = given.rows.copy()
     networks = fit_ensemble(given, QuantileFit(hidden=(24, 12), epochs=2, networks=3), lambda *_: None)
-    graph = Graph(quantile_graph(networks), Path("heavy"))
+    spreads = ((1.1, 0.9), (1.2, 1.3), (0.8, 1.05))
+    graph = Graph(quantile_graph(networks, spreads), Path("heavy"))
     found = graph.run({"features": rows, "level": level})
     expected = [network.predict(network.standardised(rows), level) for network in networks]
     for place, name in enumerate(("mean", "quantiles")):
         wanted = np.mean([each[place] for each in expected], axis=0)
+        if name == "quantiles":
+            wanted = with_spreads(wanted, level, spreads)
         assert np.abs(found[name] - wanted).max() <= PARITY_TOLERANCE * max(1.0, float(np.abs(wanted).max()))
