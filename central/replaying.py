@@ -3,26 +3,18 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from central.core.days import day_of, day_start_ms
-from central.core.replay import FIGURES, Outcome, PlayedDay, Rule, changed, play
+from central.core.replay import FIGURES, Outcome
 from central.settings import CentralSettings
-from contract.documents import SupplyDocument, SupplyLine
-from contract.records import QUANTILE_LEVELS
+from central.stored_weeks import replay_store
 from runtime.errors import EXIT_OK, OperatorError
 
-DAY_MS = 86_400_000
-HISTORY_DAYS = 56
-_HIGH = QUANTILE_LEVELS.index(0.9)
 _CHANGES = {
     "service_level": (float, "P", "the share of orders after which nothing runs out"),
     "lead_time_days": (int, "N", "days until an order arrives"),
@@ -34,21 +26,6 @@ _CHANGES = {
 }
 
 _STORES = sa.text("SELECT store_id, timezone FROM stores WHERE :store IN ('', store_id) ORDER BY store_id")
-_SUPPLY = sa.text("SELECT body FROM documents WHERE store_id = :store AND kind = 'supply'")
-_DAYS = sa.text(
-    """SELECT sku, at_ms, sold_units, stock_out_ms, on_hand_units FROM rollups WHERE store_id = :store
-    AND step_ms = :step AND at_ms >= :from_ms AND at_ms < :to_ms ORDER BY at_ms"""
-)
-_FORECASTS = sa.text(
-    """SELECT sku, first_day, mean, quantiles FROM forecasts WHERE store_id = :store AND first_day >= :first
-    AND first_day < :end"""
-)
-_LAST = sa.text("SELECT max(at_ms) FROM rollups WHERE store_id = :store AND step_ms = :step")
-
-_UNSOLD = (0, 0, None)
-
-Curves = tuple[list[float], list[float]]
-"""Mean and 90 % quantile, a day each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +92,11 @@ def replay(
     shown = sys.stderr if sys.stderr.isatty() else None
     for row in connection.execute(_STORES, {"store": store}).all():
         stores += 1
-        for line, played, anew, opening in _played(
-            connection, row.store_id, ZoneInfo(row.timezone), days, models
-        ):
-            rule = _rule(line, settings)
-            skus += 1
-            now += play(played, rule, opening)
-            then += play(anew, changed(rule, changes), opening)
+        found = replay_store(
+            connection, row.store_id, ZoneInfo(row.timezone), changes, days=days,
+            auto_approve_below_cents=settings.auto_approve_below_cents, models=models,
+        )  # fmt: skip
+        skus, now, then = skus + found.skus, now + found.now, then + found.then
         if shown is not None:
             print(f"\r{row.store_id}: {skus} SKUs played", end="", file=shown, flush=True)
     if shown is not None:
@@ -144,114 +119,6 @@ def table(found: Replayed) -> str:
         now, then = getattr(found.now, name), getattr(found.then, name)
         lines.append(f"{names[name]:32}{now:>14,}{then:>14,}{then - now:>+14,}")
     return "\n".join(lines)
-
-
-def _rule(line: SupplyLine, settings: CentralSettings) -> Rule:
-    return Rule(
-        service_level=line.service_level, lead_time_days=line.lead_time_days, review_days=line.review_days,
-        pack_units=line.pack_units, min_order_units=line.min_order_units, max_stock_units=line.max_stock_units,
-        shelf_life_days=line.shelf_life_days, cost_cents=line.cost_cents,
-        auto_approve_below_cents=settings.auto_approve_below_cents,
-    )  # fmt: skip
-
-
-def _played(
-    connection: Connection, store: str, zone: ZoneInfo, n_days: int, models: object | None
-) -> Iterator[tuple[SupplyLine, list[PlayedDay], list[PlayedDay], int]]:
-    """Each SKU: its supply line, its days as they were forecast, as the other models forecast them, and its opening stock."""
-    body = connection.execute(_SUPPLY, {"store": store}).scalar()
-    last_ms = connection.execute(_LAST, {"store": store, "step": DAY_MS}).scalar()
-    if body is None or last_ms is None:
-        return
-    end = date.fromisoformat(day_of(int(last_ms), zone))  # the newest day is not over
-    dates = [end - timedelta(days=back) for back in range(n_days, 0, -1)]
-    facts = _facts(connection, store, zone, dates[0] - timedelta(days=HISTORY_DAYS), end)
-    stored = _forecasts(connection, store, dates[0], end)
-    lines = {line.sku: line for line in SupplyDocument.from_json(body).lines}
-    skus = sorted(sku for sku in lines.keys() & facts.keys() if any((sku, day) in stored for day in dates))
-    anew = stored if models is None else _forecast_anew(models, facts, skus, dates)
-    for sku in skus:
-        opening = next(
-            (facts[sku][day][2] for day in dates if day in facts[sku] and facts[sku][day][2] is not None), 0
-        )
-        yield (
-            lines[sku], _days(facts[sku], stored, stored, sku, dates), _days(facts[sku], stored, anew, sku, dates), max(0, opening or 0),
-        )  # fmt: skip
-
-
-def _days(
-    facts: dict[date, tuple[int, int, int | None]],
-    told: dict[tuple[str, date], Curves],
-    used: dict[tuple[str, date], Curves],
-    sku: str,
-    dates: Sequence[date],
-) -> list[PlayedDay]:
-    """told: the forecasts of the time, which say what a stock-out hid. used: those to order by.
-
-    A day without a forecast of its own goes on with the one before, as a gateway does.
-    """
-    found: list[PlayedDay] = []
-    then: Curves = ([], [])
-    newest: Curves = ([], [])
-    for day in dates:
-        then, newest = told.get((sku, day), then), used.get((sku, day), newest)
-        sold, out_ms, _ = facts.get(day, _UNSOLD)
-        expected = then[0][0] if then[0] else 0.0
-        found.append(PlayedDay(sold, min(1.0, out_ms / DAY_MS), expected, *newest))
-    return found
-
-
-def _facts(
-    connection: Connection, store: str, zone: ZoneInfo, first: date, end: date
-) -> dict[str, dict[date, tuple[int, int, int | None]]]:
-    """SKU -> day -> (sold units, ms of stock-out, on hand at its end)."""
-    found: dict[str, dict[date, tuple[int, int, int | None]]] = {}
-    span = {
-        "store": store, "step": DAY_MS, "from_ms": day_start_ms(first.isoformat(), zone),
-        "to_ms": day_start_ms(end.isoformat(), zone),
-    }  # fmt: skip
-    for row in connection.execute(_DAYS, span):
-        day = date.fromisoformat(day_of(row.at_ms, zone))
-        found.setdefault(row.sku, {})[day] = (row.sold_units, row.stock_out_ms, row.on_hand_units)
-    return found
-
-
-def _forecasts(connection: Connection, store: str, first: date, end: date) -> dict[tuple[str, date], Curves]:
-    rows = connection.execute(
-        _FORECASTS, {"store": store, "first": first.isoformat(), "end": end.isoformat()}
-    )
-    return {
-        (row.sku, date.fromisoformat(row.first_day)): (
-            json.loads(row.mean), [day[_HIGH] for day in json.loads(row.quantiles)],
-        )
-        for row in rows
-    }  # fmt: skip
-
-
-def _forecast_anew(
-    models: object, facts: dict[str, dict[date, tuple[int, int, int | None]]], skus: list[str], dates: Sequence[date]
-) -> dict[tuple[str, date], Curves]:  # fmt: skip
-    """What `models` would have said each morning from the sales before it."""
-    from models.inference import Models  # noqa: PLC0415 - 100 MB that a replay of rules does not need
-
-    assert isinstance(models, Models)
-    found: dict[tuple[str, date], Curves] = {}
-    heard = {
-        day for of_sku in facts.values() for day in of_sku
-    }  # a SKU without a row sold nothing on such a day
-    for day in dates:
-        before = [day - timedelta(days=back) for back in range(HISTORY_DAYS, 0, -1)]
-        history = np.array(
-            [
-                [facts[sku].get(past, _UNSOLD)[0] if past in heard else np.nan for past in before]
-                for sku in skus
-            ]
-        )
-        forecast = models.demand.forecast(history, day)
-        high = forecast.quantiles([0.9])[:, :, 0]
-        for place, sku in enumerate(skus):
-            found[sku, day] = (forecast.mean[place].astype(float).tolist(), high[place].tolist())
-    return found
 
 
 def _models(arguments: argparse.Namespace) -> object | None:

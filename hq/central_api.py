@@ -16,6 +16,7 @@ from contract.api.common import Accepted, AuditView, Decision, Health, Page, Pro
 from contract.api.doors import DoorsView
 from contract.api.offers import CampaignView
 from contract.api.people import LogIn, Me, SessionMade
+from contract.api.replays import ReplayPost, ReplayView
 from contract.api.restock import Evidence, KillSwitch, TriggerView
 from contract.api.rollouts import AlertNote, BundleView, RolloutAction, RolloutPost, RolloutView
 from contract.api.stores import (
@@ -34,6 +35,7 @@ MAX_ANSWERS = 64
 """Answers kept for pages that ask the same within a second; the oldest goes first."""
 FRESH_S = 1.0
 TIMEOUT = httpx.Timeout(15.0, connect=3.0)
+REPLAY_TIMEOUT = httpx.Timeout(90.0, connect=3.0)
 MAX_ROWS = 200
 """Rows asked for at once where a page shows them all; what is beyond is said, not hidden."""
 
@@ -157,6 +159,12 @@ class CentralApi:
 
     async def audit(self, store: str = "") -> Page[AuditView]:
         return await self._get(Page[AuditView], "/v1/audit", "the audit", store=store)
+
+    async def replay(self, store: str, post: ReplayPost) -> ReplayView:
+        """Changes nothing at the centre."""
+        body = post.model_dump(mode="json")
+        path, what = f"/v1/stores/{_part(store)}/replay", f"the replay of shop {store}"
+        return await self._call("POST", path, what, ReplayView, json=body, timeout=REPLAY_TIMEOUT)
 
     async def kill_switches(self) -> Page[KillSwitch]:
         return await self._get(Page[KillSwitch], "/v1/kill-switches", "the kill-switches")

@@ -76,10 +76,15 @@ FIGURES = tuple(Outcome.__dataclass_fields__)
 
 
 def play(days: Sequence[PlayedDay], rule: Rule, opening_units: int) -> Outcome:
+    """The sum of `play_by_day`."""
+    return sum(play_by_day(days, rule, opening_units), Outcome())
+
+
+def play_by_day(days: Sequence[PlayedDay], rule: Rule, opening_units: int) -> list[Outcome]:
     """One SKU in one store over consecutive days, beginning with `opening_units` fresh on hand and nothing on order."""
     shelf: deque[tuple[int, int]] = deque([(0, opening_units)])  # (day of arrival, units), oldest first
     coming: dict[int, int] = {}
-    total = Outcome()
+    outcomes: list[Outcome] = []
     for today, day in enumerate(days):
         arrived = coming.pop(today, 0)
         if arrived:
@@ -94,18 +99,20 @@ def play(days: Sequence[PlayedDay], rule: Rule, opening_units: int) -> Outcome:
         if quantity:
             arrives = today + rule.lead_time_days
             coming[arrives] = coming.get(arrives, 0) + quantity
-        total += Outcome(
-            orders=int(quantity > 0),
-            ordered_units=quantity,
-            ordered_cents=quantity * rule.cost_cents,
-            asked=int(quantity * rule.cost_cents >= rule.auto_approve_below_cents and quantity > 0),
-            demand_units=demand,
-            missed_units=missed,
-            stock_out_minutes=round(OPEN_MINUTES * missed / demand) if demand else 0,
-            wasted_units=wasted,
-            stock_unit_days=on_hand,
+        outcomes.append(
+            Outcome(
+                orders=int(quantity > 0),
+                ordered_units=quantity,
+                ordered_cents=quantity * rule.cost_cents,
+                asked=int(quantity * rule.cost_cents >= rule.auto_approve_below_cents and quantity > 0),
+                demand_units=demand,
+                missed_units=missed,
+                stock_out_minutes=round(OPEN_MINUTES * missed / demand) if demand else 0,
+                wasted_units=wasted,
+                stock_unit_days=on_hand,
+            )
         )
-    return total
+    return outcomes
 
 
 def order_quantity(day: PlayedDay, rule: Rule, on_hand: int, on_order: int) -> int:

@@ -41,6 +41,7 @@ reaches some stores only sees and changes those; a route about the whole chain i
     PUT    /v1/suppliers/{supplier}/availability                        h s      AvailabilityPut → Accepted    (what it can ship)
     PUT    /v1/stores/{store}/budget                                    s        BudgetPut → Accepted          (a day's orders without a person)
     GET    /v1/mismatch?store=&sku=                                     h r t s  Page[MismatchView]            (surplus here, shortage there)
+    POST   /v1/stores/{store}/replay                                    h r t    ReplayPost → ReplayView       (stored weeks under a changed rule)
     GET    /v1/kill-switches                                            h r t    Page[KillSwitch]
     PUT    /v1/kill-switches                                            h r t    KillSwitch → KillSwitch       (scope chain | store | supplier)
     PUT    /v1/stores/{store}/config                                    s h      ConfigPut → Accepted          (rules and gates of its gateways)

@@ -60,6 +60,7 @@ class _Restock:
             for name, (label, _) in GROUPS.items():
                 address = f"/restock?show={name}" + (f"&scope={quote(scope.text)}" if scope.kind else "")
                 ui.link(label, address).classes("tab" + (" here" if name == group else ""))
+            ui.link("Try a rule", scope.link("/restock/replay")).classes("tab")
         self._live = Live(self._load, self._build, desk.refresh_s, skeleton_rows=8)
 
     async def _load(self) -> Seen:

@@ -350,6 +350,38 @@ def test_a_second_box_a_bad_disk_and_a_centre_that_hangs_are_seen_with_what_to_d
     wait_for(lambda: "Out of order" not in rig.text(), "nothing out of order")
 
 
+def test_a_rule_is_tried_over_stored_weeks_shop_by_shop(rig):
+    rig.open("/restock")
+    rig.see("Try a rule")
+    rig.open("/restock/replay?scope=region:North")
+    rig.see("What to change")
+    rig.click("Play")
+    rig.see("Change at least one field")
+    set_number = """const found = [...document.querySelectorAll('.q-field')].find((el) => el.innerText.includes(arguments[0]));
+        if (!found) return false; const input = found.querySelector('input'); input.focus(); input.value = arguments[1];
+        input.dispatchEvent(new Event('input', {bubbles: true})); return true;"""
+    wait_for(lambda: rig.driver.execute_script(set_number, "Service level", "0.3"), "the field")
+    rig.click("Play")
+    rig.see("Service level: input should be greater than or equal to 0.5")
+    wait_for(lambda: rig.driver.execute_script(set_number, "Service level", "0.99"), "the field")
+    rig.click("Play")
+    rig.see("2 shops played")
+    rig.see("fewer units missed")
+    rig.see("better")
+    assert [store for store, _ in rig.fake.replays] == ["s367", "s406"]
+    assert rig.fake.replays[0][1].changes.service_level == 0.99
+    (picture,) = wait_for(
+        lambda: rig.charts() if rig.charts() and rig.charts()[0]["painted"] > 500 else None, "the picture"
+    )
+    assert OURS in picture["colours"]
+    keep_screenshot(rig.driver, "replay-desk")
+    set_size(rig.driver, PHONE)
+    keep_screenshot(rig.driver, "replay-phone")
+    width = rig.driver.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
+    assert width[0] <= width[1], "nothing stands beside the page"
+    assert not rig.severe()
+
+
 def test_an_alert_is_acknowledged_and_says_by_whom(rig):
     rig.open("/fleet")
     rig.see("No reading for 3 h")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from central.core.replay import Outcome, PlayedDay, Rule, changed, order_quantity, play
+from central.core.replay import Outcome, PlayedDay, Rule, changed, order_quantity, play, play_by_day
 
 RULE = Rule(
     service_level=0.95, lead_time_days=2, review_days=1, pack_units=6, min_order_units=0, max_stock_units=None,
@@ -23,6 +23,12 @@ def test_a_steady_shop_is_never_empty_and_orders_what_it_sells():
     assert (found.missed_units, found.stock_out_minutes, found.demand_units) == (0, 0, 280)
     assert abs(found.ordered_units - 280) <= 40
     assert found.ordered_units % 6 == 0
+
+
+def test_the_days_add_up_to_the_whole():
+    days = play_by_day(steady(), RULE, opening_units=40)
+    assert len(days) == 28
+    assert sum(days, Outcome()) == play(steady(), RULE, opening_units=40)
 
 
 def test_a_higher_service_level_misses_less_and_holds_more():

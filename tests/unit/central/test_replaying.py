@@ -10,8 +10,9 @@ import pytest
 from central.core.days import day_start_ms
 from central.ledger import tables
 from central.ledger.engine import Ledger
-from central.replaying import DAY_MS, add_replay, replay, run_replay, table
+from central.replaying import add_replay, replay, run_replay, table
 from central.settings import CentralSettings
+from central.stored_weeks import DAY_MS
 from models.bundle import DEMO_BUNDLE, DEMO_PUBLIC_KEY
 from models.inference import checked_models
 from runtime.errors import OperatorError

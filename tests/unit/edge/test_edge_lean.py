@@ -38,7 +38,13 @@ from edge.core.lean import (
 
 @pytest.mark.parametrize(
     ("model", "row"),
-    [(Item, ItemRow), (Price, PriceRow), (Facing, FacingRow), (SupplyLine, SupplyRow), (DailyUnits, DailyUnitsRow)],
+    [
+        (Item, ItemRow),
+        (Price, PriceRow),
+        (Facing, FacingRow),
+        (SupplyLine, SupplyRow),
+        (DailyUnits, DailyUnitsRow),
+    ],
 )
 def test_rows_have_the_contracts_fields_and_limits(model, row):
     def rules(schema):
@@ -53,8 +59,14 @@ def test_rows_have_the_contracts_fields_and_limits(model, row):
 
 @pytest.mark.parametrize(
     ("model", "lean"),
-    [(ItemsDocument, LeanItems), (PlanogramDocument, LeanPlanogram), (PricesDocument, LeanPrices),
-     (SupplyDocument, LeanSupply), (HistoryDocument, LeanHistory), (BatchReceipt, LeanReceipt)],
+    [
+        (ItemsDocument, LeanItems),
+        (PlanogramDocument, LeanPlanogram),
+        (PricesDocument, LeanPrices),
+        (SupplyDocument, LeanSupply),
+        (HistoryDocument, LeanHistory),
+        (BatchReceipt, LeanReceipt),
+    ],
 )
 def test_documents_have_the_contracts_fields(model, lean):
     assert set(model.model_fields) == set(lean.model_fields)

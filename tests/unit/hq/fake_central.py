@@ -16,6 +16,7 @@ from contract.api.doors import DoorsView
 from contract.api.feed import WebhookView
 from contract.api.gateways import GatewaySign, TwinView
 from contract.api.offers import CampaignCause, CampaignView
+from contract.api.replays import Figures, ReplayDay, ReplayPost, ReplayView
 from contract.api.restock import Evidence, KillSwitch, TriggerState, TriggerView
 from contract.api.rollouts import (
     AlertNote,
@@ -82,6 +83,7 @@ class FakeCentral:
     conflict: set[str] = field(default_factory=set)
     balanced: bool = True
     troubled: bool = False
+    replays: list[tuple[str, ReplayPost]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     decisions: list[tuple[str, str, Decision]] = field(default_factory=list)
@@ -594,6 +596,11 @@ def fake_app(fake: FakeCentral) -> FastAPI:
         fake.rollout_acts.append((number, action, by))
         return fake.rollouts[number]
 
+    @app.post("/v1/stores/{store}/replay")
+    def replay(store: str, post: ReplayPost) -> ReplayView:
+        fake.replays.append((store, post))
+        return replay_view(store, post.days)
+
     @app.get("/v1/kill-switches")
     def switches() -> Page[KillSwitch]:
         return Page[KillSwitch](rows=list(fake.switches.values()))
@@ -604,6 +611,25 @@ def fake_app(fake: FakeCentral) -> FastAPI:
         return switch
 
     return app
+
+
+def replay_view(store: str, days: int) -> ReplayView:
+    """A change that misses less and holds more."""
+    rng = random.Random(store)
+
+    def figures(missed: int, stock: int) -> Figures:
+        return Figures(
+            orders=9, ordered_units=220, ordered_cents=61_000, asked=1, demand_units=230, missed_units=missed,
+            stock_out_minutes=missed * 11, wasted_units=2, stock_unit_days=stock,
+        )  # fmt: skip
+
+    found = [
+        ReplayDay(
+            day=_day(offset), now=figures(rng.randint(4, 14), 900), then=figures(rng.randint(0, 5), 1_060)
+        )
+        for offset in range(days, 0, -1)
+    ]
+    return ReplayView(store=store, skus=118, skus_left_out=0, days=found)
 
 
 def rollout_view(now_ms: int, number: int = 1, **changes: object) -> RolloutView:

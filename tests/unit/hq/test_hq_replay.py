@@ -1,0 +1,72 @@
+"""What the page says of a replay: sums over shops, better or worse, a picture."""
+
+from fake_central import replay_view
+
+from contract.api.replays import Figures, ReplayDay, RuleChange
+from hq.charts.replay_chart import replay_chart
+from hq.pages.replay import FIELDS
+from hq.replay_sum import lines_of, sentence, together
+
+
+def day(name, now, then):
+    return ReplayDay(day=name, now=Figures(**now), then=Figures(**then))
+
+
+DAYS = [
+    day("2025-05-01", {"missed_units": 8, "orders": 2, "ordered_cents": 10_000, "stock_out_minutes": 120, "stock_unit_days": 40},
+        {"missed_units": 2, "orders": 3, "ordered_cents": 12_000, "stock_out_minutes": 30, "stock_unit_days": 60}),
+    day("2025-05-02", {"missed_units": 0, "wasted_units": 1, "stock_unit_days": 44}, {"wasted_units": 3, "stock_unit_days": 64}),
+]  # fmt: skip
+
+
+def test_each_figure_says_its_change_and_whether_that_is_better():
+    lines = {line.name: line for line in lines_of(DAYS, "EUR")}
+    missed = lines["Units missed: wanted, and not there"]
+    assert (missed.now, missed.then, missed.difference, missed.verdict) == (
+        "8 units", "2 units", "−6 units (−75 %)", "better",
+    )  # fmt: skip
+    assert lines["Units wasted"].verdict == "worse"
+    cost = lines["Cost of the orders"]
+    assert (cost.difference, cost.verdict) == ("+20.00 EUR (+20 %)", ""), (
+        "a cost alone is neither good nor bad"
+    )
+    assert lines["Stock, units at the day's end"].now == "42 units"
+    assert lines["Stock-out minutes, all SKUs"].difference == "−90 min (−75 %)"
+    assert lines["Orders that wait for a person"].difference == "no change"
+
+
+def test_costs_of_several_currencies_are_not_added():
+    assert "Cost of the orders" not in [line.name for line in lines_of(DAYS, "")]
+
+
+def test_the_result_is_one_sentence():
+    assert (
+        sentence(DAYS, 1, 1)
+        == "6 fewer units missed, 2 more units wasted, 1 more orders over 2 days, 1 SKU in 1 shop."
+    )
+    assert sentence([], 0, 0) == "No difference over 0 days, 0 SKUs in 0 shops."
+
+
+def test_shops_are_added_day_by_day():
+    views = [replay_view("s367", 3), replay_view("s406", 2)]
+    days = together(views)
+    assert len(days) == 3
+    assert [one.now.orders for one in days] == [9, 18, 18], "the longer one reaches further back"
+    total = sum(view_day.now.missed_units for view in views for view_day in view.days)
+    assert sum(one.now.missed_units for one in days) == total
+
+
+def test_the_picture_has_both_sides_of_four_figures_and_tells_them_apart_without_colour():
+    series = replay_chart(DAYS)["series"]
+    assert len(series) == 8
+    assert {(one["name"], one["lineStyle"]["type"]) for one in series} == {
+        ("As it is", "dashed"),
+        ("Changed", "solid"),
+    }
+    assert [point["value"] for point in series[0]["data"]] == [8, 0]
+    assert series[1]["data"][0]["tip"] == "Units missed: 2 units"
+    assert replay_chart([])["series"][0]["data"] == []
+
+
+def test_every_field_of_a_change_stands_on_the_page():
+    assert set(FIELDS) == set(RuleChange.model_fields)
