@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from central.core.days import day_after, day_of, day_start_ms
 from central.core.rollups import DAY_MS, HOUR_MS, QUARTER_MS
+from central.ledger.probes import Probe
 from contract.api.stores import ForecastPoint, OrderFlag, PriceStep, SeriesPoint, SkuSeries, SkuView
 
 STEPS = {"15m": QUARTER_MS, "1h": HOUR_MS, "1d": DAY_MS}
@@ -52,10 +53,11 @@ _COUNT = sa.text(
     "SELECT count(*) FROM items i WHERE i.store_id = :store AND (:search = '' OR lower(i.name) LIKE :like OR lower(i.sku) LIKE :like OR i.gtin LIKE :like OR lower(i.category) LIKE :like)"
 )
 _STORE = sa.text("SELECT timezone, currency FROM stores WHERE store_id = :store")
-_POINTS = sa.text(
-    "SELECT * FROM rollups WHERE store_id = :store AND step_ms = :step AND sku = :sku AND at_ms IN :starts ORDER BY at_ms"
-).bindparams(sa.bindparam("starts", expanding=True, type_=sa.BigInteger()))
-"""The starts are named one by one: a span would read all SKUs of it, 4 million rows of a quarter's hours."""
+_POINTS = Probe(
+    """SELECT r.at_ms, r.sold_units, r.sold_cents, r.picked_units, r.delivered_units, r.stock_out_ms, r.on_hand_units,
+    r.level_ms FROM {starts} s CROSS JOIN rollups r WHERE r.store_id = :store AND r.step_ms = :step
+    AND r.at_ms = s.start_ms AND r.sku = :sku"""
+)
 _IS_MANAGED = sa.text("SELECT managed FROM items WHERE store_id = :store AND sku = :sku")
 _SOLD = sa.text(
     """SELECT r.at_ms - r.at_ms % :step AS at_ms, sum(l.extended_cents) AS sold_cents,
@@ -67,10 +69,10 @@ _SOLD = sa.text(
     WHERE l.store_id = :store AND l.business_date >= :first_day AND l.business_date <= :last_day AND l.sku = :sku
     AND r.at_ms >= :from_ms AND r.at_ms < :to_ms GROUP BY 1"""
 )
-_LEVEL_BEFORE = sa.text(
-    """SELECT on_hand_units FROM rollups WHERE store_id = :store AND step_ms = :step AND sku = :sku
-    AND at_ms IN :starts AND level_ms >= 0 ORDER BY at_ms DESC LIMIT 1"""
-).bindparams(sa.bindparam("starts", expanding=True, type_=sa.BigInteger()))
+_LEVEL_BEFORE = Probe(
+    """SELECT r.on_hand_units FROM {starts} s CROSS JOIN rollups r WHERE r.store_id = :store AND r.step_ms = :step
+    AND r.at_ms = s.start_ms AND r.sku = :sku AND r.level_ms >= 0 ORDER BY r.at_ms DESC LIMIT 1"""
+)
 _FORECAST = sa.text(
     """SELECT first_day, mean, quantiles FROM forecasts WHERE store_id = :store AND sku = :sku AND first_day >= :from_day
     AND first_day <= :to_day ORDER BY first_day"""
@@ -174,8 +176,7 @@ def _points(connection: Connection, span: dict[str, Any], zone: ZoneInfo) -> lis
         return []
     span = {**span, "from_ms": starts[0]}
     rows = {row.at_ms: row for row in _sums(connection, span, zone, starts)}
-    before = bucket_starts(span["step"], starts[0] - LEVEL_REACH_MS, starts[0], zone)
-    on_hand = connection.execute(_LEVEL_BEFORE, {**span, "starts": before}).scalar()
+    on_hand = _level_before(connection, span, zone, starts[0])
     heard = connection.execute(_HEARD, span).one()
     until_ms = max((at for at in (heard.watermark_ms, heard.stock_ms) if at is not None), default=0)
     gaps = [row.at_ms for row in connection.execute(_GAPS, span)]
@@ -196,10 +197,23 @@ def _points(connection: Connection, span: dict[str, Any], zone: ZoneInfo) -> lis
     return points
 
 
+def _level_before(connection: Connection, span: dict[str, Any], zone: ZoneInfo, start_ms: int) -> int | None:
+    """The last level that was told before `start_ms`: mostly just before, so it looks there first."""
+    seen_ms = start_ms
+    for reach_ms in (DAY_MS, LEVEL_REACH_MS):
+        before = bucket_starts(span["step"], start_ms - reach_ms, seen_ms, zone)
+        found = _LEVEL_BEFORE.run(connection, span, before).first()
+        if found is not None:
+            level: int | None = found.on_hand_units
+            return level
+        seen_ms = start_ms - reach_ms
+    return None
+
+
 def _sums(connection: Connection, span: dict[str, Any], zone: ZoneInfo, starts: list[int]) -> Iterable[Any]:
     """The stored sums; of an item that is not managed those below a day are made from its receipts."""
     if span["step"] == DAY_MS or connection.execute(_IS_MANAGED, span).scalar():
-        return connection.execute(_POINTS, {**span, "starts": starts})
+        return _POINTS.run(connection, span, starts)
     # A till may date a receipt of the small hours to the day before.
     first, last = day_after(day_of(span["from_ms"], zone), -1), day_of(span["to_ms"], zone)
     return connection.execute(_SOLD, {**span, "first_day": first, "last_day": last})

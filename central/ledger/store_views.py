@@ -14,7 +14,9 @@ from central.core.lifecycle import OPEN, WAITING
 from central.core.rollups import DAY_MS
 from central.ledger.gateway_views import GatewayLook, gateway_views
 from central.ledger.of_stores import Stores, named, of_stores
+from central.ledger.probes import Probe
 from central.ledger.restock_views import states_count
+from central.ledger.sku_views import bucket_starts
 from contract.api.stores import (
     Accounting,
     AlertView,
@@ -69,9 +71,10 @@ _TRIGGERS = of_stores(
     (SELECT count(*) FROM triggers WHERE {stores} AND state IN :waiting) AS waiting"""
 ).bindparams(sa.bindparam("waiting", expanding=True, type_=sa.Text()))
 _GAPS = of_stores("SELECT count(*) FROM gaps WHERE {stores}")
-_DAYS = sa.text(
-    """SELECT store_id, at_ms, receipts, sold_units, sold_cents, stock_out_ms, shrink_units FROM rollups
-    WHERE step_ms = :step AND sku = '' AND at_ms >= :from_ms AND at_ms < :to_ms ORDER BY store_id, at_ms"""
+_DAYS = Probe(
+    """SELECT r.store_id, r.at_ms, r.receipts, r.sold_units, r.sold_cents, r.stock_out_ms, r.shrink_units
+    FROM stores o CROSS JOIN {starts} s CROSS JOIN rollups r
+    WHERE o.timezone = :zone AND r.store_id = o.store_id AND r.step_ms = :step AND r.at_ms = s.start_ms AND r.sku = ''"""
 )
 _ALERTS = of_stores(
     """SELECT alerts.*, (SELECT who FROM alert_acks k WHERE k.store_id = alerts.store_id AND k.code = alerts.code
@@ -150,6 +153,22 @@ def _key(row: Any) -> DayKey:
     return (row.store_id, row.register_id, row.business_date)
 
 
+def _days(connection: Connection, stores: list[StoreView], from_ms: int, to_ms: int) -> list[DayPoint]:
+    shown, points = {store.store for store in stores}, []
+    for name in sorted({store.timezone for store in stores}):
+        zone = ZoneInfo(name)  # a day begins at each zone's own midnight
+        starts = [at_ms for at_ms in bucket_starts(DAY_MS, from_ms, to_ms, zone) if at_ms >= from_ms]
+        points += [
+            DayPoint(
+                day=day_of(row.at_ms, zone), store=row.store_id, receipts=row.receipts, units=row.sold_units,
+                cents=row.sold_cents, stock_out_ms=row.stock_out_ms, shrink_units=row.shrink_units,
+            )
+            for row in _DAYS.run(connection, {"zone": name, "step": DAY_MS}, starts)
+            if row.store_id in shown
+        ]  # fmt: skip
+    return sorted(points, key=lambda point: (point.store, point.day))
+
+
 def overview(
     connection: Connection,
     *,
@@ -160,15 +179,7 @@ def overview(
     of: Stores = None,
 ) -> Overview:
     stores = store_views(connection, of)
-    zones = {store.store: ZoneInfo(store.timezone) for store in stores}
-    days = [
-        DayPoint(
-            day=day_of(row.at_ms, zones[row.store_id]), store=row.store_id, receipts=row.receipts,
-            units=row.sold_units, cents=row.sold_cents, stock_out_ms=row.stock_out_ms, shrink_units=row.shrink_units,
-        )
-        for row in connection.execute(_DAYS, {"step": DAY_MS, "from_ms": from_ms, "to_ms": to_ms})
-        if row.store_id in zones
-    ]  # fmt: skip
+    days = _days(connection, stores, from_ms, to_ms)
     gateways = gateway_views(connection, now_ms=now_ms, look=look, stores=of)
     counts = {"issued": 0, "redeemed": 0, "reversed": 0, "refused": 0}
     counts.update({row.event: row.n for row in connection.execute(_COUPONS, named(of))})

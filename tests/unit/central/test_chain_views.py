@@ -1,0 +1,123 @@
+"""What HQ asks of all stores at once, and one SKU's long series, on both databases."""
+
+from zoneinfo import ZoneInfo
+
+from central_rows import START_MS
+from ledger_kinds import on_both
+from test_ledger import Bench, bench
+
+from central.core.days import day_start_ms
+from central.ledger.bulk import BulkStatement
+from central.ledger.chain_views import sku_day, top_categories
+from central.ledger.sku_views import sku_series
+from central.ledger.store_views import overview
+from central.ledger.tables import category_hours, rollups, stores
+
+DAY_MS, HOUR_MS = 86_400_000, 3_600_000
+SHOPS = {
+    "store-a": ("north", "America/New_York"), "store-b": ("north", "America/Chicago"), "store-c": ("south", "Asia/Kolkata"),
+}  # fmt: skip
+DAY = "2017-09-04"
+
+
+def put_shops(centre: Bench) -> None:
+    rows = [
+        {
+            "store_id": store, "name": store.title(), "region": region, "timezone": zone, "currency": "USD",
+            "h3_cell": None, "hours": "[]", "closed_days": "[]",
+        }
+        for store, (region, zone) in SHOPS.items()
+    ]  # fmt: skip
+    with centre.ledger.write.begin() as connection:
+        BulkStatement(stores.insert()).run(connection, rows)
+
+
+def put_sums(
+    centre: Bench, store: str, step_ms: int, sku: str, at_ms: int, sold: int, on_hand: int | None = None
+) -> None:
+    level_ms = -1 if on_hand is None else at_ms
+    row = (store, step_ms, at_ms, sku, 1, sold, sold * 100, 0, 0, 0, 0, 0, on_hand, level_ms)
+    with centre.ledger.write.begin() as connection:
+        BulkStatement(rollups.insert()).run_tuples(connection, [row])
+
+
+@on_both
+def test_one_sku_in_all_shops_is_of_each_shops_own_day(kind: str) -> None:
+    with bench(kind) as centre:
+        put_shops(centre)
+        for number, (store, (_, zone)) in enumerate(SHOPS.items(), 1):
+            start = day_start_ms(DAY, ZoneInfo(zone))
+            put_sums(centre, store, DAY_MS, "sku-1", start, number, on_hand=number * 10)
+            put_sums(centre, store, DAY_MS, "sku-2", start, 99)
+            put_sums(centre, store, DAY_MS, "sku-1", start + DAY_MS, 99)
+        with centre.ledger.read.connect() as connection:
+            found = sku_day(connection, "sku-1", DAY)
+            of_one = sku_day(connection, "sku-1", DAY, ["store-b"])
+        assert [(one.store, one.region, one.sold_units, one.on_hand_units) for one in found] == [
+            ("store-a", "north", 1, 10), ("store-b", "north", 2, 20), ("store-c", "south", 3, 30),
+        ]  # fmt: skip
+        assert [one.store for one in of_one] == ["store-b"]
+
+
+@on_both
+def test_the_leading_categories_are_of_each_region_and_hour(kind: str) -> None:
+    with bench(kind) as centre:
+        put_shops(centre)
+        sold = [
+            ("store-a", 0, "bread", 300), ("store-b", 0, "bread", 300), ("store-a", 0, "milk", 500), ("store-a", 0, "tea", 1),
+            ("store-c", 0, "milk", 7), ("store-a", HOUR_MS, "tea", 9), ("store-a", 2 * HOUR_MS, "late", 1000),
+        ]  # fmt: skip
+        with centre.ledger.write.begin() as connection:
+            BulkStatement(category_hours.insert()).run_tuples(
+                connection,
+                [(store, START_MS + at, name, 1, cents, 0, 0, 0, 0) for store, at, name, cents in sold],
+            )
+        with centre.ledger.read.connect() as connection:
+            found = top_categories(connection, START_MS, START_MS + 2 * HOUR_MS, top=2)
+        assert [(one.region, one.at_ms - START_MS, one.place, one.category, one.sold_cents) for one in found] == [
+            ("north", 0, 1, "bread", 600), ("north", 0, 2, "milk", 500), ("north", HOUR_MS, 1, "tea", 9),
+            ("south", 0, 1, "milk", 7),
+        ]  # fmt: skip
+
+
+@on_both
+def test_a_long_series_knows_the_level_from_before_it_began(kind: str) -> None:
+    with bench(kind) as centre:
+        put_shops(centre)
+        centre.change("INSERT INTO items VALUES ('store-a', 'sku-1', '', '', '', 1)")
+        centre.change(f"INSERT INTO stock VALUES ('store-a', 'sku-1', 4, 4, {START_MS + 90 * DAY_MS}, 0)")
+        centre.change(
+            f"INSERT INTO positions VALUES ('store-a', 'gw', 'e1', 1, 1, {START_MS - 70 * DAY_MS}, 0)"
+        )
+        put_sums(centre, "store-a", HOUR_MS, "sku-1", START_MS - 50 * DAY_MS, 0, on_hand=7)
+        put_sums(centre, "store-a", HOUR_MS, "sku-1", START_MS + 5 * HOUR_MS, 3)
+        put_sums(centre, "store-a", HOUR_MS, "sku-1", START_MS + 89 * DAY_MS, 2, on_hand=4)
+        put_sums(centre, "store-a", HOUR_MS, "sku-2", START_MS + 6 * HOUR_MS, 99, on_hand=99)
+        with centre.ledger.read.connect() as connection:
+            points = sku_series(
+                connection, "store-a", "sku-1", "Good", step="1h", from_ms=START_MS, to_ms=START_MS + 90 * DAY_MS,
+                zone=ZoneInfo("America/New_York"), currency="USD",
+            ).points  # fmt: skip
+        assert len(points) == 90 * 24
+        assert {(n, point.sold_units) for n, point in enumerate(points) if point.sold_units} == {
+            (5, 3),
+            (89 * 24, 2),
+        }
+        assert [points[n].on_hand_units for n in (0, 89 * 24 - 1, 89 * 24)] == [7, 7, 4]
+
+
+@on_both
+def test_the_overviews_days_are_the_stores_totals_by_their_own_midnight(kind: str) -> None:
+    with bench(kind) as centre:
+        put_shops(centre)
+        for store, (_, zone) in SHOPS.items():
+            start = day_start_ms(DAY, ZoneInfo(zone))
+            put_sums(centre, store, DAY_MS, "", start, 5)
+            put_sums(centre, store, DAY_MS, "sku-1", start, 99)
+            put_sums(centre, store, DAY_MS, "", start + 3 * DAY_MS, 99)
+        with centre.ledger.read.connect() as connection:
+            found = overview(
+                connection, now_ms=START_MS, from_ms=START_MS - DAY_MS, to_ms=START_MS + DAY_MS,
+                look=centre.centre.look_at_gateways(),
+            )  # fmt: skip
+        assert [(day.store, day.day, day.units) for day in found.days] == [(store, DAY, 5) for store in SHOPS]
