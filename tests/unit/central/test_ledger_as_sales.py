@@ -1,0 +1,100 @@
+"""Training reads a chain's own history: what the centre took in from gateways, read back as a table of sales."""
+
+import sqlite3
+from datetime import date, timedelta
+
+import pytest
+from central_rows import DAY, START_MS, gap, level, receipt, sale, window
+from ledger_kinds import on_both
+from test_ledger import STORE, bench
+
+from central.ledger import store_rows
+from contract.documents import Price
+from models.errors import TrainingDataError
+from models.training.ledger import is_ledger, ledger_name, sold_whole_days, table_from_ledger
+from models.training.panel_table import panel_from_tables
+
+DAY_MS = 86_400_000
+FIRST = date.fromisoformat(DAY)
+
+
+def day(number: int) -> str:
+    return (FIRST + timedelta(days=number)).isoformat()
+
+
+def rows():  # type: ignore[no-untyped-def]
+    """Five days: sku-1 sells 3 a day, sku-2 once; on the third sku-2's shelf is empty for two hours; a gap on the fourth."""
+    found = []
+    for n in range(5):
+        lines = [sale(1, 2), sale(1, 1)] + ([sale(2, 4)] if n == 1 else [])
+        found.append(receipt(n + 1, lines, business_date=day(n), at_ms=START_MS + n * DAY_MS))
+    empty = {
+        "picked_units": 0,
+        "on_hand_units": 0,
+        "on_shelf_units": 0,
+        "stock_out_ms": 7_200_000,
+        "span_ms": 7_200_000,
+    }
+    found.append(window(2, at_ms=START_MS + 2 * DAY_MS, **empty))
+    found.append(gap(what="receipts", units=5, at_ms=START_MS + 3 * DAY_MS))
+    found.append(level(1, 8, at_ms=START_MS + 4 * DAY_MS))
+    return [row.model_copy(update={"seq": seq}) for seq, row in enumerate(found, 1)]
+
+
+@on_both
+def test_the_ledger_is_a_table_of_sales(kind: str) -> None:
+    with bench(kind) as centre:
+        centre.put_supply(2)
+        step = Price(sku="sku-1", price_cents=199, from_ms=START_MS + DAY_MS)
+        centre.run(lambda work: store_rows.put_prices(work.connection, STORE, [step], START_MS))
+        centre.send(rows())
+        address = str(centre.settings.url.removeprefix("sqlite:///"))
+        assert is_ledger(address)
+        table = table_from_ledger(address)
+        found = {(row["sku"], row["date"].isoformat()): row for row in table.to_pylist()}
+        # The fourth day lost units, the fifth is not over.
+        assert sorted(found) == [
+            ("sku-1", day(0)),
+            ("sku-1", day(1)),
+            ("sku-1", day(2)),
+            ("sku-2", day(1)),
+            ("sku-2", day(2)),
+        ]
+        assert {row["store"] for row in found.values()} == {STORE}
+        assert [found["sku-1", day(n)]["units"] for n in range(3)] == [3.0, 3.0, 3.0]
+        assert found["sku-2", day(2)] == {
+            "store": STORE, "sku": "sku-2", "date": FIRST + timedelta(days=2), "units": 0.0, "stockout_hours": 2.0,
+            "category": "food", "price": None,
+        }  # fmt: skip
+        assert [found["sku-1", day(n)]["price"] for n in (0, 1, 2)] == [None, 1.99, 1.99]
+        assert sold_whole_days(table)["units"].null_count == 1
+        panel = panel_from_tables(table, table.slice(0, 0), 0).panel
+        assert panel.units.tolist() == [[3, 3, 3], pytest.approx([float("nan"), 4, 0], nan_ok=True)]
+        assert panel.served is not None
+        assert panel.served[1, 2] < 1
+
+
+def test_reading_a_ledger_cannot_change_it(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    with bench("sqlite") as centre:
+        centre.send(rows())
+        path = centre.settings.url.removeprefix("sqlite:///")
+        with sqlite3.connect(path) as other:
+            other.execute("BEGIN IMMEDIATE")  # the centre is writing
+            assert table_from_ledger(path).num_rows == 5
+            other.rollback()
+
+
+def test_what_is_no_ledger_is_named_without_its_password(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(TrainingDataError, match="no ledger"):
+        table_from_ledger(str(tmp_path / "none.db"))
+    empty = tmp_path / "empty.db"
+    sqlite3.connect(empty).execute("CREATE TABLE t (a)").connection.close()
+    with pytest.raises(TrainingDataError, match="no such table: stores"):
+        table_from_ledger(str(empty))
+    with pytest.raises(TrainingDataError) as refused:
+        table_from_ledger("postgresql://trainer:secret@127.0.0.1:1/chain")
+    assert "secret" not in str(refused.value)
+    assert (
+        ledger_name("postgresql://trainer:secret@db.example/chain?sslmode=require")
+        == "postgresql://db.example/chain"
+    )
