@@ -1,0 +1,82 @@
+"""Batches committed with all that follows from them, beside what the same database does alone, turn by turn."""
+
+import itertools
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+
+from benchmarks.ingest_rig.batches import BATCH_ROWS, START_MS, body_of, records
+from benchmarks.ingest_rig.databases import InProcess, NewUrl, size_bytes, timed
+from benchmarks.ingest_rig.raw import RAW, SHAPES, rows_of
+from benchmarks.ingest_rig.rows import Result, row
+from simulator.fleet import FleetGateway
+
+GOAL_SHARE = 0.5
+FLEET_ROWS = 20
+
+
+def commit_rate(kind: str, new_url: NewUrl, *, quick: bool) -> Iterator[Result]:
+    """One turn: a transaction of the centre, then one of each raw way; so that a busy machine is busy for all of them."""
+    count, warm_up = (40 if quick else 200), 3
+    raw = RAW[kind](new_url())
+    centre = InProcess(new_url(), 1)
+    gateway = centre.fleet[0]
+    empty = size_bytes(centre.ledger)
+    bodies = [body_of(gateway, records(n * BATCH_ROWS + 1)) for n in range(count + warm_up)]
+    seconds: dict[str, list[float]] = defaultdict(list)
+    for turn, body in enumerate(bodies):
+        seconds["centre"].append(timed(lambda body=body: centre.take(body)))
+        for shape, way in itertools.product(SHAPES, raw.ways):
+            rows = rows_of(shape, turn)
+            seconds[f"{shape} {way}"].append(timed(lambda s=shape, w=way, r=rows: raw.insert(s, w, r)))
+    raw.close()
+    size = size_bytes(centre.ledger)
+    with centre.ledger.read.connect() as connection:
+        kept = sum(
+            int(connection.execute(sa.text(f"SELECT count(*) FROM {table}")).scalar() or 0)
+            for table in ("windows", "stock_facts", "proposals", "stock", "rollups", "category_hours")
+        )
+    centre.ledger.close()
+    rates = {name: BATCH_ROWS / statistics.median(found[warm_up:]) for name, found in seconds.items()}
+    rate, sent = rates.pop("centre"), len(bodies) * BATCH_ROWS
+    yield row(f"{kind}: committed with decisions, transactions of 500 rows", round(rate), "rows/s", None, "higher",
+              **{name: round(value) for name, value in rates.items()})  # fmt: skip
+    for shape, said in (
+        ("same", "of the same rows"),
+        ("narrow", "of narrow rows (store, SKU, time, 6 numbers)"),
+    ):
+        best = max(value for name, value in rates.items() if name.startswith(shape))
+        yield row(
+            f"{kind}: share of the best raw rate {said}", round(rate / best, 2), "share", GOAL_SHARE, "higher"
+        )
+    yield row(f"{kind}: bytes on disk for each row that was sent, sums and indexes included",
+              round((size - empty) / sent), "bytes", None, "lower")  # fmt: skip
+    yield row(f"{kind}: rows in the ledger for each row that was sent", round(kept / sent, 2), "rows", None, "lower")  # fmt: skip
+
+
+def cost_curve(kind: str, new_url: NewUrl, *, quick: bool) -> Iterator[Result]:
+    """Batches of 20 rows from all stores in turn; SQLite shares transactions of 25 batches, PostgreSQL one a store."""
+    for stores in (10, 100, 1000) if quick else (10, 100, 1000, 10_000):
+        centre = InProcess(new_url(), stores, skus=20)
+        together = 25 if kind == "sqlite" else 1
+        batches = max(400 if quick else 2000, together)
+        for turn in range(2):  # the first turn loads what memory keeps of each store
+            senders = list(itertools.islice(itertools.cycle(centre.fleet), stores if turn == 0 else batches))
+            bodies = [one.body(FLEET_ROWS, START_MS + turn, 20) for one in senders if _step(one)]
+            began = time.perf_counter()
+            for first in range(0, len(bodies), together):
+                centre.take(*bodies[first : first + together])
+            seconds = time.perf_counter() - began
+        centre.ledger.close()
+        yield row(f"{kind}: cost of a row, {stores} stores", round(seconds / len(bodies) / FLEET_ROWS * 1e6, 1), "µs", None,
+                  "lower")  # fmt: skip
+
+
+def _step(one: FleetGateway) -> bool:
+    """The batch before was taken: the next one follows it. `body` does not move the sender by itself."""
+    one.through_seq += FLEET_ROWS if one.epoch == "e1" else 0
+    one.epoch = "e1"
+    return True

@@ -1,0 +1,89 @@
+"""A centre as a process, and a fleet that sends to it."""
+
+import asyncio
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from local_broker import free_port
+
+from benchmarks.ingest_rig.batches import BATCH_ROWS, SKUS
+from benchmarks.ingest_rig.databases import NewUrl
+from benchmarks.ingest_rig.rows import Result, row
+from central.ledger.engine import Ledger
+from simulator.fleet import FleetGateway, run_fleet
+from simulator.fleet_setup import add_fleet
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+GOAL_P99_MS = 250
+FLEET, QUICK_FLEET, FLEET_ROWS, FLEET_PERIOD_S = 10_000, 1_000, 20, 10.0
+
+
+@contextmanager
+def running(url: str, stores: int, skus: int) -> Iterator[tuple[list[FleetGateway], int]]:
+    ledger = Ledger(url)
+    ledger.create()
+    fleet = add_fleet(ledger, stores, skus=skus)
+    ledger.close()
+    with tempfile.TemporaryDirectory(prefix="shelfloop-bench-") as folder:
+        port, status_port = free_port(), free_port()
+        config = Path(folder) / "central.toml"
+        config.write_text(
+            f'state_dir = "{folder}"\ndatabase_url = "{url}"\nport = {port}\nstatus_port = {status_port}\nlog_level = "ERROR"\n'
+        )
+        process = subprocess.Popen(
+            [sys.executable, "-m", "central", "run", "--config", str(config)], cwd=ROOT
+        )
+        try:
+            _wait_until_up(port)
+            yield fleet, port
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+def _wait_until_up(port: int) -> None:
+    for _ in range(600):
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise SystemExit("the centre did not start")
+
+
+def half_load(kind: str, new_url: NewUrl, *, quick: bool) -> Iterator[Result]:
+    seconds = 4.0 if quick else 15.0
+    with running(new_url(), 20, SKUS) as (fleet, port):
+        full = asyncio.run(
+            run_fleet(fleet, "127.0.0.1", port, rows=BATCH_ROWS, period_s=0, seconds=seconds, connections=8, skus=SKUS)
+        )  # fmt: skip
+        rate = full.rows / full.wall_s
+        period_s = len(fleet) * BATCH_ROWS / (rate / 2)
+        half = asyncio.run(
+            run_fleet(fleet, "127.0.0.1", port, rows=BATCH_ROWS, period_s=period_s, seconds=max(2 * seconds, 2 * period_s),
+                      connections=8, skus=SKUS)
+        )  # fmt: skip
+    yield row(f"{kind}: over HTTP, 500-row batches, one process", round(rate), "rows/s", None, "higher")
+    yield row(f"{kind}: p99 of a batch at half that load", round(half.quantile_ms(0.99), 1), "ms", GOAL_P99_MS, "lower",
+              p50=round(half.quantile_ms(0.5), 1))  # fmt: skip
+
+
+def fleet_latency(kind: str, new_url: NewUrl, *, quick: bool) -> Iterator[Result]:
+    gateways = QUICK_FLEET if quick else FLEET
+    with running(new_url(), gateways, 40) as (fleet, port):
+        for name, turns in (("first batch of each", 1), ("then", 2)):
+            report = asyncio.run(
+                run_fleet(fleet, "127.0.0.1", port, rows=FLEET_ROWS, period_s=FLEET_PERIOD_S,
+                          seconds=turns * FLEET_PERIOD_S, connections=64)
+            )  # fmt: skip
+            yield row(f"{kind}: {gateways} gateways, {FLEET_ROWS} rows each {FLEET_PERIOD_S:.0f} s, p99, {name}",
+                      round(report.quantile_ms(0.99), 1), "ms", None, "lower", p50=round(report.quantile_ms(0.5), 1),
+                      failed=report.failed, batches_a_s=round(len(report.latencies_s) / report.wall_s),
+                      asked_a_s=round(gateways / FLEET_PERIOD_S))  # fmt: skip
