@@ -110,6 +110,10 @@ settings-page: setup  ## write docs/settings.md from the settings classes
 api-page: setup  ## write docs/openapi.json from the centre's routes
 	$(BIN)/shelfloop docs openapi > docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
 
+.PHONY: wire-page
+wire-page: setup  ## write docs/asyncapi.json from the classes of the wires
+	$(BIN)/shelfloop docs asyncapi > docs/asyncapi.json.new && mv docs/asyncapi.json.new docs/asyncapi.json
+
 .PHONY: clean
 clean:  ## remove what was built; keeps .venv
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis var

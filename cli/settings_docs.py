@@ -46,16 +46,27 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="shelfloop docs", description="Prints reference pages.")
     parser.add_argument(
         "page",
-        choices=["settings", "openapi"],
-        help="settings: every setting of every process (Markdown); openapi: the centre's API (JSON)",
+        choices=["settings", "openapi", "asyncapi"],
+        help="settings: every setting of every process (Markdown); openapi: the centre's API, asyncapi: all messages (JSON)",
     )
-    if parser.parse_args(argv).page == "openapi":
+    page = parser.parse_args(argv).page
+    if page == "asyncapi":
+        print(asyncapi_text(), end="")
+    elif page == "openapi":
         from central.api.description import openapi_text
 
         print(openapi_text(), end="")
     else:
         print(settings_page(), end="")
     return EXIT_OK
+
+
+def asyncapi_text() -> str:
+    """docs/asyncapi.json."""
+    from cli.__main__ import version
+    from contract.asyncapi import asyncapi_document
+
+    return json.dumps(asyncapi_document(version()), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def settings_page() -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import paho.mqtt.client as mqtt
 import pytest
+from asyncapi_check import message_of_topic, problems
 from central_rig import START_MS, STORE, CentreProcess, Gateway, kill_leftover
 from central_rows import delivery, gtin, level, proposal
 from local_broker import LocalBroker
@@ -217,6 +218,7 @@ def test_every_event_of_the_feed_is_published_whoever_dies(
             "application/cloudevents+json",
             False,
         )
+        assert problems(message_of_topic(f"shelfloop/events/{STORE}/{event['type']}"), event) == []
         assert (event["specversion"], event["type"], event["data"]["sku"]) == ("1.0", TRIGGER, "sku-2")
 
         assert broker.process is not None

@@ -23,7 +23,7 @@ NOT_IN_A_GATEWAY = {
     "pyarrow",
     "iotcore",
 }
-NOT_IN_A_CENTRE = {"pyserial", "paho-mqtt", "cobs", "nicegui", "pandas", "pyarrow", "iotcore"}
+NOT_IN_A_CENTRE = {"pyserial", "cobs", "nicegui", "pandas", "pyarrow", "iotcore"}
 START_S = 30
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
