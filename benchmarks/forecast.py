@@ -7,6 +7,7 @@ The heavy form is what `shelfloop models forecast --train` fits; it is fitted on
 evenings, as LightGBM is, once more before M5's last 28 days, and before each evening of FreshRetailNet. The gateway form
 is the bundle's network, fitted on the same days. --quick takes a seeded part of the series and a short fit: every row is
 printed, and only the whole run is to be compared with the goals.
+--growth tells time and memory of `models forecast --train` as the number of series grows.
 Peers: moving average and last week (negative binomial of the series' own moments), LightGBM with a model a quantile on
 the heavy form's features (pip install '.[bench]'), and statsforecast's classical methods, which want an older SciPy and
 so an environment of their own: python3 -m venv var/peers && var/peers/bin/pip install statsforecast==2.1.1
@@ -22,9 +23,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.forecasting.door import door_rows, growth_rows  # noqa: E402
 from benchmarks.forecasting.plan import FULL, PEERS, QUICK, Bench  # noqa: E402
 from benchmarks.forecasting.table import (  # noqa: E402
-    door_rows,
     fresh_rows,
     hidden_rows,
     m5_evening_rows,
@@ -35,6 +36,7 @@ from benchmarks.forecasting.table import (  # noqa: E402
 
 PARTS = {
     "hidden": hidden_rows, "m5-last": m5_last_rows, "m5-evenings": m5_evening_rows, "fresh": fresh_rows, "door": door_rows,
+    "growth": growth_rows,
 }  # fmt: skip
 
 
@@ -51,6 +53,9 @@ def main() -> int:
         "--cache", type=Path, default=ROOT / "var" / "forecast-cache", help="folder for what is kept"
     )
     parser.add_argument("--peers-python", type=Path, help="interpreter that has statsforecast")
+    parser.add_argument(
+        "--growth", action="store_true", help="time and memory from 1,000 to 30,490 series, and nothing else"
+    )
     parser.add_argument("--only", choices=list(PARTS), help="one part of the table")
     parser.add_argument(
         "--peers", default=",".join(PEERS), help="which of %(default)s, or none (default: all)"
@@ -59,6 +64,8 @@ def main() -> int:
     if not (options.data / "m5").is_dir():
         print(f"no data in {options.data}: NOTHING was measured; give the folder by --data", file=sys.stderr)
         return 0
+    if options.growth:
+        options.only = "growth"
     peers = frozenset(options.peers.split(",")) - {"none"}
     if peers - set(PEERS):
         parser.error(

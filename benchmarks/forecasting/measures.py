@@ -40,8 +40,8 @@ def spl(sold: Array, quantiles: Array, scale: Array) -> float:
     return float(of_series[usable].mean())
 
 
-def wql(sold: Array, quantiles: Array) -> float:
-    return float(2 * np.nansum(losses(sold, quantiles, WQL_LEVELS)) / np.nansum(sold))
+def wql(sold: Array, quantiles: Array, levels: tuple[float, ...] = WQL_LEVELS) -> float:
+    return float(2 * np.nansum(losses(sold, quantiles, levels)) / np.nansum(sold))
 
 
 def wape(sold: Array, quantiles: Array) -> float:

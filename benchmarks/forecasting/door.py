@@ -1,0 +1,100 @@
+"""`shelfloop models forecast --train` as a process of its own: its time and memory, at full size and as the chain grows."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmarks.forecasting.plan import SEED, Bench, say
+from benchmarks.forecasting.sets import M5, M5_DAYS, m5
+
+Row = dict[str, Any]
+DAYS = 28
+DOOR_SECONDS, DOOR_GB = 900, 8
+GROWTH = (1_000, 3_000, 10_000, 30_490)
+QUICK_GROWTH = (200, 500, 1_500)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """wall_s and cpu_s of the process, reading and writing included; its peak memory."""
+
+    wall_s: float
+    cpu_s: float
+    peak_gb: float
+
+
+def door_rows(bench: Bench) -> list[Row]:
+    """All series that the run has, M5's 447 days, 28 days ahead, training included."""
+    data = m5(bench.data, bench.cache, bench.size.m5_series, SEED)
+    cost = _cost(bench, data, bench.size.recipe.draw.rows)
+    what = f"models forecast --train, {data.panel.n_series} series x {M5_DAYS} -> {DAYS} days"
+    return [
+        _row(f"{what}: time", cost.wall_s, "s", DOOR_SECONDS),
+        _row(f"{what}: processor time", cost.cpu_s, "s", None),
+        _row(f"{what}: peak memory", cost.peak_gb, "GB", DOOR_GB),
+    ]
+
+
+def growth_rows(bench: Bench) -> list[Row]:
+    """The same for a part of the series and in proportion of the examples: what a larger chain costs."""
+    sizes = QUICK_GROWTH if bench.size.m5_series is not None else GROWTH
+    whole = bench.size.recipe.draw.rows
+    rows = []
+    for size in sizes:
+        cost = _cost(bench, m5(bench.data, bench.cache, size, SEED), max(2000, whole * size // sizes[-1]))
+        what = f"growth, {size} series x {M5_DAYS} days"
+        rows += [
+            _row(f"{what}: time", cost.wall_s, "s", None),
+            _row(f"{what}: processor time", cost.cpu_s, "s", None),
+            _row(f"{what}: peak memory", cost.peak_gb, "GB", None),
+        ]
+    return rows
+
+
+def _cost(bench: Bench, data: M5, rows: int) -> Cost:
+    fit = bench.size.recipe.fit
+    with tempfile.TemporaryDirectory() as folder:
+        history, future, out = (Path(folder, name) for name in ("h.parquet", "f.parquet", "o.parquet"))
+        pq.write_table(_long_table(data, 0, M5_DAYS), history)
+        pq.write_table(pa.table({"date": [data.panel.day(M5_DAYS + n) for n in range(DAYS)]}), future)
+        say(f"the door: {data.panel.n_series} series x {M5_DAYS} days -> {DAYS} days, training included")
+        start = time.monotonic()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cli", "models", "forecast", "--history", history, "--future", future, "--horizon",
+             str(DAYS), "--out", out, "--train", "--rows", str(rows), "--networks", str(fit.networks),
+             "--epochs", str(fit.epochs)], stdout=sys.stderr, cwd=Path(__file__).parents[2],
+        )  # fmt: skip
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise SystemExit(f"models forecast ended with {process.returncode}; its words are above")
+        return Cost(time.monotonic() - start, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024**2)
+
+
+def _long_table(data: M5, first: int, last: int) -> pa.Table:
+    units = data.panel.units[:, first:last]
+    series, day = np.nonzero(~np.isnan(units))
+    dates = pa.array([data.panel.day(first + n) for n in range(last - first)])
+    columns = {name: pa.array(data.words[word]).dictionary_encode() for name, word in (("store", "store"), ("sku", "item"), ("dept", "dept"))}  # fmt: skip
+    taken = {name: values.take(pa.array(series)).cast(pa.string()) for name, values in columns.items()}
+    return pa.table({**taken, "date": dates.take(pa.array(day)), "units": units[series, day]})
+
+
+def _row(name: str, value: float, unit: str, goal: float | None) -> Row:
+    return {
+        "name": name,
+        "value": round(value, 3),
+        "unit": unit,
+        "goal": goal,
+        "better": "lower",
+        "peers": {},
+    }
