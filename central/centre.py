@@ -18,6 +18,7 @@ from central.ledger.gateway_views import GatewayLook
 from central.ledger.lanes import LaneWriter
 from central.ledger.writer import LedgerWriter, Transaction
 from central.memory import LedgerMemory
+from central.regional import Regions
 from central.replay_desk import ReplayDesk
 from central.rounds import Rounds
 from central.settings import CentralSettings
@@ -53,6 +54,7 @@ class Centre:
         self.sends = Leadership(ledger, SENDS)
         self.rounds = Rounds(self, real_ms)
         self.replays = ReplayDesk(self)
+        self.regions = Regions(self)
         self.writer.tick = self._tick
         self.writer.on_outgoing = self._relay
         self.since_ms = clock.now_ms()

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from contract.api.common import Accepted, AuditView, Decision, Health, Page, Problem
 from contract.api.doors import DoorsView
 from contract.api.offers import CampaignView
+from contract.api.outlook import RegionalOutlook
 from contract.api.people import LogIn, Me, SessionMade
 from contract.api.replays import ReplayPost, ReplayView
 from contract.api.restock import Evidence, KillSwitch, TriggerView
@@ -117,6 +118,10 @@ class CentralApi:
         return await self._get(
             SkuSeries, path, f"the history of SKU {sku}", from_ms=from_ms, to_ms=to_ms, step=step
         )
+
+    async def outlook(self, region: str = "", limit: int = MAX_ROWS) -> RegionalOutlook:
+        what = "what regions will want"
+        return await self._get(RegionalOutlook, "/v1/regions/outlook", what, region=region, limit=limit)
 
     async def alerts(self, store: str = "", *, only_open: bool = True) -> Page[AlertView]:
         asked = {"open": "true"} if only_open else {}

@@ -34,4 +34,7 @@ def register(desk: Desk) -> None:
             return lambda overview: table.set_rows(shop_rows(overview, chosen.stores(overview.stores)))
 
         with frame(desk, "shops", "Shops", chosen):
+            with ui.element("div").classes("tabs").props('role="navigation" aria-label="Shops"'):
+                ui.link("Shops", chosen.link("/shops")).classes("tab here")
+                ui.link("Regions", chosen.link("/regions")).classes("tab")
             Live(load, build, desk.refresh_s, skeleton_rows=8)

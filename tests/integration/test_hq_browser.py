@@ -105,6 +105,7 @@ PAGES = {
     "sku-hours": ("/shops/s367/skus/900003?look=1w", "Cola 12 x 12 fl oz", 1),
     "restock": ("/restock", "80 % chance to run out", 0),
     "campaigns": ("/campaigns", "Eat it while it is fresh", 2),
+    "regions": ("/regions", "more than usual", 0),
     "fleet": ("/fleet", "GTIN 952123 has 6 digits", 0),
     "models": ("/models", "demo-2025-04", 0),
 }
@@ -379,6 +380,21 @@ def test_a_rule_is_tried_over_stored_weeks_shop_by_shop(rig):
     keep_screenshot(rig.driver, "replay-phone")
     width = rig.driver.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
     assert width[0] <= width[1], "nothing stands beside the page"
+    assert not rig.severe()
+
+
+def test_a_region_says_which_category_it_will_want_and_who_carries_it(rig):
+    rig.open("/shops")
+    rig.click("Regions")
+    rig.see("Soft drinks")
+    rig.see("+34 %")
+    assert rig.driver.execute_script("return document.querySelectorAll('.list svg circle').length") == 3
+    rig.click("Why", ".list")
+    rig.see("812 units expected (716 to 908 in eight of ten weeks), 604 usual: +34 %, more than usual.")
+    keep_screenshot(rig.driver, "regions-why")
+    rig.open("/regions?scope=region:South")
+    rig.see("Bakery")
+    assert "Soft drinks" not in rig.text()
     assert not rig.severe()
 
 

@@ -16,6 +16,7 @@ from contract.api.doors import DoorsView
 from contract.api.feed import WebhookView
 from contract.api.gateways import GatewaySign, TwinView
 from contract.api.offers import CampaignCause, CampaignView
+from contract.api.outlook import CategoryOutlook, Driver, RegionalOutlook
 from contract.api.replays import Figures, ReplayDay, ReplayPost, ReplayView
 from contract.api.restock import Evidence, KillSwitch, TriggerState, TriggerView
 from contract.api.rollouts import (
@@ -596,6 +597,13 @@ def fake_app(fake: FakeCentral) -> FastAPI:
         fake.rollout_acts.append((number, action, by))
         return fake.rollouts[number]
 
+    @app.get("/v1/regions/outlook")
+    def outlook(region: str = "") -> RegionalOutlook:
+        rows = [] if fake.empty else [row for row in outlook_rows() if region in ("", row.region)]
+        return RegionalOutlook(
+            days=7, from_day="2025-05-04", stores_read=3, stores_total=3, skus_left_out=4, rows=rows
+        )
+
     @app.post("/v1/stores/{store}/replay")
     def replay(store: str, post: ReplayPost) -> ReplayView:
         fake.replays.append((store, post))
@@ -611,6 +619,32 @@ def fake_app(fake: FakeCentral) -> FastAPI:
         return switch
 
     return app
+
+
+def outlook_rows() -> list[CategoryOutlook]:
+    """One category hot in the north, one cool in the south, the rest as usual."""
+
+    def row(
+        region: str, category: str, expected: float, usual: float, spread: float, verdict: str
+    ) -> CategoryOutlook:
+        driver = Driver(
+            store="s367", store_name="Shop 367, Elm Street", sku="900003", name="Cola 12 x 12 fl oz",
+            expected_units=expected / 3, usual_units=usual / 3,
+        )  # fmt: skip
+        return CategoryOutlook.model_validate(
+            {
+                "region": region, "category": category, "expected_units": expected, "low_units": expected - spread,
+                "high_units": expected + spread, "usual_units": usual, "verdict": verdict, "stores": 2, "skus": 14,
+                "drivers": [driver] if verdict != "usual" else [],
+            }
+        )  # fmt: skip
+
+    return [
+        row("North", "Soft drinks", 812, 604, 96, "hot"),
+        row("South", "Bakery", 210, 318, 61, "cool"),
+        row("North", "Dairy", 505, 498, 70, "usual"),
+        row("South", "Snacks", 12, 0, 8, "usual"),
+    ]
 
 
 def replay_view(store: str, days: int) -> ReplayView:

@@ -1,0 +1,49 @@
+"""What regions will want: forecast demand of categories against the same weekdays before."""
+
+from typing import Literal
+
+from contract.api.common import ApiModel
+from contract.ids import DayText
+
+
+class Driver(ApiModel):
+    """A SKU in a shop that carries the change, the strongest first."""
+
+    store: str
+    store_name: str
+    sku: str
+    name: str
+    expected_units: float
+    usual_units: float
+
+
+class CategoryOutlook(ApiModel):
+    """One category in one region over the coming days.
+
+    expected_units: sum of the forecasts' means, with its 80 % interval low..high. usual_units: what the same weekdays sold in
+    the four weeks before, a week. verdict: hot or cool when chance alone would hardly do it, else usual.
+    """
+
+    region: str
+    category: str
+    expected_units: float
+    low_units: float
+    high_units: float
+    usual_units: float
+    verdict: Literal["hot", "usual", "cool"]
+    stores: int
+    skus: int
+    drivers: list[Driver]
+
+
+class RegionalOutlook(ApiModel):
+    """days: looked ahead. stores_read: of stores_total; the others are read when this is asked again. from_day: the first day
+    of the forecasts, the earliest of all shops. skus_left_out: without a forecast of today.
+    """
+
+    days: int
+    from_day: DayText | None
+    stores_read: int
+    stores_total: int
+    skus_left_out: int
+    rows: list[CategoryOutlook]
