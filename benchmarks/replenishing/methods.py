@@ -14,20 +14,25 @@ from models.policy.question import KEEPS, STRETCHES, question_from
 from models.quantiles import negbin_quantiles, window_moments
 
 MOST_DAYS = 28
+MOST_WASTE_PRICE = 25.0
+"""Of the lessons (models.training.policy_lessons.random_instance)."""
 
 
 def our_graph(graph: OrderGraph, odds: float, waste_price: float = 1.0) -> Method:
     """The order graph, with a lost unit `odds` times as dear as one held for the days covered."""
-    return _graph_orders(graph, lambda _mean, _days: {"odds": odds, "waste_price": waste_price})
+    return _graph_orders(graph, lambda _mean, _evening: {"odds": odds, "waste_price": waste_price})
 
 
-def our_graph_at(graph: OrderGraph, prices: Prices, share: float = 1.0) -> Method:
-    """The order graph that is told the prices, a lost unit's times `share`."""
+def our_graph_at(graph: OrderGraph, prices: Prices) -> Method:
+    """The order graph that is told the prices. Where waste is dearer beside holding than in any lesson, holding is told dearer, so
+    that all prices keep their ratios but that one."""
 
-    def told(mean: np.ndarray, days: int) -> dict[str, object]:
-        held = prices.held * days
+    def told(mean: np.ndarray, evening: Evening) -> dict[str, object]:
+        held = prices.held * evening.cover_days
+        if evening.trade.life_days is not None:
+            held = max(held, prices.wasted / MOST_WASTE_PRICE)
         return {
-            "odds": share * prices.lost / held,
+            "odds": prices.lost / held,
             "waste_price": prices.wasted / held,
             "lot_units": np.sqrt(2 * prices.line * mean / held),
         }
@@ -35,8 +40,8 @@ def our_graph_at(graph: OrderGraph, prices: Prices, share: float = 1.0) -> Metho
     return _graph_orders(graph, told)
 
 
-def _graph_orders(graph: OrderGraph, told: Callable[[np.ndarray, int], dict[str, object]]) -> Method:
-    """told: prices, from mean demand of the time covered and its days."""
+def _graph_orders(graph: OrderGraph, told: Callable[[np.ndarray, Evening], dict[str, object]]) -> Method:
+    """told: prices, from mean demand of the time covered and what is seen that evening."""
 
     def order(evening: Evening) -> np.ndarray:
         trade, lead = evening.trade, evening.trade.lead_days
@@ -70,7 +75,7 @@ def _graph_orders(graph: OrderGraph, told: Callable[[np.ndarray, int], dict[str,
             lead_quantiles=lead_quantiles, lead_mean_units=lead_mean, cover_quantiles=cover, cover_mean_units=cover_mean,
             on_hand_units=hand, arriving_units=arriving, arriving_bucket=bucket, pack_units=trade.packs,
             min_order_units=trade.min_orders, lead_periods=(lead - 1) / evening.cover_days,
-            **limits, **told(cover_mean, evening.cover_days),
+            **limits, **told(cover_mean, evening),
         )  # fmt: skip
         return graph.orders(question).order_units
 
