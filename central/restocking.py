@@ -101,6 +101,12 @@ def decide_proposal(work: Work, proposal: ProposalRecord) -> str:
         "window_days": proposal.window_days,
         "gateway_reasons": list(proposal.reasons),
     }
+    if proposal.question is not None:
+        inputs |= {
+            "question": proposal.question.model_dump(mode="json"), "order_graph": proposal.order_graph,
+            "expected_unmet_units": proposal.expected_unmet_units,
+            "expected_waste_units": proposal.expected_waste_units,
+        }  # fmt: skip
     return _apply(work, proposal, decision, inputs, open_trigger, terms)
 
 

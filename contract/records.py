@@ -12,6 +12,7 @@ from pydantic import Field
 from contract.devices import Cents, ClockQuality, Place, ReceiptLine, SignedUnits, Text, Units
 from contract.ids import DayText, EpochMs, Id, MemberRef, Seq, SkuText
 from contract.message import Message
+from contract.order_question import OrderQuestion
 from contract.severity import Severity as Severity  # noqa: PLC0414 - it is part of this page of the wire
 
 QUANTILE_LEVELS = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.99)
@@ -129,7 +130,10 @@ class ProposalRecord(Record):
 
     cumulative_quantiles: demand over lead time plus review period, at QUANTILE_LEVELS.
     doubt: why a person should look, "" when nothing speaks against it (unknown stock, silent cell, baseline model…).
-    watermark_ms: event time up to which the inputs are complete.
+    watermark_ms: event time up to which the inputs are complete. target_units: the stock position that the order makes up for
+    what is missing to. expected_stock_out_units: if nothing is ordered; expected_unmet_units, expected_waste_units: the order
+    included, None: the models do not say. question: what the order graph with the sha256 `order_graph` was asked, None where
+    the models have none.
     """
 
     kind: ClassVar[str] = "proposal"
@@ -149,6 +153,10 @@ class ProposalRecord(Record):
     doubt: Text
     bundle: Text
     watermark_ms: EpochMs
+    expected_unmet_units: Quantity | None = None
+    expected_waste_units: Quantity | None = None
+    order_graph: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    question: OrderQuestion | None = None
 
 
 class AlertRecord(Record):

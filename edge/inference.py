@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from edge.calibrated import daily_quantiles, recalibration_from, window_quantiles
-from edge.core.replenish import ForecastAnswer, ForecastDone, ForecastJob, ForecastLine, SkuInputs
+from edge.core.replenish import ForecastAnswer, ForecastDone, ForecastJob, SkuInputs
+from edge.proposing import proposed
 from models.arrays import F32, F64
-from models.base_stock import Proposals
 from models.bundle import DEMO_BUNDLE, DEMO_PUBLIC_KEY
 from models.forecast import Forecast
 from models.inference import Models, open_models
@@ -44,7 +44,9 @@ class Forecasting:
             np.array([line.window_days for line in job.lines], dtype=np.int64),
             first_day_share=job.first_day_share,
         )
-        proposals = self._propose(job.lines, forecast, window)
+        proposals = proposed(
+            self.models, forecast, levels, job.lines, window, first_day_share=job.first_day_share
+        )
         # The daily quantiles are the dear part, and only the day's first answer tells them.
         quantiles = daily_quantiles(forecast, levels) if any(line.daily for line in job.lines) else None
         answers = tuple(
@@ -55,14 +57,18 @@ class Forecasting:
                 if line.daily and quantiles is not None
                 else (),
                 cumulative_quantiles=tuple(window[place].tolist()),
-                quantity_units=int(proposals.quantity_units[place]),
-                target_units=float(proposals.target_units[place]),
-                expected_stock_out_units=float(proposals.expected_stock_out_units[place]),
-                reasons=tuple(proposals.reasons(place)),
+                quantity_units=order.quantity_units,
+                target_units=order.target_units,
+                expected_stock_out_units=order.expected_stock_out_units,
+                reasons=order.reasons,
+                expected_unmet_units=order.expected_unmet_units,
+                expected_waste_units=order.expected_waste_units,
+                least_missing_units=order.least_missing_units,
+                question=order.question,
             )
-            for place, line in enumerate(job.lines)
+            for place, (line, order) in enumerate(zip(job.lines, proposals, strict=True))
         )
-        return ForecastDone(job, answers, self.models.name, self._doubt)
+        return ForecastDone(job, answers, self.models.name, self._doubt, self.models.order_graph)
 
     def _forecast(self, job: ForecastJob) -> Forecast:
         key = (job.first_day, job.closed_days, job.horizon_days)
@@ -98,23 +104,6 @@ class Forecasting:
             self._doubt,
         )
 
-    def _propose(self, lines: Sequence[ForecastLine], forecast: Forecast, quantiles: F64) -> Proposals:
-        supplies = [line.supply for line in lines]
-        life_days = [float(supply.shelf_life_days or 0) if supply else 0.0 for supply in supplies]
-        expected = forecast.expected_units(life_days).tolist()
-        return self.models.replenishment.propose(
-            quantiles,
-            service_level=[supply.service_level if supply else 0.95 for supply in supplies],
-            on_hand_units=[_or_nan(line.on_hand_units) for line in lines],
-            on_order_units=[supply.on_order_units if supply else 0 for supply in supplies],
-            pack_units=[supply.pack_units if supply else 1 for supply in supplies],
-            min_order_units=[supply.min_order_units if supply else 0 for supply in supplies],
-            shelf_life_units=[
-                units if days else float("nan") for units, days in zip(expected, life_days, strict=True)
-            ],
-            max_stock_units=[_or_nan(supply.max_stock_units if supply else None) for supply in supplies],
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class _Known:
@@ -129,7 +118,3 @@ def served_shares(inputs: Sequence[SkuInputs]) -> F64 | None:
     if not any(each.served for each in inputs):
         return None
     return np.array([each.served or (1.0,) * len(each.history) for each in inputs], dtype=np.float64)
-
-
-def _or_nan(units: int | None) -> float:
-    return float("nan") if units is None else float(units)

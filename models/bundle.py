@@ -1,4 +1,4 @@
-"""A bundle: a folder of two graphs, golden examples, a manifest and its signature, checked whole before use."""
+"""A bundle: a folder of graphs, golden examples, a manifest and its signature, checked whole before use."""
 
 import base64
 import binascii
@@ -18,11 +18,15 @@ from models.manifest import (
     DEMAND_FILE,
     GOLDEN_FILE,
     MANIFEST_FILE,
+    ORDER_FILE,
     REPLENISHMENT_FILE,
+    REQUIRED_FILES,
     SIGNATURE_FILE,
     SIGNED_FILES,
     Manifest,
 )
+from models.policy.order_graph import ORDER_INPUTS, ORDER_OUTPUTS, OrderGraph
+from models.policy.question import INPUT_SHAPES
 
 PublicKey: TypeAlias = Path | bytes
 """A PEM file or its bytes."""
@@ -36,12 +40,13 @@ _COPY_AGAIN = "copy the bundle again from where it was signed"
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """Loaded and checked."""
+    """Loaded and checked. orders: None in a bundle that has no order graph."""
 
     path: Path
     manifest: Manifest
     demand: Graph
     replenishment: Graph
+    orders: OrderGraph | None = None
 
     @property
     def name(self) -> str:
@@ -57,15 +62,19 @@ def load_bundle(path: Path, public_key: PublicKey) -> Bundle:
     manifest_bytes = check_signature(path, public_key)
     manifest = _manifest_from(manifest_bytes, path / MANIFEST_FILE)
     _check_features(manifest, path / MANIFEST_FILE)
-    contents = {name: _checked_file(path / name, manifest) for name in SIGNED_FILES}
+    names = [name for name in SIGNED_FILES if name in REQUIRED_FILES or name in manifest.files]
+    contents = {name: _checked_file(path / name, manifest) for name in names}
     demand = _graph(contents[DEMAND_FILE], path / DEMAND_FILE, DEMAND_INPUTS, DEMAND_OUTPUTS)
     replenishment = _graph(
         contents[REPLENISHMENT_FILE], path / REPLENISHMENT_FILE, REPLENISHMENT_INPUTS, REPLENISHMENT_OUTPUTS
     )
     _check_width(demand, "features", len(FEATURE_NAMES))
     _check_width(replenishment, "quantiles", len(QUANTILE_LEVELS))
-    _check_golden(contents[GOLDEN_FILE], path / GOLDEN_FILE, demand, replenishment)
-    return Bundle(path, manifest, demand, replenishment)
+    orders = None
+    if ORDER_FILE in contents:
+        orders = _order_graph(contents[ORDER_FILE], path / ORDER_FILE)
+    _check_golden(contents[GOLDEN_FILE], path / GOLDEN_FILE, demand, replenishment, orders)
+    return Bundle(path, manifest, demand, replenishment, orders)
 
 
 def check_signature(path: Path, public_key: PublicKey) -> bytes:
@@ -142,6 +151,15 @@ def _graph(content: bytes, path: Path, inputs: tuple[str, ...], outputs: tuple[s
     return graph
 
 
+def _order_graph(content: bytes, path: Path) -> OrderGraph:
+    graph = _graph(content, path, ORDER_INPUTS, ORDER_OUTPUTS)
+    for name, shape in INPUT_SHAPES.items():
+        if graph.input_shapes[name][1:] != list(shape):
+            why = f"{name} has shape {graph.input_shapes[name]}, expected (n, {', '.join(map(str, shape))})"
+            raise BundleError("graph", path, why, _TRAIN_AGAIN)
+    return OrderGraph(graph)
+
+
 def _check_width(graph: Graph, name: str, width: int) -> None:
     shape = graph.input_shapes[name]
     if len(shape) != 2 or shape[1] != width:
@@ -150,10 +168,12 @@ def _check_width(graph: Graph, name: str, width: int) -> None:
         )
 
 
-def _check_golden(content: bytes, path: Path, demand: Graph, replenishment: Graph) -> None:
+def _check_golden(
+    content: bytes, path: Path, demand: Graph, replenishment: Graph, orders: OrderGraph | None
+) -> None:
     try:
         golden = Golden.from_json(content, "golden")
-        mismatch = golden_mismatch(golden, demand, replenishment)
+        mismatch = golden_mismatch(golden, demand, replenishment, orders)
     except (MalformedMessageError, ValueError) as error:
         raise BundleError("golden", path, str(error), _TRAIN_AGAIN) from None
     if mismatch:

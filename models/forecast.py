@@ -1,7 +1,7 @@
 """A forecast of several SKUs: what every model here gives back, whichever it is."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Protocol
 
@@ -77,6 +77,22 @@ class Forecast:
         weights[:, 0] = first_day_share
         total, spread = window_moments(mean, dispersion, weights, self.correlation)
         return WindowDemand(total, spread, tuple(levels), negbin_quantiles(total, spread, levels))
+
+    def span_moments(self, start_days: F64, end_days: F64, *, first_day_share: float) -> tuple[F64, F64]:
+        """Mean and dispersion of demand from start_days to end_days from now, (n_sku,) each, with what is left of today
+        counted as its share of the day; 0 <= start_days <= end_days <= MAX_HORIZON_DAYS.
+        """
+        mean, dispersion = self._reaching(int(np.ceil(end_days.max(initial=0))) + 1)
+        now = 1 - first_day_share
+        day = np.arange(mean.shape[1], dtype=np.float64)[None, :]
+        weights = np.clip(end_days[:, None] + now - day, 0, 1) - np.clip(
+            start_days[:, None] + now - day, 0, 1
+        )
+        return window_moments(mean, dispersion, weights, self.correlation)
+
+    def of_rows(self, rows: npt.NDArray[np.int64]) -> "Forecast":
+        """The forecast of these SKUs."""
+        return replace(self, mean=self.mean[rows], dispersion=self.dispersion[rows])
 
     def expected_units(self, days: npt.ArrayLike) -> F64:
         """Mean demand of each SKU over the next `days` days (one, or shape (n_sku,)), any number of them.

@@ -1,5 +1,6 @@
 """Golden examples: inputs with the outputs that the trainer saw, so that a gateway knows that it computes the same."""
 
+from dataclasses import fields
 from datetime import date
 from typing import Annotated
 
@@ -8,11 +9,15 @@ from pydantic import Field
 
 from contract.ids import DayText
 from contract.message import Message
+from contract.order_question import OrderQuestion
 from models.arrays import F32
+from models.asked_orders import question_of
 from models.base_stock import Proposals, order_inputs
 from models.execution import GRAPH_TOLERANCE, run_demand, run_replenishment
 from models.features import FEATURE_NAMES, demand_features, inputs_from
 from models.graph import Graph
+from models.policy.daily import Order
+from models.policy.order_graph import OrderGraph
 
 Row = list[float | None]
 Rows = Annotated[list[Row], Field(min_length=1, max_length=100)]
@@ -47,13 +52,30 @@ class GoldenReplenishment(Message):
     bound: list[int]
 
 
+class GoldenOrders(Message):
+    """questions: what the order graph was asked, by field of models.policy.question.Question; the rest is its answer."""
+
+    questions: Annotated[list[OrderQuestion], Field(min_length=1, max_length=100)]
+    order_units: list[int]
+    target_units: Column
+    level_units: Column
+    stock_out_units: Column
+    waste_units: Column
+    reasons: list[int]
+
+
 class Golden(Message):
+    """orders: None in a bundle that has no order graph."""
+
     demand: GoldenDemand
     replenishment: GoldenReplenishment
+    orders: GoldenOrders | None = None
 
 
-def golden_mismatch(golden: Golden, demand: Graph, replenishment: Graph) -> str:
-    """Nothing ("") when both graphs give the golden outputs within GRAPH_TOLERANCE, else which output differs and by how much."""
+def golden_mismatch(
+    golden: Golden, demand: Graph, replenishment: Graph, orders: OrderGraph | None = None
+) -> str:
+    """Nothing ("") when all graphs give the golden outputs within GRAPH_TOLERANCE, else which output differs and by how much."""
     wanted = golden.demand
     mean, dispersion = golden_demand(wanted, demand)
     got = golden_replenishment(golden.replenishment, replenishment)
@@ -69,6 +91,15 @@ def golden_mismatch(golden: Golden, demand: Graph, replenishment: Graph) -> str:
         "bound",
     ):
         pairs[name] = (getattr(got, name), np.asarray(getattr(golden.replenishment, name)))
+    if orders is not None:
+        if golden.orders is None:
+            return "nothing is said of the order graph"
+        ordered = orders.orders(question_of(golden.orders.questions))
+        for field in fields(Order):
+            pairs[field.name] = (
+                getattr(ordered, field.name),
+                np.asarray(getattr(golden.orders, field.name)),
+            )
     for name, (found, expected) in pairs.items():
         if found.shape != expected.shape:
             return f"{name} has shape {found.shape}, expected {expected.shape}"

@@ -23,6 +23,8 @@ from models.errors import BundleError
 from models.execution import run_demand, run_replenishment
 from models.features import FEATURE_NAMES, demand_features, inputs_from
 from models.forecast import DEFAULT_HORIZON_DAYS, Forecast, Forecaster, zero_closed_days
+from models.manifest import ORDER_FILE
+from models.policy.order_graph import OrderGraph
 
 
 class DemandModel:
@@ -125,12 +127,17 @@ class Replenishment:
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """What stands ready. name: of the bundle, or of the baseline. doubt: "" or why no bundle is in use."""
+    """What stands ready. name: of the bundle, or of the baseline. doubt: "" or why no bundle is in use.
+
+    orders: the order graph, None where the bundle has none: `replenishment` orders then. order_graph: its file's sha256.
+    """
 
     demand: Forecaster
     replenishment: ReplenishmentPolicy
     name: str
     doubt: str
+    orders: OrderGraph | None = None
+    order_graph: str = ""
 
 
 def open_models(path: Path | None, public_key: PublicKey) -> Models:
@@ -149,7 +156,10 @@ def open_models(path: Path | None, public_key: PublicKey) -> Models:
 def checked_models(path: Path, public_key: PublicKey) -> Models:
     """The models of the bundle at `path`. Raises BundleError when it is not what it says; nothing stands in for it."""
     bundle = load_bundle(path, public_key)
-    return Models(DemandModel(bundle), Replenishment(bundle), bundle.name, "")
+    return Models(
+        DemandModel(bundle), Replenishment(bundle), bundle.name, "", bundle.orders,
+        bundle.manifest.files.get(ORDER_FILE, ""),
+    )  # fmt: skip
 
 
 def baseline_models(reason: str) -> Models:

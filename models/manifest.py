@@ -9,10 +9,13 @@ from contract.message import Message
 
 DEMAND_FILE = "demand.onnx"
 REPLENISHMENT_FILE = "replenishment.onnx"
+ORDER_FILE = "order.onnx"
+"""Optional: a bundle from before it orders by its replenishment graph."""
 GOLDEN_FILE = "golden.json"
 MANIFEST_FILE = "manifest.json"
 SIGNATURE_FILE = "manifest.sig"
-SIGNED_FILES = (DEMAND_FILE, REPLENISHMENT_FILE, GOLDEN_FILE)
+REQUIRED_FILES = (DEMAND_FILE, REPLENISHMENT_FILE, GOLDEN_FILE)
+SIGNED_FILES = (*REQUIRED_FILES, ORDER_FILE)
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -149,6 +149,25 @@ def recalibrated_window(
     )[:, 0]
 
 
+def recalibrated_span(
+    forecast: Forecast,
+    state: Recalibration | None,
+    start_days: F64,
+    end_days: F64,
+    levels: Sequence[float],
+    *,
+    first_day_share: float = 1.0,
+) -> tuple[F64, F64]:
+    """Mean (n_sku,) and quantiles (n_sku, n_levels) of demand over a span (Forecast.span_moments), at the levels that really
+    cover; state None: at the levels as they are.
+    """
+    mean, dispersion = forecast.span_moments(start_days, end_days, first_day_share=first_day_share)
+    if state is None:
+        return mean, negbin_quantiles(mean, dispersion, levels)
+    daily = forecast.mean.mean(axis=1)
+    return mean, _at_levels(mean[:, None], dispersion[:, None], state, levels, daily)[:, 0]
+
+
 def classes_of(mean: F64) -> I64:
     return np.asarray(np.searchsorted(CLASS_EDGES, mean), dtype=np.int64)
 

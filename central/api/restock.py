@@ -13,7 +13,7 @@ from central.api.paging import After, Limit, StoreFilter
 from central.centre import Centre
 from central.context import CHAIN, Work
 from central.errors import NotFoundError, SenderError
-from central.ledger import restock_rows, restock_views
+from central.ledger import restock_rows, restock_views, rollout_rows
 from central.recomputing import evidence_of
 from central.transferring import mismatch_map
 from contract.api import Accepted, Decision, Page
@@ -68,9 +68,10 @@ def get_evidence(trigger: TriggerPath, principal: FromReaders, centre: TheCentre
     _view(centre, trigger, principal)
     with centre.ledger.read.connect() as connection:
         row = restock_views.evidence_row(connection, trigger)
+        bundles = [] if row is None else rollout_rows.files_of(connection, str(row["bundle"]))
     if row is None:
         raise NotFoundError(f"trigger {trigger} does not exist")
-    return evidence_of(trigger, row)
+    return evidence_of(trigger, row, bundles)
 
 
 @router.post("/triggers/{trigger}/approve")

@@ -66,7 +66,7 @@ class Ordering:
                 plan.proposed_units, plan.proposed_day, plan.proposed_doubt = (
                     answer.quantity_units, day, doubt,
                 )  # fmt: skip
-                self._propose(line, answer, doubt, done.bundle, now_ms)
+                self._propose(line, answer, doubt, done, now_ms)
             self._state.touch(line.sku, now_ms)
 
     def forget_inputs(self) -> None:
@@ -116,7 +116,7 @@ class Ordering:
         )
 
     def _propose(
-        self, line: ForecastLine, answer: ForecastAnswer, doubt: str, bundle: str, now_ms: int
+        self, line: ForecastLine, answer: ForecastAnswer, doubt: str, done: ForecastDone, now_ms: int
     ) -> None:
         assert line.supply is not None
         self._state.tally.add("proposals_total")
@@ -138,8 +138,12 @@ class Ordering:
                 expected_stock_out_units=max(0.0, round(answer.expected_stock_out_units, 3)),
                 reasons=list(answer.reasons),
                 doubt=doubt[:200],
-                bundle=bundle,
+                bundle=done.bundle,
                 watermark_ms=self._state.devices.watermark_ms(now_ms),
+                expected_unmet_units=_rounded(answer.expected_unmet_units),
+                expected_waste_units=_rounded(answer.expected_waste_units),
+                order_graph=done.order_graph if answer.question is not None else "",
+                question=answer.question,
             )
         )
 
@@ -152,7 +156,12 @@ def ask_below_units(line: ForecastLine, answer: ForecastAnswer) -> float | None:
     """
     if line.supply is None or line.on_hand_units is None or answer.quantity_units > 0:
         return None
-    return min(answer.target_units - line.supply.on_order_units, float(line.on_hand_units))
+    low = answer.target_units - answer.least_missing_units - line.supply.on_order_units
+    return min(low, float(line.on_hand_units))
+
+
+def _rounded(units: float | None) -> float | None:
+    return None if units is None else max(0.0, round(units, 3))
 
 
 def _joined(*doubts: str) -> str:

@@ -9,6 +9,7 @@ from datetime import date
 
 from pydantic import TypeAdapter
 
+from contract.order_question import OrderQuestion
 from contract.records import MAX_HORIZON_DAYS
 from edge.core.calibration import Evidence
 from edge.core.lean import SupplyRow
@@ -75,7 +76,12 @@ class ForecastJob:
 
 @dataclass(frozen=True, slots=True)
 class ForecastAnswer:
-    """One SKU's answer. mean, quantiles: per day; cumulative_quantiles: over the line's window."""
+    """One SKU's answer. mean, quantiles: per day; cumulative_quantiles: over the line's window.
+
+    target_units: the stock position that the order makes up for what is missing to; least_missing_units: how much must be
+    missing for an order. expected_stock_out_units: if nothing is ordered; expected_unmet_units, expected_waste_units: the
+    order included, None: the models do not say. question: what the order graph was asked, of an order.
+    """
 
     sku: str
     mean: tuple[float, ...]
@@ -85,16 +91,21 @@ class ForecastAnswer:
     target_units: float
     expected_stock_out_units: float
     reasons: tuple[str, ...]
+    expected_unmet_units: float | None = None
+    expected_waste_units: float | None = None
+    least_missing_units: float = 0.0
+    question: OrderQuestion | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ForecastDone:
-    """doubt: "" or why the models themselves should not be trusted (a baseline stands in)."""
+    """doubt: "" or why the models themselves should not be trusted (a baseline stands in). order_graph: sha256, "": none."""
 
     job: ForecastJob
     answers: tuple[ForecastAnswer, ...]
     bundle: str
     doubt: str
+    order_graph: str = ""
 
 
 @dataclass(slots=True)

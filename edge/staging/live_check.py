@@ -15,9 +15,14 @@ def live_problem(done: ForecastDone) -> str:
             "a quantile": [units for row in answer.quantiles for units in row],
             "a quantile over the lead time": answer.cumulative_quantiles,
             "the order": (float(answer.quantity_units),),
+            "what goes unserved or expires": _said(answer.expected_unmet_units, answer.expected_waste_units),
         }
         for name, values in parts.items():
             for units in values:
                 if not isfinite(units) or not 0 <= units <= MAX_UNITS:
                     return f"{name} of SKU {answer.sku} is {units}; it must lie in 0..{MAX_UNITS:.0f}"
     return ""
+
+
+def _said(*values: float | None) -> tuple[float, ...]:
+    return tuple(value for value in values if value is not None)

@@ -17,6 +17,8 @@ KEEPS = BUCKETS - 1
 _LEVELS = len(QUANTILE_LEVELS)
 _WIDE = {"lead_quantiles": (STRETCHES, _LEVELS), "lead_mean_units": (STRETCHES,), "cover_quantiles": (_LEVELS,),
          "on_hand_units": (BUCKETS,), "arriving_units": (STRETCHES,), "arriving_bucket": (STRETCHES,)}  # fmt: skip
+INPUT_SHAPES = dict(_WIDE)
+"""Of the inputs that are more than one number a SKU, without the first axis."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,21 +11,25 @@ from contract.records import QUANTILE_LEVELS
 from models.bundle import Bundle
 from models.errors import TrainingDataError
 from models.features import FEATURE_NAMES, HISTORY_DAYS, features_sha256
+from models.golden import Golden
 from models.graph import Graph
 from models.inference import DemandModel
 from models.manifest import (
     DEMAND_FILE,
     GOLDEN_FILE,
     MANIFEST_FILE,
+    ORDER_FILE,
     REPLENISHMENT_FILE,
     SIGNATURE_FILE,
     FeatureSet,
     Manifest,
     Training,
 )
+from models.policy.order_graph import OrderGraph
 from models.training.correlation import best_correlation
 from models.training.examples import examples_from
 from models.training.golden_examples import golden_examples
+from models.training.golden_orders import golden_orders, order_graph_file
 from models.training.graphs import demand_graph, replenishment_graph
 from models.training.network import Fit, Network, fit_network
 from models.training.rolling import held_out_scores
@@ -112,7 +116,38 @@ def _contents(network: Network, shops: DailySeries) -> dict[str, bytes]:
     golden = golden_examples(
         shops, Graph(demand, Path(DEMAND_FILE)), Graph(replenishment, Path(REPLENISHMENT_FILE))
     )
-    return {DEMAND_FILE: demand, REPLENISHMENT_FILE: replenishment, GOLDEN_FILE: golden.to_json()}
+    orders = order_graph_file()
+    asked = golden_orders(OrderGraph(Graph(orders, Path(ORDER_FILE))))
+    return {
+        DEMAND_FILE: demand,
+        REPLENISHMENT_FILE: replenishment,
+        ORDER_FILE: orders,
+        GOLDEN_FILE: golden.model_copy(update={"orders": asked}).to_json(),
+    }
+
+
+def renew_orders(folder: Path) -> Manifest:
+    """The manifest of the bundle in `folder` with the order graph of this release in it, not yet signed; its demand is as before.
+
+    The version says which: it ends in "+" and the graph's hash. Raises OSError, and MalformedMessageError for no bundle.
+    """
+    known = Manifest.from_json((folder / MANIFEST_FILE).read_bytes(), "manifest")
+    golden = Golden.from_json((folder / GOLDEN_FILE).read_bytes(), "golden")
+    orders = order_graph_file()
+    asked = golden_orders(OrderGraph(Graph(orders, Path(ORDER_FILE))))
+    contents = {
+        ORDER_FILE: orders,
+        GOLDEN_FILE: golden.model_copy(update={"orders": asked}).to_json(),
+    }
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    manifest = known.model_copy(
+        update={
+            "version": f"{known.version.partition('+')[0]}+{digests[ORDER_FILE][:8]}",
+            "files": {**known.files, **digests},
+        }
+    )
+    _write(folder, contents, manifest)
+    return manifest
 
 
 def _write(folder: Path, contents: dict[str, bytes], manifest: Manifest) -> None:

@@ -87,6 +87,7 @@ def test_the_threshold_never_lies_above_what_is_on_hand():
         on_hand_units = 3
 
     class Answer:
+        least_missing_units = 0.0
         quantity_units, target_units = 0, 20.0
 
     assert ask_below_units(Line, Answer) == 3

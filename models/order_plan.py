@@ -1,0 +1,140 @@
+"""What the order graph is asked for a shop's SKUs: demand until the order arrives and until the next one does, stock by age.
+
+    now ──stretch 1──► an earlier order arrives ──…──stretch 4──► this order arrives ──time covered──► the next one arrives
+
+Times are days of demand from now: what is left of today counts as its share of the day.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from contract.records import QUANTILE_LEVELS
+from models.arrays import F64
+from models.base_stock import NO_LIMIT_UNITS
+from models.forecast import Forecast
+from models.policy.question import BUCKETS, KEEPS, STRETCHES, Question, question_from
+from models.recalibration import Recalibration, recalibrated_span
+
+WASTE_PRICE = 1.0
+"""Of an expired unit over holding one for the time covered, where nobody says: the price at which the replay of real demand
+(docs/replenishment.md) wastes less than what shops do now."""
+MOST_LIFE_PERIODS = 7.0
+"""Goods that live for more orders than this keep, to the network (it learned from lives up to 5); their life still bounds an order."""
+_DIGITS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SkuSupply:
+    """One SKU's stock and supply.
+
+    lead_days: until this order arrives. cover_days: from then until the next one can arrive, > 0. arrivals: (days from now,
+    units) of earlier orders. on_hand: (days until it expires or None, units); None is unknown. life_days: of what is
+    ordered. open_today: whether an order can still be placed.
+    """
+
+    lead_days: float
+    cover_days: float
+    service_level: float
+    on_hand: tuple[tuple[float | None, float], ...] | None
+    arrivals: tuple[tuple[float, float], ...] = ()
+    pack_units: int = 1
+    min_order_units: int = 0
+    max_stock_units: int | None = None
+    presentation_units: int = 0
+    life_days: float | None = None
+    open_today: bool = True
+
+    @property
+    def position_units(self) -> float:
+        """On hand and on order; unknown stock counts as none."""
+        return sum(units for _, units in self.on_hand or ()) + sum(units for _, units in self.arrivals)
+
+
+def questions_from(
+    forecast: Forecast, levels: Recalibration | None, supplies: Sequence[SkuSupply], *, first_day_share: float
+) -> Question:
+    """The graph's inputs, one row a SKU of the forecast. levels: how far the forecast's are off, None: not known.
+
+    Numbers are rounded here, so that what is stored with an order (models.asked_orders) is what was asked.
+    Raises ValueError for what models.policy.question refuses.
+    """
+    lead = np.array([supply.lead_days for supply in supplies])
+    cover = np.array([supply.cover_days for supply in supplies])
+    ends = np.array([_stretch_ends(supply) for supply in supplies])
+    starts = np.concatenate([np.zeros((len(supplies), 1)), ends[:, :-1]], axis=1)
+    n = len(supplies)
+    lead_mean, lead_quantiles = np.zeros((n, STRETCHES)), np.zeros((n, STRETCHES, len(QUANTILE_LEVELS)))
+    for stretch in range(STRETCHES):
+        rows = np.flatnonzero(ends[:, stretch] > starts[:, stretch])
+        if len(rows):
+            lead_mean[rows, stretch], lead_quantiles[rows, stretch] = recalibrated_span(
+                forecast.of_rows(rows), levels, starts[rows, stretch], ends[rows, stretch],
+                QUANTILE_LEVELS, first_day_share=first_day_share,
+            )  # fmt: skip
+    cover_mean, cover_quantiles = recalibrated_span(
+        forecast, levels, lead, lead + cover, QUANTILE_LEVELS, first_day_share=first_day_share
+    )
+    arriving = np.zeros((n, STRETCHES))
+    bucket = np.full((n, STRETCHES), float(KEEPS))
+    hand = np.zeros((n, BUCKETS))
+    for place, supply in enumerate(supplies):
+        _stock(supply, ends[place], arriving[place], bucket[place], hand[place])
+    life = np.array([np.nan if supply.life_days is None else supply.life_days for supply in supplies])
+    periods = life / cover
+    ages = np.isfinite(periods) & (periods <= MOST_LIFE_PERIODS)
+    until = np.where(np.isfinite(life), lead + life, 0.0)
+    sells = forecast.expected_units(until) - (1 - first_day_share) * forecast.mean[:, 0].astype(float)
+    return question_from(
+        lead_quantiles=lead_quantiles,
+        lead_mean_units=lead_mean.round(_DIGITS),
+        cover_quantiles=cover_quantiles,
+        cover_mean_units=cover_mean.round(_DIGITS),
+        on_hand_units=hand,
+        arriving_units=arriving,
+        arriving_bucket=bucket,
+        pack_units=[float(supply.pack_units) for supply in supplies],
+        min_order_units=[float(supply.min_order_units) for supply in supplies],
+        max_stock_units=[
+            NO_LIMIT_UNITS if supply.max_stock_units is None else float(supply.max_stock_units)
+            for supply in supplies
+        ],
+        presentation_units=[float(supply.presentation_units) for supply in supplies],
+        life_units=np.where(np.isfinite(life), np.maximum(sells, 0).round(_DIGITS), np.nan),
+        life_periods=np.where(ages, periods, 0.0).round(_DIGITS),
+        lead_periods=(lead / cover).round(_DIGITS),
+        odds=[round(supply.service_level / (1 - supply.service_level), _DIGITS) for supply in supplies],
+        waste_price=np.where(ages, WASTE_PRICE, 0.0),
+        open_today=[float(supply.open_today) for supply in supplies],
+    )
+
+
+def _stretch_ends(supply: SkuSupply) -> list[float]:
+    """Rising; the last one is this order's arrival. More earlier orders than stretches: the later ones come with this one."""
+    times = sorted(
+        {min(max(days, 0.0), supply.lead_days) for days, _ in supply.arrivals} - {supply.lead_days}
+    )
+    first = times[: STRETCHES - 1]
+    return [0.0] * (STRETCHES - 1 - len(first)) + [*first, supply.lead_days]
+
+
+def _stock(supply: SkuSupply, ends: F64, arriving: F64, bucket: F64, hand: F64) -> None:
+    covered = supply.lead_days + supply.cover_days
+    for days, units in supply.arrivals:
+        stretch = int(np.searchsorted(ends, min(max(days, 0.0), supply.lead_days)))
+        arriving[min(stretch, STRETCHES - 1)] += units
+    if supply.life_days is not None:
+        bucket[:] = [_bucket(end + supply.life_days, ends, covered) for end in ends]
+    if supply.on_hand is None:
+        hand[:] = np.nan
+        return
+    for expires, units in supply.on_hand:
+        hand[KEEPS if expires is None else _bucket(expires, ends, covered)] += units
+
+
+def _bucket(expires: float, ends: F64, covered: float) -> int:
+    """What expires at a stretch's end or before, in the time covered, or later."""
+    if expires <= ends[-1]:
+        return int(np.searchsorted(ends, expires))
+    return STRETCHES if expires <= covered else KEEPS
