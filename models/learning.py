@@ -28,8 +28,8 @@ DEMO_PRODUCTS = 1500
 DEMO_TEST_FROM = date(2017, 9, 1)
 THINNED_SHARES = (1 / 3, 1 / 10)
 MAX_TRAINING_SHOP_SERIES = 1500
-HEAVY_ROWS, GATEWAY_ROWS = 1_200_000, 600_000
-HEAVY_EPOCHS, GATEWAY_EPOCHS = 5, 10
+HEAVY_ROWS, GATEWAY_ROWS = 3_000_000, 600_000
+GATEWAY_EPOCHS = 10
 
 
 class ConfigError(ModelsError):
@@ -91,7 +91,7 @@ def _add_train(commands: "Commands[argparse.ArgumentParser]", config: Mapping[st
         "--epochs",
         type=int,
         default=0,
-        help=f"passes over them (default {GATEWAY_EPOCHS}, heavy {HEAVY_EPOCHS})",
+        help=f"passes over them (default {GATEWAY_EPOCHS}, heavy two to five by their number)",
     )
     train.add_argument(
         "--networks", type=int, default=5, help="heavy: networks to average (default %(default)s)"
@@ -206,7 +206,10 @@ def _add_forecast(commands: "Commands[argparse.ArgumentParser]") -> None:
     )
     forecast.add_argument("--networks", type=int, default=5, help="networks to average (default %(default)s)")
     forecast.add_argument(
-        "--epochs", type=int, default=HEAVY_EPOCHS, help="passes over the examples (default %(default)s)"
+        "--epochs",
+        type=int,
+        default=0,
+        help="passes over the examples (default: two to five by their number)",
     )
     forecast.add_argument("--seed", type=int, default=1, help="of every random choice (default %(default)s)")
     forecast.add_argument(
@@ -230,10 +233,10 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
 def _train(arguments: argparse.Namespace) -> int:
     heavy = arguments.form == "heavy"
     rows = arguments.rows or (HEAVY_ROWS if heavy else GATEWAY_ROWS)
-    epochs = arguments.epochs or (HEAVY_EPOCHS if heavy else GATEWAY_EPOCHS)
-    if rows < 1000 or min(epochs, arguments.networks, arguments.partitions) < 1:
+    epochs = arguments.epochs or (0 if heavy else GATEWAY_EPOCHS)
+    if rows < 1000 or epochs < 0 or min(arguments.networks, arguments.partitions) < 1:
         print(
-            "shelfloop models train: --rows must be >= 1000, --epochs, --networks and --partitions >= 1",
+            "shelfloop models train: --rows must be >= 1000, --networks and --partitions >= 1, --epochs >= 0",
             file=sys.stderr,
         )
         return EXIT_USAGE
@@ -422,8 +425,8 @@ def _forecast(arguments: argparse.Namespace) -> int:
     from models.training.panel_examples import Draw  # noqa: PLC0415
     from models.training.quantile_fit import QuantileFit  # noqa: PLC0415
 
-    if min(arguments.rows, arguments.networks, arguments.epochs) < 1:
-        print("shelfloop models forecast: --rows, --networks and --epochs must be >= 1", file=sys.stderr)
+    if min(arguments.rows, arguments.networks) < 1 or arguments.epochs < 0:
+        print("shelfloop models forecast: --rows and --networks must be >= 1, --epochs >= 0", file=sys.stderr)
         return EXIT_USAGE
     recipe = Recipe(
         Draw(rows=arguments.rows, seed=arguments.seed),

@@ -49,7 +49,7 @@ def train_heavy(
     if examples is None:
         examples = draw_examples(panel, recipe, say, workers)
     say(f"{len(examples.units)} examples of {examples.rows.shape[1]} features")
-    total = recipe.fit.networks * recipe.fit.epochs
+    total = recipe.fit.networks * recipe.fit.passes(len(examples.units))
     networks = fit_ensemble(
         examples, recipe.fit, lambda n, loss: say(f"epoch {n}/{total}: loss {loss:.5f}"), workers
     )

@@ -43,7 +43,7 @@ class PanelExamples:
 class Draw:
     """What to draw. rows: examples in all, about. past_days: how far back evenings reach. evenings: at most so many."""
 
-    rows: int = 1_200_000
+    rows: int = 3_000_000
     past_days: int = 290
     evenings: int = 100
     horizon_days: int = 28

@@ -18,6 +18,7 @@ _TWEEDIE_POWER = 1.3
 """Between Poisson (1) and gamma (2): a day's variance grows with mean**1.3, as sales of single items do."""
 _MEAN_SHARE = 0.3
 _QUANTILE_SHARE = 4.0
+_VISITS = 6_000_000
 _WARM_UP_STEPS = 200
 _LEAST_BATCH_ROWS = 128
 _LEAST_STEPS_AN_EPOCH = 150
@@ -27,17 +28,22 @@ _LEAST_STEPS_AN_EPOCH = 150
 class QuantileFit:
     """How to fit. scale_power: a series weighs 1 / scale**power in the pinball loss; 1 weighs all alike, 0 by units.
 
-    Each of several networks leaves out a run of days of its own (see `left_out`).
+    Each of several networks leaves out a run of days of its own (see `left_out`). epochs: passes over the examples; 0 is
+    as many as make six million visits, two to five.
     """
 
     hidden: tuple[int, ...] = (128, 64)
-    epochs: int = 5
+    epochs: int = 0
     batch_rows: int = 2048
     learning_rate: float = 2e-3
     weight_decay: float = 0.02
     scale_power: float = 0.5
     networks: int = 5
     seed: int = 1
+
+    def passes(self, examples: int) -> int:
+        """How often each of so many examples is seen: few new ones teach more than many old ones again."""
+        return self.epochs or min(max(round(_VISITS / max(examples, 1)), 2), 5)
 
 
 def fit_ensemble(
@@ -55,7 +61,7 @@ def fit_ensemble(
     days_out = left_out(examples, fit.networks)
     if workers is None or isinstance(workers, ThisProcess):
         found = [
-            _fitted(examples, days_out, number, fit, _counted_from(number * fit.epochs, on_epoch))
+            _fitted(examples, days_out, number, fit, _counted_from(number * fit.passes(len(rows)), on_epoch))
             for number in range(fit.networks)
         ]
     else:
@@ -95,9 +101,10 @@ def _fitted(
     # Small tables take smaller batches: a fit needs some hundred steps.
     batch_rows = min(fit.batch_rows, max(_LEAST_BATCH_ROWS, len(usable) // _LEAST_STEPS_AN_EPOCH))
     batches = max(1, len(usable) // batch_rows)
-    steps = batches * fit.epochs
+    epochs = fit.passes(len(examples.units))
+    steps = batches * epochs
     warm_up = min(_WARM_UP_STEPS, max(1, steps // 10))
-    for epoch in range(fit.epochs):
+    for epoch in range(epochs):
         losses = []
         order = random.permutation(usable)
         for batch, rows in enumerate(np.array_split(order, batches)):
