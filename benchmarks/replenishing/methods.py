@@ -23,16 +23,16 @@ def our_graph(graph: OrderGraph, odds: float, waste_price: float = 1.0) -> Metho
     return _graph_orders(graph, lambda _mean, _evening: {"odds": odds, "waste_price": waste_price})
 
 
-def our_graph_at(graph: OrderGraph, prices: Prices) -> Method:
+def our_graph_at(graph: OrderGraph, prices: Prices, share: float = 1.0) -> Method:
     """The order graph that is told the prices. Where waste is dearer beside holding than in any lesson, holding is told dearer, so
-    that all prices keep their ratios but that one."""
+    that all prices keep their ratios but that one. share: of a lost unit's price."""
 
     def told(mean: np.ndarray, evening: Evening) -> dict[str, object]:
         held = prices.held * evening.cover_days
         if evening.trade.life_days is not None:
             held = max(held, prices.wasted / MOST_WASTE_PRICE)
         return {
-            "odds": prices.lost / held,
+            "odds": share * prices.lost / held,
             "waste_price": prices.wasted / held,
             "lot_units": np.sqrt(2 * prices.line * mean / held),
         }
