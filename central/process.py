@@ -11,6 +11,7 @@ from central.api.app import make_app
 from central.api.overview import own_version
 from central.auth import Authority
 from central.centre import Centre
+from central.context import CHAIN
 from central.dispatch import Dispatcher
 from central.ledger.agreement import listen
 from central.ledger.engine import Ledger
@@ -19,6 +20,7 @@ from central.ledger.writer import Transaction
 from central.mqtt_events import EventPublisher, link_of
 from central.retention import Retention
 from central.settings import CentralSettings
+from central.settings_audit import note_settings
 from central.timeseries.projection import Projection
 from central.timeseries.server import prepare_server, server_store
 from central.transferring import Transfers
@@ -66,6 +68,7 @@ def run_centre(settings: CentralSettings) -> int:
     server = Server(config)
     supervisor.stop_on_signals()
     supervisor.start("writer", centre.run)
+    centre.writer.submit(centre.store_job(CHAIN, note_settings))
     supervisor.start("dispatch", dispatcher.run)
     supervisor.start("rounds", lambda: centre.rounds.run(supervisor.stop))
     if settings.transfer_interval_min:

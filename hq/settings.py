@@ -1,8 +1,9 @@
 """HQ's settings (`hq.toml`, environment `SHELFLOOP_HQ_…`)."""
 
+import ipaddress
 from typing import ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from runtime.settings import Settings
 
@@ -14,7 +15,8 @@ class HqSettings(Settings):
     token_file: str = Field(
         "",
         description="Empty: people log in with name and password. Else a file whose one line is a token "
-        "(`shelfloop central token create --scope hq`), with which all who reach the pages act, without a log-in.",
+        "(`shelfloop central token create --scope hq`), with which all who reach the pages act, without a log-in: "
+        "only with a loopback `host`.",
     )
     host: str = Field(
         "127.0.0.1",
@@ -42,9 +44,26 @@ class HqSettings(Settings):
         description="Names by which browsers may call the pages, besides the address itself; `*` allows any.",
     )
 
+    @field_validator("host")
+    @classmethod
+    def _is_nobodys_open_door(cls, value: str, info: ValidationInfo) -> str:
+        if info.data.get("token_file") and not _is_loopback(value):
+            raise ValueError(
+                "token_file opens the pages without a log-in, so it goes with a loopback address such as 127.0.0.1 only; "
+                "leave token_file out, and people log in"
+            )
+        return value
+
     @field_validator("central_url")
     @classmethod
     def _is_http(cls, value: str) -> str:
         if not value.startswith(("http://", "https://")):
             raise ValueError("must start with http:// or https://")
         return value.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -81,6 +81,9 @@ _DUE = sa.text(
 )
 _UNANSWERED = sorted(state.value for state in WAITING | {TriggerState.APPROVED, TriggerState.SENT})
 _GOING = sorted(state.value for state in OPEN if state.value not in _UNANSWERED)
+_NEWEST_DIGEST = sa.text(
+    "SELECT digest FROM audit WHERE store_id = :store AND action = :action ORDER BY number DESC LIMIT 1"
+)
 _PUT_SWITCH = sa.text(
     """INSERT INTO kill_switches (scope, target, "on", who, reason, changed_ms)
     VALUES (:scope, :target, :on, :who, :reason, :now) ON CONFLICT (scope, target) DO UPDATE SET
@@ -187,6 +190,12 @@ def stores_with_due(connection: Connection, span: dict[str, int]) -> list[str]:
 
 def put_switch(connection: Connection, row: dict[str, Any]) -> None:
     connection.execute(_PUT_SWITCH, row)
+
+
+def newest_digest(connection: Connection, store: str, action: str) -> str | None:
+    """Of the newest entry of that action in the store's chain; None when there is none."""
+    found = connection.execute(_NEWEST_DIGEST, {"store": store, "action": action}).scalar()
+    return None if found is None else str(found)
 
 
 def insert_audit(connection: Connection, row: dict[str, Any]) -> None:

@@ -47,11 +47,18 @@ def test_a_minimal_file_is_enough(config, capsys):
         ({"colour": "red"}, "colour"),
         ({"token_file": "/nowhere/token"}, "token_file"),
         ({"refresh_s": 0}, "refresh_s"),
+        ({"host": "0.0.0.0"}, "token_file opens the pages without a log-in"),
+        ({"host": "::"}, "goes with a loopback address"),
     ],
 )
 def test_a_bad_setting_stops_the_start_and_is_named(config, capsys, changes, named):
     assert main(["check", "--config", str(config(**changes))]) == 78
     assert named in capsys.readouterr().err
+
+
+def test_with_log_ins_the_pages_may_listen_everywhere_and_without_only_here(config):
+    for changes in ({"host": "0.0.0.0", "token_file": None}, {"host": "::1"}, {"host": "localhost"}):
+        assert main(["check", "--config", str(config(**changes))]) == 0
 
 
 def test_a_clock_file_that_is_none_stops_the_start(config, tmp_path, capsys):
