@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from central import arrivals, couponing, deliveries, desired_state, restocking
@@ -114,8 +115,7 @@ class _Intake:
         self._batch_receipts: dict[tuple[str, str, int], str] = {}
         self._takers: dict[type[Any], Callable[[Any], None]] = {
             ReceiptRecord: self._receipt,
-            SkuWindow: self._window,
-            WindowRow: self._window,
+            SkuWindow: lambda record: self._take_windows([_window_row(record)]),
             StockFact: self._stock_fact,
             DayCloseRecord: self._day_close,
             ForecastRecord: self._forecast,
@@ -135,12 +135,18 @@ class _Intake:
         for bad in read.rejected:
             if bad.seq >= take_from:
                 self._reject(bad.seq, bad.reason)
-        for row in read.rows:
-            if row.seq >= take_from:
-                self._takers[type(row)](row)
-        self._write()
+        rows: Iterable[Any] = read.rows
+        for kind, run in groupby(rows, type):
+            if kind is WindowRow:
+                self._take_windows([row for row in run if row.seq >= take_from])
+                continue
+            taker = self._takers[kind]
+            for row in run:
+                if row.seq >= take_from:
+                    taker(row)
         if self._live:
             self._decide()
+        self._write()
         couponing.take_uses(self._work, ((r, coupon_uses(r.lines)) for r in self._receipts))
         return tuple(self._rejected)
 
@@ -187,17 +193,28 @@ class _Intake:
         for number, line in enumerate(record.lines):
             self._add("receipt_lines", {**identity, "line": number, **_line_row(line)})
 
-    def _window(self, record: Any) -> None:
-        """Of a SkuWindow, or of a WindowRow with the same names."""
-        first = record.seq if record.seq_from is None else record.seq_from
-        if first < (self._verdict.take_from or 0):
-            self._reject(
-                record.seq, "coarsened row overlaps what is stored; send rows that were sent once unchanged"
-            )
-            return
-        self._windows.append(record if type(record) is WindowRow else _window_row(record))
-        self._sums.add_window(record)
-        self._level(record.sku, record.on_hand_units, record.on_shelf_units, record.at_ms + record.span_ms)
+    def _take_windows(self, rows: list[WindowRow]) -> None:
+        """In order of seq, with nothing else between them."""
+        take_from, stock = self._verdict.take_from or 0, self._work.store.stock
+        if any(row.seq_from is not None and row.seq_from < take_from for row in rows):
+            rows = [row for row in rows if not self._overlaps(row, take_from)]
+        self._windows += rows
+        self._sums.add_windows(rows)
+        for _, at_ms, sku, span_ms, _, _, _, _, on_hand, on_shelf, _, _ in rows:
+            level, end_ms = stock.get(sku), at_ms + span_ms
+            if level is None:
+                stock[sku] = StockLevel(on_hand, on_shelf, end_ms, 0)
+            elif end_ms >= level.at_ms:
+                level.on_hand_units, level.on_shelf_units, level.at_ms = on_hand, on_shelf, end_ms
+        self._levels.update([row.sku for row in rows])
+
+    def _overlaps(self, row: WindowRow, take_from: int) -> bool:
+        if row.seq_from is None or row.seq_from >= take_from:
+            return False
+        self._reject(
+            row.seq, "coarsened row overlaps what is stored; send rows that were sent once unchanged"
+        )
+        return True
 
     def _stock_fact(self, record: StockFact) -> None:
         if record.fact is StockFactKind.DELIVERY and self._is_known_delivery(record):
@@ -402,7 +419,6 @@ class _Intake:
             else:
                 outcome = "merged: a newer proposal came in the same batch"
             self._proposal_row(proposal, outcome)
-        self._write_table("proposals")
 
 
 def _window_row(record: SkuWindow) -> WindowRow:

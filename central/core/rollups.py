@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from central.core.days import day_start_ms, midnight_before
-from contract.records import ReceiptRecord, SkuWindow, StockFact, StockFactKind
+from contract.batch_reading import WindowRow
+from contract.records import ReceiptRecord, StockFact, StockFactKind
 
 QUARTER_MS, HOUR_MS, DAY_MS = 900_000, 3_600_000, 86_400_000
 """A day is named 86_400_000 though one with a DST change has an hour more or less: it starts at local midnight."""
@@ -37,18 +38,15 @@ class Sums:
     on_hand_units: int | None = None
     level_ms: int = NO_LEVEL_MS
 
-    def add(self, other: "Sums") -> None:
-        """Of two levels the later one stays, of two of the same moment the one that is added."""
-        self.receipts += other.receipts
-        self.sold_units += other.sold_units
-        self.sold_cents += other.sold_cents
-        self.picked_units += other.picked_units
-        self.delivered_units += other.delivered_units
-        self.shrink_units += other.shrink_units
-        self.unresolved_g += other.unresolved_g
-        self.stock_out_ms += other.stock_out_ms
-        if other.level_ms >= self.level_ms:
-            self.on_hand_units, self.level_ms = other.on_hand_units, other.level_ms
+    def plus(self, other: "Sums") -> "Sums":
+        """A new row. Of two levels the later one stays, of two of the same moment the other's."""
+        newer = other if other.level_ms >= self.level_ms else self
+        return Sums(
+            self.receipts + other.receipts, self.sold_units + other.sold_units, self.sold_cents + other.sold_cents,
+            self.picked_units + other.picked_units, self.delivered_units + other.delivered_units,
+            self.shrink_units + other.shrink_units, self.unresolved_g + other.unresolved_g,
+            self.stock_out_ms + other.stock_out_ms, newer.on_hand_units, newer.level_ms,
+        )  # fmt: skip
 
 
 Key = tuple[int, str, int]
@@ -82,19 +80,20 @@ class RollupSums:
                 row.sold_units += units
                 row.sold_cents += line.extended_cents
 
-    def add_window(self, window: SkuWindow) -> None:
+    def add_windows(self, windows: Iterable[WindowRow]) -> None:
         # The busiest lines of the centre: one look-up a window.
-        at_ms, on_hand = window.at_ms, window.on_hand_units
-        key = (window.sku, at_ms - at_ms % QUARTER_MS)
-        row = self._quarters.get(key)
-        if row is None:
-            row = self._quarters[key] = Sums()
-        row.picked_units += window.picked_units - window.put_back_units
-        row.unresolved_g += window.unresolved_g
-        row.stock_out_ms += window.stock_out_ms
-        end_ms = at_ms + window.span_ms
-        if end_ms >= row.level_ms:
-            row.on_hand_units, row.level_ms = on_hand, end_ms
+        quarters = self._quarters
+        for _, at_ms, sku, span_ms, picked, put_back, _, unresolved_g, on_hand, _, stock_out_ms, _ in windows:
+            key = (sku, at_ms - at_ms % QUARTER_MS)
+            row = quarters.get(key)
+            if row is None:
+                row = quarters[key] = Sums()
+            row.picked_units += picked - put_back
+            row.unresolved_g += unresolved_g
+            row.stock_out_ms += stock_out_ms
+            end_ms = at_ms + span_ms
+            if end_ms >= row.level_ms:
+                row.on_hand_units, row.level_ms = on_hand, end_ms
 
     def add_stock_fact(self, fact: StockFact) -> None:
         key = (fact.sku, fact.at_ms - fact.at_ms % QUARTER_MS)
@@ -111,31 +110,33 @@ class RollupSums:
             row.on_hand_units, row.level_ms = fact.on_hand_units, fact.at_ms
 
     def rows(self) -> dict[Key, Sums]:
-        """All that was added, in each of its buckets."""
-        rows = {key: Sums() for key in self._dated}
-        for key, row in self._dated.items():
-            rows[key].add(row)
+        """All that was added, in each of its buckets; buckets with the same content may be one object."""
+        rows = dict(self._dated)
+        totals: dict[int, Sums] = {}
         days: dict[int, int] = {}
         for (sku, at_ms), row in self._quarters.items():
             day_ms = days.get(at_ms)
             if day_ms is None:
                 day_ms = days[at_ms] = midnight_before(at_ms, self.zone)
-            keys: list[Key] = [(DAY_MS, sku, day_ms)]
+                totals.setdefault(day_ms, Sums())
+            keys: tuple[Key, ...] = ((DAY_MS, sku, day_ms),)
             if sku in self.managed:
-                keys += [(HOUR_MS, sku, at_ms - at_ms % HOUR_MS), (QUARTER_MS, sku, at_ms)]
+                keys = (
+                    (DAY_MS, sku, day_ms),
+                    (HOUR_MS, sku, at_ms - at_ms % HOUR_MS),
+                    (QUARTER_MS, sku, at_ms),
+                )
             for key in keys:
                 known = rows.get(key)
-                if known is None:
-                    known = rows[key] = Sums()
-                known.add(row)
-            total_key = (DAY_MS, STORE_TOTAL, day_ms)
-            total = rows.get(total_key)
-            if total is None:
-                total = rows[total_key] = Sums()
+                rows[key] = row if known is None else known.plus(row)
+            total = totals[day_ms]
             total.picked_units += row.picked_units
             total.delivered_units += row.delivered_units
             total.shrink_units += row.shrink_units
             total.stock_out_ms += row.stock_out_ms
+        for day_ms, total in totals.items():
+            known = rows.get((DAY_MS, STORE_TOTAL, day_ms))
+            rows[DAY_MS, STORE_TOTAL, day_ms] = total if known is None else known.plus(total)
         return rows
 
     def _dated_buckets(self, sku: str, at_ms: int, day_ms: int) -> Iterable[Sums]:
@@ -166,5 +167,10 @@ def category_hours(
         known = hours.get((at_ms, category))
         if known is None:
             known = hours[at_ms, category] = Sums()
-        known.add(row)
+        known.sold_units += row.sold_units
+        known.sold_cents += row.sold_cents
+        known.picked_units += row.picked_units
+        known.delivered_units += row.delivered_units
+        known.shrink_units += row.shrink_units
+        known.stock_out_ms += row.stock_out_ms
     return hours

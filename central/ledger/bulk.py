@@ -5,6 +5,7 @@ them: one message instead of one a row.
 """
 
 import re
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -56,7 +57,13 @@ class BulkStatement:
     @staticmethod
     def _execute(connection: Connection, compiled: "_Compiled", rows: Sequence[tuple[Any, ...]]) -> None:
         if compiled.elements is None:
-            connection.exec_driver_sql(compiled.sql, list(rows))
+            try:
+                # Past SQLAlchemy, whose way to the driver costs as much as ten rows.
+                connection.connection.cursor().executemany(compiled.sql, rows)
+            except sqlite3.Error as error:
+                raise sa.exc.DBAPIError.instance(
+                    compiled.sql, None, error, sqlite3.Error, hide_parameters=True
+                ) from error
             return
         columns = zip(*rows, strict=True)
         arrays = tuple(

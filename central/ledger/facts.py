@@ -90,11 +90,13 @@ _ADD_CATEGORY_HOUR = BulkStatement(
 _CATEGORY_SUMS = attrgetter(
     "sold_units", "sold_cents", "picked_units", "delivered_units", "shrink_units", "stock_out_ms"
 )
-_PUT_POSITION = sa.text(
-    """INSERT INTO positions (store_id, gateway, epoch, through_seq, ordinal, opened_ms, changed_ms)
-    VALUES (:store_id, :gateway, :epoch, :through_seq, :ordinal, :now, :now)
-    ON CONFLICT (store_id, gateway, epoch) DO UPDATE SET through_seq = excluded.through_seq,
-    changed_ms = excluded.changed_ms"""
+_PUT_POSITION = BulkStatement(
+    sa.text(
+        """INSERT INTO positions (store_id, gateway, epoch, through_seq, ordinal, opened_ms, changed_ms)
+        VALUES (:store_id, :gateway, :epoch, :through_seq, :ordinal, :opened_ms, :changed_ms)
+        ON CONFLICT (store_id, gateway, epoch) DO UPDATE SET through_seq = excluded.through_seq,
+        changed_ms = excluded.changed_ms"""
+    )
 )
 _CLEAR_ALERT = sa.text(
     """UPDATE alerts SET cleared_ms = :at_ms WHERE store_id = :store_id AND code = :code AND subject = :subject
@@ -104,7 +106,7 @@ _RECEIPT_HASH = sa.text(
     """SELECT content_hash FROM receipts WHERE store_id = :store AND business_date = :day AND register_id = :register
     AND sequence = :sequence"""
 )
-_DELIVERY = sa.text(
+DELIVERY = sa.text(
     """SELECT units, at_ms, epoch, seq FROM stock_facts WHERE store_id = :store AND despatch = :despatch AND sku = :sku
     AND fact = 'delivery' ORDER BY at_ms"""
 )
@@ -182,13 +184,8 @@ def put_position(
     ordinal: int,
     now_ms: int,
 ) -> None:
-    connection.execute(
-        _PUT_POSITION,
-        {
-            "store_id": store, "gateway": gateway, "epoch": epoch, "through_seq": through_seq, "ordinal": ordinal,
-            "now": now_ms,
-        },
-    )  # fmt: skip
+    row = (store, gateway, epoch, through_seq, ordinal, now_ms, now_ms)
+    _PUT_POSITION.run_tuples(connection, [row])
 
 
 def clear_alert(connection: Connection, store: str, code: str, subject: str, at_ms: int) -> None:
@@ -209,7 +206,7 @@ def receipts_from(connection: Connection, store: str, zone: ZoneInfo) -> str:
 
 def deliveries_of(connection: Connection, store: str, despatch: str, sku: str) -> list[tuple[int, int]]:
     """(at_ms, units) of what arrived of `sku` with `despatch`."""
-    found = connection.execute(_DELIVERY, {"store": store, "despatch": despatch, "sku": sku})
+    found = connection.execute(DELIVERY, {"store": store, "despatch": despatch, "sku": sku})
     return [(row.at_ms, row.units) for row in found]
 
 

@@ -30,7 +30,7 @@ CHAIN = ""
 RETRY_S = 1.0
 
 _NEW_HEAD = sa.text("INSERT INTO store_heads (store_id, version) VALUES (:store, 0) ON CONFLICT DO NOTHING")
-_HOLD = sa.text("SELECT version FROM store_heads WHERE store_id = :store FOR UPDATE")
+_HOLD = "SELECT version FROM store_heads WHERE store_id = %s FOR UPDATE"
 _NEXT_VERSION = sa.text("UPDATE store_heads SET version = :version WHERE store_id = :store")
 
 
@@ -53,12 +53,15 @@ class LaneTransaction(Transaction):
         return connection
 
     def hold(self, store: str) -> int:
+        from central.ledger.postgresql import one_row  # noqa: PLC0415 - only where the driver is
+
         if self._held is None:
-            found = self.connection.execute(_HOLD, {"store": store}).scalar()
+            found = one_row(self.connection, _HOLD, (store,))
             if found is None:
                 self.connection.execute(_NEW_HEAD, {"store": store})
-                found = self.connection.execute(_HOLD, {"store": store}).scalar_one()
-            self._held, self._version = store, int(found)
+                found = one_row(self.connection, _HOLD, (store,))
+            assert found is not None
+            self._held, self._version = store, int(found[0])
             self.connection.info["wrote"] = False
         elif self._held != store:
             raise RuntimeError(

@@ -43,6 +43,17 @@ def without_waiting(connection: sa.Connection) -> Iterator[None]:
         raise sa.exc.DBAPIError.instance(None, None, error, psycopg.Error, hide_parameters=True) from error
 
 
+def one_row(connection: sa.Connection, sql: str, values: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """Of the first statement of a transaction: its BEGIN goes out with it, and one answer is waited for instead of two."""
+    driver: Any = connection.connection.driver_connection
+    try:
+        with driver.pipeline():
+            row: tuple[Any, ...] | None = driver.execute(sql, values, prepare=True).fetchone()
+    except psycopg.Error as error:
+        raise sa.exc.DBAPIError.instance(sql, None, error, psycopg.Error, hide_parameters=True) from error
+    return row
+
+
 _DUMPERS = (_without_nul(StrDumper), _without_nul(StrDumperUnknown))
 
 

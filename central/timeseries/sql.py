@@ -98,7 +98,7 @@ def _sums_of_day(
         if isinstance(record, StockFact):
             sums.add_stock_fact(record)
         else:
-            sums.add_window(record)
+            sums.add_windows([record])
     return sums
 
 

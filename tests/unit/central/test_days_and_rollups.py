@@ -14,7 +14,8 @@ from central.core.days import (
     utc_text,
 )
 from central.core.rollups import DAY_MS, HOUR_MS, QUARTER_MS, RollupSums
-from contract.records import StockFactKind
+from contract.batch_reading import WindowRow
+from contract.records import ReceiptRecord, SkuWindow, StockFact, StockFactKind
 
 ZONES = [
     ZoneInfo(name)
@@ -47,8 +48,12 @@ def test_days_count_and_print() -> None:
 def sums_of(*records: object) -> RollupSums:
     sums = RollupSums(NEW_YORK, {"sku-1", "sku-2"})
     for record in records:
-        name = {"ReceiptRecord": "add_receipt", "SkuWindow": "add_window", "StockFact": "add_stock_fact"}
-        getattr(sums, name[type(record).__name__])(record)
+        if isinstance(record, SkuWindow):
+            sums.add_windows([WindowRow._make([getattr(record, name) for name in WindowRow._fields])])
+        elif isinstance(record, StockFact):
+            sums.add_stock_fact(record)
+        elif isinstance(record, ReceiptRecord):
+            sums.add_receipt(record)
     return sums
 
 
