@@ -13,3 +13,7 @@ INK = "#1F2328"
 QUIET = "#667085"
 LINE = "#E4E7EC"
 GROUND = "#FFFFFF"
+SOFT = "#F6F7F9"
+
+NEUTRALS = {INK: "--ink", QUIET: "--quiet", LINE: "--line", GROUND: "--ground", SOFT: "--soft"}
+"""Greys of the page: charts take them from the style sheet, which has two of each, for light and for dark."""

@@ -118,6 +118,7 @@ def web_app(desk: Desk, settings: HqSettings) -> FastAPI:
         title="Shelfloop",
         favicon=STATIC / "favicon.svg",
         tailwind=False,
+        dark=None,  # as the reader's machine is
         binding_refresh_interval=None,
         reconnect_timeout=5.0,
         message_history_length=100,

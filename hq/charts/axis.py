@@ -50,6 +50,7 @@ def base(*, aria: str) -> Option:
         "tooltip": {
             "trigger": "axis",
             "confine": True,
+            "backgroundColor": palette.GROUND,
             "borderColor": palette.LINE,
             "borderWidth": 1,
             "shadowBlur": 0,

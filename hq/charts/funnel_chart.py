@@ -40,7 +40,7 @@ def funnel_chart(campaign: CampaignView) -> Option:
                 "type": "bar",
                 "barWidth": 14,
                 "showBackground": True,
-                "backgroundStyle": {"color": "#F4F5F7"},
+                "backgroundStyle": {"color": palette.SOFT},
                 "label": {"show": True, "position": "right", "color": palette.INK, "fontSize": 12},
                 "data": [
                     datum(

@@ -70,7 +70,7 @@ class DecideDialog:
             )
             self._problem = ui.label().classes("tone-bad")
             with ui.element("div").classes("dialog-acts"):
-                ui.button("Back", on_click=self._dialog.close).props("flat no-caps color=dark")
+                ui.button("Back", on_click=self._dialog.close).props("flat no-caps color=ink")
                 ui.button(verb, on_click=self._go).props("unelevated no-caps color=primary").classes("go")
         self._dialog.on("hide", self._dialog.delete)
 

@@ -18,7 +18,7 @@ async def show_evidence(desk: Desk, trigger: str) -> None:
         with body:
             for _ in range(4):
                 ui.element("div").classes("skeleton-row")
-        ui.button("Close", on_click=dialog.close).props("flat no-caps").classes("dialog-close")
+        ui.button("Close", on_click=dialog.close).props("flat no-caps color=link").classes("dialog-close")
     dialog.on("hide", dialog.delete)
     dialog.open()
     try:

@@ -178,7 +178,7 @@ class _Fleet:
                 )
 
             with ui.element("div").classes("dialog-acts"):
-                ui.button("Back", on_click=dialog.close).props("flat no-caps color=dark")
+                ui.button("Back", on_click=dialog.close).props("flat no-caps color=ink")
                 ui.button("Acknowledge", on_click=go).props("unelevated no-caps color=primary").classes("go")
         dialog.on("hide", dialog.delete)
         dialog.open()

@@ -19,8 +19,6 @@ GATEWAYS = [
     Column("disk", "Slowest commit", numeric=True),
     Column("devices", "Devices", numeric=True),
     Column("gaps", "Losses", numeric=True),
-    Column("rejected", "Rejected", numeric=True),
-    Column("aside", "Put aside", numeric=True),
 ]
 SHORT = {
     "twin": "two boxes", "silent": "silent", "disk-refuses": "cannot save", "disk-stalls": "disk hangs",
@@ -85,15 +83,7 @@ def gateway_row(gateway: GatewayView, names: dict[str, str], now_ms: int) -> Row
             tone="warn" if off else "",
             sub=", ".join(gateway.devices_offline[:3]) + (" …" if off > 3 else ""),
         ),
-        "gaps": cell(
-            number(gateway.gaps_total), gateway.gaps_total, tone="bad" if gateway.gaps_total else ""
-        ),
-        "rejected": cell(
-            number(gateway.rejected_total),
-            gateway.rejected_total,
-            tone="warn" if gateway.rejected_total else "",
-        ),
-        "aside": cell(number(gateway.quarantined_total), gateway.quarantined_total),
+        "gaps": _losses_cell(gateway),
         "acts": True,
     }
 
@@ -112,6 +102,17 @@ def _state_cell(gateway: GatewayView) -> Row:
     return cell(
         SHORT.get(worst.code, worst.code), rank, icon=icon, tone=worst.tone, sub=others if more else ""
     )
+
+
+def _losses_cell(gateway: GatewayView) -> Row:
+    """Declared losses; below them what the centre rejected and what was put aside, where there is any."""
+    others = [
+        f"{number(count)} {word}"
+        for count, word in ((gateway.rejected_total, "rejected"), (gateway.quarantined_total, "put aside"))
+        if count
+    ]
+    tone = "bad" if gateway.gaps_total else ""
+    return cell(number(gateway.gaps_total), gateway.gaps_total, tone=tone, sub=", ".join(others))
 
 
 def _waits_cell(gateway: GatewayView) -> Row:
@@ -202,7 +203,7 @@ def show_gateway(gateway: GatewayView, now_ms: int) -> None:
             ui.label("It has sent no health record yet.").classes("empty")
         ui.label(f"Online: {', '.join(gateway.devices_online) or 'none'}").classes("panel-note")
         ui.label(f"Offline: {', '.join(gateway.devices_offline) or 'none'}").classes("panel-note")
-        ui.button("Close", on_click=dialog.close).props("flat no-caps").classes("dialog-close")
+        ui.button("Close", on_click=dialog.close).props("flat no-caps color=link").classes("dialog-close")
     dialog.on("hide", dialog.delete)
     dialog.open()
 

@@ -39,7 +39,7 @@ class KillSwitchPanel:
                 _COLUMNS, empty="", actions=(Action("resume", "Start again", "ours"),), on_act=self._act
             )
             ui.button("Stop automatic orders…", on_click=self._ask).props(
-                "outline dense no-caps color=dark"
+                "outline dense no-caps color=ink"
             ).classes("stop")
 
     def show(self, switches: list[KillSwitch], stores: list[StoreView], suppliers: list[str]) -> None:
@@ -132,7 +132,7 @@ class KillSwitchPanel:
                 )
 
             with ui.element("div").classes("dialog-acts"):
-                ui.button("Back", on_click=dialog.close).props("flat no-caps color=dark")
+                ui.button("Back", on_click=dialog.close).props("flat no-caps color=ink")
                 ui.button("Stop" if resumed is None else "Start again", on_click=go).props(
                     "unelevated no-caps color=primary"
                 ).classes("go")

@@ -83,7 +83,7 @@ class _Models:
         ):
             self._button = (
                 ui.button("Measure now", on_click=self._measure)
-                .props("outline dense no-caps color=dark")
+                .props("outline dense no-caps color=ink")
                 .classes("stop")
             )
             self._progress = ui.label().classes("panel-note")

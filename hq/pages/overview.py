@@ -102,7 +102,7 @@ class _Show:
                     )
                 with section("Sales by day"):
                     ui.toggle(PERIODS, value=page.days, on_change=page.change_period).props(
-                        "dense unelevated no-caps size=sm toggle-color=grey-3 toggle-text-color=dark text-color=grey-7 color=white"
+                        "dense unelevated no-caps size=sm toggle-color=line toggle-text-color=ink text-color=quiet color=ground"
                     ).classes("period")
                     self._chart = chart(self._sales(seen), HEIGHT_PX)
         with section("Shops", "open one to see its SKUs"):

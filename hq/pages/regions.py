@@ -106,7 +106,7 @@ class _Regions:
             ui.label(f"{counted(row.skus, 'SKU')} with a forecast in {counted(row.stores, 'shop')}").classes(
                 "panel-note"
             )
-            ui.button("Close", on_click=dialog.close).props("flat no-caps").classes("dialog-close")
+            ui.button("Close", on_click=dialog.close).props("flat no-caps color=link").classes("dialog-close")
         dialog.on("hide", dialog.delete)
         dialog.open()
 

@@ -64,7 +64,7 @@ class _Replay:
                     field.props("dense outlined")
             with ui.element("div").classes("bulk-acts"):
                 self._go = ui.button("Play", on_click=self._play).props("unelevated no-caps color=primary")
-                self._stop = ui.button("Stop", on_click=self._end).props("outline no-caps color=dark")
+                self._stop = ui.button("Stop", on_click=self._end).props("outline no-caps color=ink")
                 self._stop.set_visibility(False)
                 self._said = ui.label("Nothing is changed by trying: the ledger is only read.").classes(
                     "panel-note"

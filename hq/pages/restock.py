@@ -88,7 +88,7 @@ class _Restock:
                     "dense unelevated no-caps color=primary"
                 )
                 ui.button("Reject", on_click=lambda: self._decide("reject", self._chosen)).props(
-                    "dense outline no-caps color=dark"
+                    "dense outline no-caps color=ink"
                 )
             actions = (
                 Action("approve", "Approve", "ours"),

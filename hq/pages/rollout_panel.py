@@ -61,7 +61,7 @@ class RolloutPanel:
                 page_rows=10,
             )
             self._new = ui.button("Roll out a bundle…", on_click=self._ask)
-            self._new.props("outline dense no-caps color=dark").classes("stop")
+            self._new.props("outline dense no-caps color=ink").classes("stop")
             self._hint = ui.label().classes("panel-note")
 
     def show(self, rollouts: list[RolloutView], bundles: list[BundleView], now_ms: int) -> None:
@@ -91,7 +91,7 @@ class RolloutPanel:
             else:
                 ui.label(f"Nothing is left to decide: it is {state_words(rollout)[0]}.").classes("panel-note")
                 with ui.element("div").classes("dialog-acts"):
-                    ui.button("Close", on_click=dialog.close).props("flat no-caps color=dark")
+                    ui.button("Close", on_click=dialog.close).props("flat no-caps color=ink")
         dialog.on("hide", dialog.delete)
         dialog.open()
 
@@ -183,7 +183,7 @@ def _percent_input(value: int) -> ui.number:
 
 def _buttons(dialog: ui.dialog, word: str, go: Callable[[], Awaitable[None]]) -> None:
     with ui.element("div").classes("dialog-acts"):
-        ui.button("Back", on_click=dialog.close).props("flat no-caps color=dark")
+        ui.button("Back", on_click=dialog.close).props("flat no-caps color=ink")
         ui.button(word, on_click=go).props("unelevated no-caps color=primary").classes("go")
 
 

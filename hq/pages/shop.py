@@ -129,9 +129,9 @@ class _Shop:
                 sort=(self._sort.lstrip("-"), self._sort.startswith("-")),
             )
             with ui.element("div").classes("pager"):
-                back = ui.button("Previous", on_click=self._back).props("flat dense no-caps")
+                back = ui.button("Previous", on_click=self._back).props("flat dense no-caps color=link")
                 where = ui.label().classes("panel-note")
-                forth = ui.button("Next", on_click=self._forth).props("flat dense no-caps")
+                forth = ui.button("Next", on_click=self._forth).props("flat dense no-caps color=link")
 
         def update(now: Seen) -> None:
             self._next = now.skus.next

@@ -91,7 +91,7 @@ class _Sku:
             )
         with section("Over time", "drag to move, Ctrl and wheel to zoom"):
             ui.toggle(LOOKS, value=self._look, on_change=self._change).props(
-                "dense unelevated no-caps size=sm toggle-color=grey-3 toggle-text-color=dark text-color=grey-7 color=white"
+                "dense unelevated no-caps size=sm toggle-color=line toggle-text-color=ink text-color=quiet color=ground"
             ).classes("period")
             show_chart = chart(sku_chart(seen.series), HEIGHT_PX)
         with section("Orders", "newest first"):

@@ -398,6 +398,43 @@ def test_a_region_says_which_category_it_will_want_and_who_carries_it(rig):
     assert not rig.severe()
 
 
+CONTRAST_JS = r"""
+const rgb = (text) => { const n = text.match(/[\d.]+/g).map(Number); return n.length < 4 ? [...n, 1] : n; };
+const light = ([r, g, b]) => [r, g, b].map((v) => v / 255).map((v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+  .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+const ground = (el) => {
+  for (; el; el = el.parentElement) { const c = rgb(getComputedStyle(el).backgroundColor); if (c[3] > 0.5) return c; }
+  return rgb(getComputedStyle(document.body).backgroundColor); };
+return [...document.querySelectorAll('.shell *')].filter((el) => el.offsetParent && !el.closest('.nicegui-echart')
+  && [...el.childNodes].some((n) => n.nodeType === 3 && n.data.trim().length > 1)).map((el) => {
+    const a = light(rgb(getComputedStyle(el).color)), b = light(ground(el));
+    return [(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), el.innerText.slice(0, 40), el.className]; })
+  .filter(([ratio]) => ratio < 4.2);
+"""
+"""Texts that stand out too little from their ground. Source of the ratio: WCAG 2.2, relative luminance."""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_stands_out_from_its_ground_in_the_light_and_in_the_dark(rig, scheme):
+    rig.fake.troubled, rig.fake.problems = True, ["the ledger hangs"]
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    rig.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    try:
+        for name in PAGES if scheme == "dark" else ("overview", "fleet", "campaigns"):
+            path, text, _ = PAGES[name]
+            rig.open(path)
+            rig.loaded()
+            rig.see(text)
+            body = rig.driver.execute_script("return getComputedStyle(document.body).backgroundColor")
+            is_dark = max(int(part) for part in re.findall(r"\d+", body)[:3]) < 60
+            assert is_dark == (scheme == "dark"), (name, body)
+            if scheme == "dark":
+                keep_screenshot(rig.driver, f"dark-{name}")
+            assert rig.driver.execute_script(CONTRAST_JS) == [], name
+    finally:
+        rig.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
 def test_an_alert_is_acknowledged_and_says_by_whom(rig):
     rig.open("/fleet")
     rig.see("No reading for 3 h")
