@@ -14,7 +14,7 @@ _OPEN = sa.text(
     """SELECT note, despatch, sku, quantity_units, expected_units, at_ms, substitutes FROM delivery_notes
     WHERE store_id = :store AND state = 'open' ORDER BY at_ms, note, sku"""
 )
-_ARRIVED = sa.text(
+ARRIVED = sa.text(
     """UPDATE delivery_notes SET state = 'arrived', booked_units = :units WHERE store_id = :store
     AND despatch = :despatch AND sku = :sku AND state = 'open'"""
 )
@@ -67,7 +67,7 @@ def open_lines(connection: Connection, store: str) -> list[dict[str, Any]]:
 def line_arrived(connection: Connection, store: str, despatch: str, sku: str, units: int) -> bool:
     """Whether a note's line waited for it."""
     values = {"store": store, "despatch": despatch, "sku": sku, "units": units}
-    return connection.execute(_ARRIVED, values).rowcount > 0
+    return connection.execute(ARRIVED, values).rowcount > 0
 
 
 def note_lines(connection: Connection, store: str, limit: int) -> list[DeliveryLineView]:

@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 
 import pytest
+import sqlalchemy as sa
 from central_rows import START_MS, delivery, proposal
 from ledger_kinds import SQLITE, on_both
 from test_ledger import STORE, Bench, bench
 
 from central import arrivals, deliveries
 from central.errors import ConflictError, SenderError
-from central.ledger import note_rows
+from central.ledger import facts, note_rows
 from contract.api.deliveries import DeliveryNote
 from contract.api.restock import OutsideOrder
 from contract.documents import DeliveriesDocument
@@ -158,3 +159,17 @@ def test_a_note_that_cannot_be_changes_nothing_and_is_told_why(
     assert on_order(centre) == 0
     with centre.ledger.read.connect() as connection:
         assert note_rows.note_lines(connection, STORE, 10) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "index"),
+    [(facts.DELIVERY, "stock_facts_despatch"), (note_rows.ARRIVED, "delivery_notes_open")],
+    ids=["known", "arrived"],
+)
+def test_a_lorrys_lines_are_looked_up_not_searched_for_in_all_of_a_store(centre, statement, index):
+    """Each line of each delivery asks: a month of them after an outage must not read the month for each."""
+    values = {"store": STORE, "despatch": "D-1", "sku": "sku-1", "units": 1}
+    asked = {name: values[name] for name in statement.compile().params}
+    with centre.ledger.read.connect() as connection:
+        plan = connection.execute(sa.text(f"EXPLAIN QUERY PLAN {statement.text}"), asked).all()
+    assert any(f"INDEX {index} (store_id=? AND despatch=? AND sku=?)" in row[3] for row in plan), plan
