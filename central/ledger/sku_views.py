@@ -163,11 +163,11 @@ def bucket_starts(step_ms: int, from_ms: int, to_ms: int, zone: ZoneInfo) -> lis
         first = from_ms - from_ms % step_ms
         return list(range(first, to_ms, step_ms))[-MAX_POINTS:]
     starts: list[int] = []
-    day = day_of(from_ms, zone)
-    while (start := day_start_ms(day, zone)) < to_ms and len(starts) < MAX_POINTS:
+    day = max(day_of(from_ms, zone), day_after(day_of(max(to_ms, 0), zone), -MAX_POINTS))
+    while (start := day_start_ms(day, zone)) < to_ms:
         starts.append(start)
         day = day_after(day, 1)
-    return starts
+    return starts[-MAX_POINTS:]
 
 
 def _points(connection: Connection, span: dict[str, Any], zone: ZoneInfo) -> list[SeriesPoint]:
