@@ -17,15 +17,23 @@ _SKU_DAY = of_stores(
     FROM (SELECT store_id, name, region FROM stores WHERE timezone = :zone AND {stores}) s
     JOIN rollups r ON r.store_id = s.store_id AND r.step_ms = :step AND r.at_ms = :at_ms AND r.sku = :sku"""
 )
-_CATEGORIES = of_stores(
-    """SELECT region, at_ms, category, sold_units, sold_cents, stock_out_ms, place FROM (
-    SELECT sums.*, row_number() OVER (PARTITION BY region, at_ms ORDER BY sold_cents DESC, category) AS place FROM (
-    SELECT s.region, c.at_ms, c.category, sum(c.sold_units) AS sold_units, sum(c.sold_cents) AS sold_cents,
-    sum(c.stock_out_ms) AS stock_out_ms FROM (SELECT store_id, region FROM stores WHERE {stores}) s
-    JOIN category_hours c ON c.store_id = s.store_id AND c.at_ms >= :from_ms AND c.at_ms < :to_ms
-    GROUP BY s.region, c.at_ms, c.category) sums) places
-    WHERE place <= :top ORDER BY region, at_ms, place"""
-)
+_HOURS = "SELECT * FROM category_hours c WHERE c.store_id = s.store_id AND c.at_ms >= :from_ms AND c.at_ms < :to_ms"
+_JOINED = {
+    "sqlite": "CROSS JOIN category_hours c WHERE " + _HOURS.partition("WHERE ")[2],
+    # OFFSET 0 keeps it a look-up a store: else the server may read the hours of all time.
+    "postgresql": f"CROSS JOIN LATERAL ({_HOURS} OFFSET 0) c",
+}
+_CATEGORIES = {
+    name: of_stores(
+        f"""SELECT region, at_ms, category, sold_units, sold_cents, stock_out_ms, place FROM (
+        SELECT sums.*, row_number() OVER (PARTITION BY region, at_ms ORDER BY sold_cents DESC, category) AS place FROM (
+        SELECT s.region, c.at_ms, c.category, sum(c.sold_units) AS sold_units, sum(c.sold_cents) AS sold_cents,
+        sum(c.stock_out_ms) AS stock_out_ms FROM (SELECT store_id, region FROM stores WHERE {{stores}}) s {joined}
+        GROUP BY s.region, c.at_ms, c.category) sums) places
+        WHERE place <= :top ORDER BY region, at_ms, place"""  # noqa: S608 - our own words
+    )
+    for name, joined in _JOINED.items()
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,4 +81,4 @@ def top_categories(
 ) -> list[CategoryHour]:
     """For each region and hour that begins in [from_ms, to_ms) the `top` categories by what they sold."""
     values = {**named(stores), "from_ms": from_ms, "to_ms": to_ms, "top": top}
-    return [CategoryHour(*row) for row in connection.execute(_CATEGORIES, values)]
+    return [CategoryHour(*row) for row in connection.execute(_CATEGORIES[connection.dialect.name], values)]

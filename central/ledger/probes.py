@@ -24,5 +24,5 @@ class Probe:
 
     def run(self, connection: Connection, values: dict[str, Any], starts: Sequence[int]) -> CursorResult[Any]:
         name = connection.dialect.name
-        packed = json.dumps(list(starts)) if name == "sqlite" else list(starts)
+        packed = json.dumps(list(starts)) if name == "sqlite" else f"{{{','.join(map(str, starts))}}}"
         return connection.execute(self._statements[name], {**values, "starts": packed})

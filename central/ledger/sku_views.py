@@ -1,6 +1,7 @@
 """What people read of one SKU in one shop: its figures, and its series on one time axis."""
 
 import json
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -60,19 +61,20 @@ _POINTS = Probe(
 )
 _IS_MANAGED = sa.text("SELECT managed FROM items WHERE store_id = :store AND sku = :sku")
 _SOLD = sa.text(
-    """SELECT r.at_ms - r.at_ms % :step AS at_ms, sum(l.extended_cents) AS sold_cents,
+    """SELECT r.at_ms - r.at_ms % :step AS at_ms,
     sum(CASE l.kind WHEN 'sale' THEN l.quantity_units WHEN 'return' THEN -l.quantity_units
-        WHEN 'void' THEN -l.quantity_units ELSE 0 END) AS sold_units, 0 AS picked_units, 0 AS delivered_units,
-    0 AS stock_out_ms, NULL AS on_hand_units, -1 AS level_ms
+        WHEN 'void' THEN -l.quantity_units ELSE 0 END) AS sold_units, sum(l.extended_cents) AS sold_cents, 0 AS picked_units,
+    0 AS delivered_units, 0 AS stock_out_ms, NULL AS on_hand_units, -1 AS level_ms
     FROM receipt_lines l JOIN receipts r ON r.store_id = l.store_id AND r.business_date = l.business_date
     AND r.register_id = l.register_id AND r.sequence = l.sequence
     WHERE l.store_id = :store AND l.business_date >= :first_day AND l.business_date <= :last_day AND l.sku = :sku
     AND r.at_ms >= :from_ms AND r.at_ms < :to_ms GROUP BY 1"""
 )
 _LEVEL_BEFORE = Probe(
-    """SELECT r.on_hand_units FROM {starts} s CROSS JOIN rollups r WHERE r.store_id = :store AND r.step_ms = :step
-    AND r.at_ms = s.start_ms AND r.sku = :sku AND r.level_ms >= 0 ORDER BY r.at_ms DESC LIMIT 1"""
+    """SELECT r.at_ms, r.on_hand_units FROM {starts} s CROSS JOIN rollups r WHERE r.store_id = :store
+    AND r.step_ms = :step AND r.at_ms = s.start_ms AND r.sku = :sku AND r.level_ms >= 0"""
 )
+"""Without an order: a planner that is told to take the latest first looks at every SKU on its way there."""
 _FORECAST = sa.text(
     """SELECT first_day, mean, quantiles FROM forecasts WHERE store_id = :store AND sku = :sku AND first_day >= :from_day
     AND first_day <= :to_day ORDER BY first_day"""
@@ -175,26 +177,33 @@ def _points(connection: Connection, span: dict[str, Any], zone: ZoneInfo) -> lis
     if not starts:
         return []
     span = {**span, "from_ms": starts[0]}
-    rows = {row.at_ms: row for row in _sums(connection, span, zone, starts)}
-    on_hand = _level_before(connection, span, zone, starts[0])
+    rows = {row[0]: tuple(row) for row in _sums(connection, span, zone, starts)}
+    first = rows.get(starts[0], _NOTHING)
+    on_hand = _level_before(connection, span, zone, starts[0]) if first[-1] < 0 else None
     heard = connection.execute(_HEARD, span).one()
+    first_ms = heard.first_ms
     until_ms = max((at for at in (heard.watermark_ms, heard.stock_ms) if at is not None), default=0)
-    gaps = [row.at_ms for row in connection.execute(_GAPS, span)]
+    cut = {starts[bisect_right(starts, row.at_ms) - 1] for row in connection.execute(_GAPS, span)}
     points = []
     for start, end in zip(starts, [*starts[1:], starts[-1] + span["step"]], strict=True):
-        row = rows.get(start)
-        if row is not None and row.level_ms >= 0:
-            on_hand = row.on_hand_units
-        is_heard = heard.first_ms is not None and end > heard.first_ms and start < until_ms
+        _, sold_units, sold_cents, picked, delivered, stock_out_ms, level, level_ms = rows.get(
+            start, _NOTHING
+        )
+        if level_ms >= 0:
+            on_hand = level
+        is_heard = first_ms is not None and end > first_ms and start < until_ms
         points.append(
             SeriesPoint(
-                at_ms=start, sold_units=row.sold_units if row else 0, sold_cents=row.sold_cents if row else 0,
-                on_hand_units=on_hand if is_heard else None, picked_units=row.picked_units if row else 0,
-                delivered_units=row.delivered_units if row else 0, stock_out_ms=row.stock_out_ms if row else 0,
-                covered=is_heard and not any(start <= at < end for at in gaps),
+                at_ms=start, sold_units=sold_units, sold_cents=sold_cents, on_hand_units=on_hand if is_heard else None,
+                picked_units=picked, delivered_units=delivered, stock_out_ms=stock_out_ms,
+                covered=is_heard and start not in cut,
             )
         )  # fmt: skip
     return points
+
+
+_NOTHING = (0, 0, 0, 0, 0, 0, None, -1)
+"""A bucket without sums, in the order of the columns of _POINTS and _SOLD."""
 
 
 def _level_before(connection: Connection, span: dict[str, Any], zone: ZoneInfo, start_ms: int) -> int | None:
@@ -202,7 +211,7 @@ def _level_before(connection: Connection, span: dict[str, Any], zone: ZoneInfo, 
     seen_ms = start_ms
     for reach_ms in (DAY_MS, LEVEL_REACH_MS):
         before = bucket_starts(span["step"], start_ms - reach_ms, seen_ms, zone)
-        found = _LEVEL_BEFORE.run(connection, span, before).first()
+        found = max(_LEVEL_BEFORE.run(connection, span, before), key=lambda row: row.at_ms, default=None)
         if found is not None:
             level: int | None = found.on_hand_units
             return level
