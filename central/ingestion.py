@@ -144,6 +144,7 @@ class _Intake:
             for row in run:
                 if row.seq >= take_from:
                     taker(row)
+        self._arrived()
         if self._live:
             self._decide()
         self._write()
@@ -407,11 +408,14 @@ class _Intake:
         row = self._fact_row(proposal, "sku", "quantity_units")
         self._add("proposals", {**row, "outcome": outcome, "body": proposal.model_dump_json()})
 
-    def _decide(self) -> None:
+    def _arrived(self) -> None:
+        """Of a backlog, too: the goods are in the live stock, so they must not be on order any more."""
         for fact in self._deliveries:
             arrivals.take_delivery(self._work, fact.sku, fact.despatch, fact.units)
             if fact.despatch is not None:
                 deliveries.told_by_gateway(self._work, fact.sku, fact.despatch, fact.units)
+
+    def _decide(self) -> None:
         newest = {proposal.sku: proposal for proposal in self._proposals}
         for proposal in self._proposals:
             if newest[proposal.sku] is proposal:

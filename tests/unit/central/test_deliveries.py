@@ -79,6 +79,15 @@ def test_a_note_is_on_order_until_the_gateway_tells_the_delivery_and_once(kind: 
         assert on_order(centre) == 0
 
 
+def test_a_delivery_that_comes_with_a_backlog_is_on_order_no_more(centre: Bench) -> None:
+    order(centre, 24)
+    take(centre, line(6, 2), note="N-2", despatch="D-2")
+    centre.send([delivery("D-0", 1, number=3)], epoch="e-before")
+    centre.send([delivery("D-9", 1, number=3)], epoch="e-live")
+    centre.send([delivery("D-1", 24, seq=2), delivery("D-2", 6, number=2, seq=3)], epoch="e-before")
+    assert (on_order(centre), on_order(centre, 2), noted(centre)) == (0, 0, [])
+
+
 def test_the_same_number_with_other_lines_is_refused(centre: Bench) -> None:
     take(centre, line(24))
     with pytest.raises(ConflictError, match="N-1 is known with other lines"):
