@@ -4,6 +4,7 @@ A document's text is its content with `"kind":…,"version":…` appended: large
 """
 
 import json
+from datetime import date, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -12,9 +13,11 @@ from central.context import Work
 from central.core.days import day_after, day_of, day_start_ms, days_between
 from central.core.rollups import DAY_MS, STORE_TOTAL
 from central.ledger import rollout_rows
-from contract.documents import DocumentKind
+from contract.documents import MAX_ON_ORDER, DocumentKind, OnOrder
 
 MAX_HISTORY_DAYS = 400
+SLOT_DAYS = 35
+"""Cut-offs that a gateway is told ahead: it may be cut off for weeks, and falls back on the line's lead time after that."""
 
 _PUT = sa.text(
     """INSERT INTO documents (store_id, kind, version, body) VALUES (:store, :kind, :version, :body)
@@ -47,11 +50,54 @@ def refresh_supply(work: Work) -> int:
     store = work.store
     if not store.supply and "supply" not in store.versions:
         return 0
+    on_order = store.on_order_by_sku()
     lines = [
-        line.model_copy(update={"on_order_units": min(store.on_order(line.sku), 100_000)}).to_json().decode()
+        line.model_copy(update=_on_order(work, on_order.get(line.sku, []), line.lead_time_days))
+        .to_json()
+        .decode()
         for line in store.supply.values()
     ]
-    return put_document(work, "supply", f'{{"lines":[{",".join(lines)}]}}')
+    slots = json.dumps(_slots(work))
+    return put_document(work, "supply", f'{{"lines":[{",".join(lines)}],"slots":{slots}}}')
+
+
+def _on_order(work: Work, parts: list[tuple[str | None, int, int]], lead_time_days: int) -> dict[str, object]:
+    """By expected day: as the supplier said, else the line's lead time after the order. The last one has the rest."""
+    by_day: dict[str, int] = {}
+    for said, at_ms, units in parts:
+        day = said or _days_later(day_of(at_ms, work.store.zone), lead_time_days)
+        by_day[day] = by_day.get(day, 0) + units
+    days = sorted(by_day.items())
+    told, rest = days[: MAX_ON_ORDER - 1], days[MAX_ON_ORDER - 1 :]
+    if rest:
+        told.append((rest[0][0], sum(units for _, units in rest)))
+    return {
+        "on_order_units": min(sum(by_day.values()), 100_000),
+        "on_order": [OnOrder(day=day, units=min(units, 100_000)) for day, units in told if units > 0],
+    }
+
+
+def _days_later(day: str, days: int) -> str:
+    return (date.fromisoformat(day) + timedelta(days=days)).isoformat()
+
+
+def _slots(work: Work) -> dict[str, list[dict[str, object]]]:
+    """Of suppliers that have a calendar: the cut-offs of the next SLOT_DAYS days and what arrives when."""
+    found: dict[str, list[dict[str, object]]] = {}
+    for supplier in sorted({line.supplier for line in work.store.supply.values()}):
+        calendar = work.memory.calendar_of(work.connection, supplier)
+        slots: list[dict[str, object]] = []
+        at_ms = work.now_ms
+        while calendar is not None and len(slots) < SLOT_DAYS:
+            cutoff_ms = calendar.next_cutoff_ms(at_ms)
+            if cutoff_ms is None or cutoff_ms > work.now_ms + SLOT_DAYS * DAY_MS:
+                break
+            until_ms = cutoff_ms - calendar.freeze_min * 60_000
+            slots.append({"until_ms": until_ms, "arrives_day": calendar.delivery_day(cutoff_ms).isoformat()})
+            at_ms = until_ms
+        if slots:
+            found[supplier] = slots
+    return found
 
 
 def newer_than(work: Work, have: dict[str, int]) -> tuple[bytes, ...]:

@@ -60,6 +60,11 @@ class Trigger:
     agreed_units: int | None = None
 
     @property
+    def on_order_units(self) -> int:
+        """What is on its way of it: what was shipped, where that is known."""
+        return self.quantity_units if self.shipped_units is None else self.shipped_units
+
+    @property
     def held_until_ms(self) -> int | None:
         """Of an approved trigger that waits for the supplier's cut-off."""
         return self.due_ms if self.state is TriggerState.APPROVED else None
@@ -154,11 +159,22 @@ class StoreMemory:
     def on_order(self, sku: str, *, without: str | None = None) -> int:
         """Units of `sku` that are on their way by triggers and outside orders."""
         triggers = sum(
-            trigger.quantity_units if trigger.shipped_units is None else trigger.shipped_units
+            trigger.on_order_units
             for trigger in self.triggers.values()
             if trigger.sku == sku and trigger.state in ON_ORDER and trigger.trigger_id != without
         )
         return triggers + sum(order.quantity_units for (_, of), order in self.orders.items() if of == sku)
+
+    def on_order_by_sku(self) -> dict[str, list[tuple[str | None, int, int]]]:
+        """(day on which it is said to arrive, when it was ordered in ms, units) of each order on its way."""
+        found: dict[str, list[tuple[str | None, int, int]]] = {}
+        for trigger in self.triggers.values():
+            if trigger.state in ON_ORDER:
+                part = (trigger.arrives_day, trigger.created_ms, trigger.on_order_units)
+                found.setdefault(trigger.sku, []).append(part)
+        for (_, sku), order in self.orders.items():
+            found.setdefault(sku, []).append((order.arrives_day, order.at_ms, order.quantity_units))
+        return found
 
     def open_trigger(self, sku: str) -> Trigger | None:
         """The open order of `sku`; a transfer from another store is none, it only counts as on-order."""

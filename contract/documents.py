@@ -101,8 +101,29 @@ class PricesDocument(Document):
     prices: Annotated[list[Price], Field(max_length=100_000)]
 
 
+MAX_ON_ORDER = 20
+"""Of one SKU; more orders of one day are told as one."""
+
+
+class OnOrder(Message):
+    """A part of what is on order. day: on which it is expected in the store, None: not known."""
+
+    day: DayText | None = None
+    units: Units
+
+
+class OrderSlot(Message):
+    """Orders placed until `until_ms` arrive on `arrives_day`."""
+
+    until_ms: EpochMs
+    arrives_day: DayText
+
+
 class SupplyLine(Message):
-    """How one SKU reaches this store. on_order: open orders, each with its expected arrival day (None: not known)."""
+    """How one SKU reaches this store. on_order_units: all that is on order; on_order: the same, with expected days.
+
+    presentation_units: what the shelf must show beside the demand until the next delivery.
+    """
 
     sku: SkuText
     supplier: Id
@@ -115,11 +136,18 @@ class SupplyLine(Message):
     service_level: Annotated[float, Field(ge=0.5, le=0.99)] = 0.95
     cost_cents: Cents = 0
     on_order_units: Units = 0
+    on_order: Annotated[list[OnOrder], Field(max_length=MAX_ON_ORDER)] = []
+    presentation_units: Annotated[int, Field(ge=0, le=10_000)] = 0
 
 
 class SupplyDocument(Document):
+    """slots: by supplier, its next cut-offs and what arrives when, oldest first; a supplier without any delivers by the line's
+    lead time and review days.
+    """
+
     kind: Literal["supply"] = "supply"
     lines: Annotated[list[SupplyLine], Field(max_length=50_000)]
+    slots: dict[Id, Annotated[list[OrderSlot], Field(max_length=60)]] = {}
 
 
 class DailyUnits(Message):

@@ -89,20 +89,19 @@ def _by_graph(
 
 
 def _supply(line: ForecastLine) -> SkuSupply:
-    supply, on_hand = line.supply, line.on_hand_units
-    hand = None if on_hand is None else ((None, float(on_hand)),)
-    if supply is None:  # forecast only: any supply does, nobody is told
-        return SkuSupply(1.0, 1.0, DEFAULT_SERVICE_LEVEL, hand)
-    lead = float(supply.lead_time_days)
+    supply, reach = line.supply, line.reach
+    if supply is None or reach is None:  # forecast only: any supply does, nobody is told
+        return SkuSupply(1.0, 1.0, DEFAULT_SERVICE_LEVEL, None)
     return SkuSupply(
-        lead_days=lead,
-        cover_days=float(line.window_days - supply.lead_time_days),
+        lead_days=reach.lead_days,
+        cover_days=reach.cover_days,
         service_level=supply.service_level,
-        on_hand=hand,
-        arrivals=((lead / 2, float(supply.on_order_units)),) if supply.on_order_units else (),
+        on_hand=reach.on_hand,
+        arrivals=reach.arrivals,
         pack_units=supply.pack_units,
         min_order_units=supply.min_order_units,
         max_stock_units=supply.max_stock_units,
+        presentation_units=supply.presentation_units,
         life_days=None if supply.shelf_life_days is None else float(supply.shelf_life_days),
     )
 

@@ -122,6 +122,14 @@ class Clockwork:
             return
         state.marks.set(DAY, today.toordinal())
         state.demand.forget_before(today)
+        supply = state.documents.supply_by_sku
+        state.ages.forget(
+            {
+                sku
+                for sku in state.ages.rows.by_key
+                if sku not in supply or supply[sku].shelf_life_days is None
+            }
+        )
         state.hours.end_days(
             today, {sku: state.documents.item_by_sku[sku].category for sku in state.documents.managed_skus()}
         )

@@ -16,6 +16,7 @@ from contract.documents import (
     CouponKey,
     CouponsDocument,
     ModelsDocument,
+    OrderSlot,
     StoreDocument,
 )
 from contract.rules import Gates, Rule, Rules
@@ -63,6 +64,7 @@ class Documents:
         self.history: LeanHistory | None = None
         self.item_by_sku: dict[str, ItemRow] = {}
         self.supply_by_sku: dict[str, SupplyRow] = {}
+        self.slots: dict[str, list[OrderSlot]] = {}
         self.coupon_keys: dict[str, CouponKey] = {}
         self._sku_by_gtin: dict[str, str] = {}
         self._prices: dict[str, tuple[tuple[int, int], ...]] = {}
@@ -186,6 +188,7 @@ class Documents:
             self._index_prices(document.prices)
         elif isinstance(document, LeanSupply):
             self.supply_by_sku = {line.sku: line for line in document.lines}
+            self.slots = document.slots
         elif isinstance(document, LeanHistory):
             self.history = document
         elif isinstance(document, CouponsDocument):

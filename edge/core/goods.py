@@ -23,6 +23,7 @@ class Goods:
                 delivery.despatch, sku, line.quantity_units, at_ms
             )
             self._state.stock.delivered(sku, units)
+            self._aged(sku, units, at_ms)
             self._state.tally.add("delivered_units_total", line.quantity_units)
             if was_noted and not units:
                 continue  # the dock counted what the note had said: it is in the books
@@ -39,12 +40,19 @@ class Goods:
             if not self._state.despatches.noted(line.despatch, line.sku, line.quantity_units, line.at_ms):
                 continue
             self._state.stock.delivered(line.sku, line.quantity_units)
+            self._aged(line.sku, line.quantity_units, line.at_ms)
             self._state.tally.add("noted_units_total", line.quantity_units)
             reason = f"note {line.note}" if line.instead_of is None else f"instead of {line.instead_of}"
             self._fact(
                 StockFactKind.DELIVERY, line.sku, line.quantity_units, Place.BACK_ROOM, line.at_ms, now_ms,
                 expected_units=line.expected_units, despatch=line.despatch, reason=reason,
             )  # fmt: skip
+
+    def _aged(self, sku: str, units: int, at_ms: int) -> None:
+        documents = self._state.documents
+        supply = documents.supply_by_sku.get(sku)
+        if supply is not None and supply.shelf_life_days is not None and documents.calendar is not None:
+            self._state.ages.delivered(sku, documents.calendar.business_day(at_ms), units)
 
     def stocktake(self, count: Stocktake, now_ms: int) -> None:
         at_ms = event_ms(count, now_ms)

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, TypeAdapter
 from contract.batch import RejectedRecord
 from contract.devices import Cents, Text, Units
 from contract.documents import (
+    MAX_ON_ORDER,
     AcksDocument,
     AnyDocument,
     BundleDocument,
@@ -22,6 +23,7 @@ from contract.documents import (
     HistoryDocument,
     ItemsDocument,
     ModelsDocument,
+    OrderSlot,
     PlanogramDocument,
     PricesDocument,
     StoreDocument,
@@ -74,6 +76,16 @@ class FacingRow:
 
 
 @dataclass(slots=True)
+class OnOrderRow:
+    """contract.documents.OnOrder."""
+
+    units: Units
+    day: DayText | None = None
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+
+@dataclass(slots=True)
 class SupplyRow:
     """contract.documents.SupplyLine."""
 
@@ -88,6 +100,8 @@ class SupplyRow:
     service_level: Annotated[float, Field(ge=0.5, le=0.99)] = 0.95
     cost_cents: Cents = 0
     on_order_units: Units = 0
+    on_order: Annotated[tuple[OnOrderRow, ...], Field(max_length=MAX_ON_ORDER)] = ()
+    presentation_units: Annotated[int, Field(ge=0, le=10_000)] = 0
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
@@ -121,6 +135,7 @@ class LeanPlanogram(Document):
 class LeanSupply(Document):
     kind: Literal["supply"] = "supply"
     lines: Annotated[list[SupplyRow], Field(max_length=50_000)]
+    slots: dict[Id, Annotated[list[OrderSlot], Field(max_length=60)]] = {}
 
 
 class LeanHistory(Document):

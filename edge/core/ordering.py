@@ -5,6 +5,8 @@ from datetime import date
 from contract.records import ForecastRecord, ProposalRecord
 from edge.core.day_inputs import HORIZON_DAYS, DayInputs
 from edge.core.effects import RunForecast
+from edge.core.lean import SupplyRow
+from edge.core.reach import Reach, reach_of
 from edge.core.replenish import (
     ForecastAnswer,
     ForecastDone,
@@ -93,13 +95,27 @@ class Ordering:
             doubt = _joined(doubt, "stock is unknown" if on_hand is None else BOOK_USED)
         elif on_hand < 0:
             doubt = _joined(doubt, f"the book says {on_hand} units: count them")
+        supply = state.documents.supply_by_sku.get(sku)
         return ForecastLine(
             inputs=inputs,
-            supply=state.documents.supply_by_sku.get(sku),
+            supply=supply,
             on_hand_units=on_hand,
             doubt=doubt,
             daily=state.plans.rows.by_key[sku].forecast_day != today.isoformat(),
+            reach=None if supply is None else self._reach(supply, on_hand, today, now_ms),
         )
+
+    def _reach(self, supply: SupplyRow, on_hand: int | None, today: date, now_ms: int) -> Reach:
+        state = self._state
+        assert state.documents.calendar is not None
+        share_left = state.documents.calendar.share_left(now_ms)
+        aged = (
+            None
+            if on_hand is None
+            else state.ages.of(supply.sku, on_hand, supply.shelf_life_days, today, share_left)
+        )
+        slots = state.documents.slots.get(supply.supplier, [])
+        return reach_of(supply, slots, now_ms=now_ms, today=today, share_left=share_left, on_hand=aged)
 
     def _forecast(self, sku: str, day: str, answer: ForecastAnswer, bundle: str, now_ms: int) -> None:
         self._state.tally.add("forecasts_total")

@@ -6,6 +6,7 @@ hour; but at once when the change is the one that asks for an order. The quantit
 
 from dataclasses import dataclass
 from datetime import date
+from math import ceil
 
 from pydantic import TypeAdapter
 
@@ -13,6 +14,7 @@ from contract.order_question import OrderQuestion
 from contract.records import MAX_HORIZON_DAYS
 from edge.core.calibration import Evidence
 from edge.core.lean import SupplyRow
+from edge.core.reach import Reach
 from edge.core.rows import Row, Rows
 
 ASK_AGAIN_MS = 15 * 60_000
@@ -37,13 +39,14 @@ class SkuInputs:
 
 @dataclass(frozen=True, slots=True)
 class ForecastLine:
-    """One SKU's question. None is unknown or no limit. supply None: forecast only. daily: the day's first one."""
+    """One SKU's question. None is unknown or no limit. supply and reach None: forecast only. daily: the day's first one."""
 
     inputs: SkuInputs
     supply: SupplyRow | None
     on_hand_units: int | None
     doubt: str
     daily: bool
+    reach: Reach | None = None
 
     @property
     def sku(self) -> str:
@@ -51,10 +54,10 @@ class ForecastLine:
 
     @property
     def window_days(self) -> int:
-        """Lead time plus review period."""
-        if self.supply is None:
+        """Until the order after this one can arrive: lead time plus review period, or by the supplier's calendar."""
+        if self.reach is None:
             return 1
-        return min(self.supply.lead_time_days + self.supply.review_days, MAX_HORIZON_DAYS)
+        return max(1, min(ceil(self.reach.lead_days + self.reach.cover_days), MAX_HORIZON_DAYS))
 
 
 @dataclass(frozen=True, slots=True)

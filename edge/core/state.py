@@ -5,6 +5,7 @@ from typing import Protocol
 from pydantic import TypeAdapter
 
 from contract.records import AlertRecord, Record, Severity, StagingRecord, StagingState
+from edge.core.ages import Ages
 from edge.core.alerts import Alerts
 from edge.core.calibration import Calibrations
 from edge.core.config_trial import ConfigTrial
@@ -51,6 +52,7 @@ class EdgeState:
         self.stock_outs = StockOuts()
         self.demand = Demand()
         self.hours = Hours()
+        self.ages = Ages()
         self.sales = KnownSales()
         self.plans = Plans()
         self.labels = Labels(self.documents)
@@ -124,7 +126,7 @@ class EdgeState:
             self.documents, self.devices, self.shelves, self.stock, self.levels, self.windows, self.stock_outs,
             self.demand, self.sales, self.plans, self.labels, self.coupons, self.alerts, self.marks, self.tally,
             self.cold_rooms, self.removals, self.wrong_labels, self.config_trial, self.bundles_told, self.calibrations,
-            self.hours, self.despatches,
+            self.hours, self.despatches, self.ages,
         )  # fmt: skip
         return [row for part in parts for row in part.changed()]
 
@@ -154,6 +156,7 @@ class EdgeState:
             "wrong-label": self.wrong_labels.rows.restore,
             "trial": self.config_trial.rows.restore,
             "bundle-told": self.bundles_told.restore,
+            "ages": self.ages.rows.restore,
             "sold-hours": self.hours.sold_rows.restore,
             "empty-hours": self.hours.restore_empty,
             "hour-profile": self.hours.profiles.restore,

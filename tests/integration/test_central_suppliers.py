@@ -178,3 +178,28 @@ def test_a_supplier_that_cannot_be_is_refused_with_the_reason(centre: CentreProc
     reply = system.put("/v1/suppliers/nobody/availability", json={"rows": []})
     assert reply.status_code == 404
     assert "PUT /v1/suppliers/nobody first" in reply.json()["detail"]
+
+
+def test_the_gateway_is_told_the_coming_cut_offs_and_when_what_is_on_order_arrives(
+    centre: CentreProcess, gateway: Gateway
+) -> None:
+    order = {
+        "order": "PO-1",
+        "store": STORE,
+        "sku": "sku-1",
+        "quantity_units": 12,
+        "at_ms": START_MS,
+        "arrives_day": "2017-09-05",
+    }
+    post(centre.client("system"), "/v1/orders", order)
+    reply = gateway.send(proposal(1, units=36, target_units=48.0))
+    [supply] = [document for document in reply.documents if document.kind == "supply"]
+    [line] = [line for line in supply.lines if line.sku == "sku-1"]
+    assert line.on_order_units == sum(part.units for part in line.on_order)
+    # What nobody named a day for is expected by the line's lead time.
+    days = {part.day: part.units for part in line.on_order}
+    assert days["2017-09-05"] == 12
+    assert sum(units for day, units in days.items() if day != "2017-09-05") > 0
+    slots = supply.slots["depot"]
+    assert (slots[0].until_ms, slots[0].arrives_day) == (SEND_MS, "2017-09-06")
+    assert [slot.arrives_day for slot in slots[:3]] == ["2017-09-06", "2017-09-09", "2017-09-13"]

@@ -10,11 +10,14 @@ import onnx
 import pytest
 from edge_shop import gtin
 from edge_world import World
+from pydantic import TypeAdapter
 
 from central.core.restock import Policy, Wanted
 from central.order_graphs import order_graph_of
 from central.recomputing import evidence_of
+from contract.documents import AnyDocument
 from contract.records import QUANTILE_LEVELS, ProposalRecord
+from edge.core.messages import DocumentArrived
 from edge.core.ordering import ask_below_units
 from edge.inference import Forecasting
 from edge.proposing import NO_GRAPH
@@ -57,6 +60,38 @@ def evidence_row(proposal: ProposalRecord):
         "inputs": inputs, "quantity_units": proposal.quantity_units, "watermark_ms": proposal.watermark_ms,
         "rule": "r", "bundle": proposal.bundle,
     }  # fmt: skip
+
+
+def test_a_calendar_earlier_orders_and_the_age_of_stock_reach_the_graph():
+    world = World(np.full((12, 56), 8))
+    slots = {
+        "sup": [
+            {"until_ms": world.now + n * 24 * 3_600_000, "arrives_day": f"2017-09-{6 + n:02d}"}
+            for n in (0, 3)
+        ]
+    }
+    line = {"sku": "sku-1", "supplier": "sup", "lead_time_days": 2, "review_days": 1, "pack_units": 6, "shelf_life_days": 4,
+            "on_order_units": 6, "on_order": [{"day": "2017-09-05", "units": 6}], "presentation_units": 5}  # fmt: skip
+    document = {"kind": "supply", "version": 2, "lines": [line], "slots": slots}
+    slots["sup"].insert(0, {"until_ms": world.now - 1, "arrives_day": "2017-09-05"})
+    slots["sup"][1]["until_ms"] += 12 * 3_600_000
+    world.batch(DocumentArrived(TypeAdapter(AnyDocument).validate_python(document)))
+    world.batch(world.weigh(c1=7))
+    goods = [{"gtin": gtin(1), "counted_units": 7}]
+    world.batch(world.event("dock", "stocktake", place="store", opening=True, lines=goods))
+    lorry = [{"gtin": gtin(1), "quantity_units": 4, "expected_units": 4}]
+    world.batch(world.event("dock", "delivery", at_ms=world.now, despatch="D-1", lines=lorry))
+    world.restart()
+    world.now += 3_600_000
+    world.sell([1], hour=10)
+    asked = [each.question for each in world.of_kind("proposal") if each.sku == "sku-1"][-1]
+    share = 12 / 16
+    assert asked.arriving_units == [0, 0, 6, 0]  # tomorrow, before this order's lorry
+    assert asked.lead_periods == pytest.approx((1 + share) / 3, abs=1e-3)
+    assert asked.presentation_units == 5
+    assert asked.life_periods == pytest.approx(4 / 3, abs=1e-3)
+    assert asked.on_hand_units[5] == 0.0
+    assert asked.on_hand_units[4] > 0  # it came today and serves to Thursday: within the time covered
 
 
 def test_a_proposal_is_the_order_graphs_with_its_question_reasons_and_figures(world):
@@ -123,13 +158,17 @@ def test_an_order_is_asked_for_at_once_when_it_pays_and_not_before(world):
     """With less than half a pack missing nothing is ordered: no sale in between asks the models anew."""
     job = next(job for job in reversed(world.jobs) if any(line.supply for line in job.lines))
     line = next(line for line in job.lines if line.supply)
+
+    def holding(units):
+        return replace(line, on_hand_units=units, reach=replace(line.reach, on_hand=((None, float(units)),)))
+
     for on_hand in range(12, 60):
-        one = replace(line, on_hand_units=on_hand)
+        one = holding(on_hand)
         answer = Forecasting(world.models).answer(replace(job, lines=(one,))).answers[0]
         below = ask_below_units(one, answer)
         if answer.quantity_units == 0:
             assert below <= on_hand - 0.01 or below == on_hand
-            less = replace(line, on_hand_units=int(below) - 1)
+            less = holding(int(below) - 1)
             assert Forecasting(world.models).answer(replace(job, lines=(less,))).answers[0].quantity_units > 0
             return
     raise AssertionError("never covered")
