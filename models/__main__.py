@@ -9,7 +9,6 @@ from pathlib import Path
 
 from models.bundle import DEMO_BUNDLE, DEMO_PUBLIC_KEY, load_bundle
 from models.errors import ModelsError
-from models.learning import add_learning, config_values, print_scores
 from models.manifest import Manifest
 from models.policy.door import add_policy_cost, add_train_policy
 from models.policy.errors import TrainerMissingError
@@ -25,6 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser({}).parse_args(argv)
     try:
         if getattr(arguments, "config", None) is not None:
+            from models.training.commands import config_values  # noqa: PLC0415
+
             arguments = _parser(config_values(arguments.config)).parse_args(argv)
         return int(arguments.run(arguments))
     except ModelsError as error:
@@ -53,6 +54,9 @@ def _parser(config: Mapping[str, str]) -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_keygen(commands)
+    # Its own imports wait as well: a gateway that checks a bundle has none of what trains.
+    from models.training.commands import add_learning  # noqa: PLC0415
+
     add_learning(commands, config)
     _add_sign(commands)
     _add_verify(commands)
@@ -166,6 +170,8 @@ def _print_manifest(manifest: Manifest) -> None:
     print(f"forecasts    {manifest.horizon_days} days from {len(manifest.features.names)} features")
     print(f"correlation  {manifest.correlation} between days")
     if manifest.held_out is not None:
+        from models.training.actions import print_scores  # noqa: PLC0415
+
         print_scores(manifest.held_out)
 
 
