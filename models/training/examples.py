@@ -42,6 +42,8 @@ def examples_from(series: DailySeries, *, rows: int, seed: int) -> Examples:
         block = _features_at(series, chosen, origin, ahead, random)
         sold = series.units[chosen][:, origin + ahead]
         known = ~np.isnan(sold)
+        if series.served is not None:  # what a day that was cut short would have sold is no target
+            known &= series.served[chosen][:, origin + ahead] >= 1
         features.append(block[known])
         units.append(np.maximum(sold[known], 0))
     joined = np.concatenate(features).reshape(-1, len(FEATURE_NAMES))
@@ -86,11 +88,13 @@ def _features_at(series: DailySeries, rows: I64, origin: int, ahead: I64, random
     price[random.random(len(rows)) < 0.5] = np.nan
     level = category_levels(series, rows, origin)
     level[random.random(len(rows)) < 0.5] = np.nan
+    first = max(0, origin - HISTORY_DAYS)
     inputs = inputs_from(
         history,
         series.first_day + timedelta(days=origin),
         price_ratio=price,
         category_level=level,
+        served_share=None if series.served is None else series.served[rows, first:origin],
         horizon_days=int(ahead.max()) + 1,
     )
     return demand_features(inputs, ahead)

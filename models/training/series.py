@@ -1,6 +1,6 @@
 """Daily sales of many SKUs in many shops, and the reader of the table they come in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from models.arrays import F32, I64
 from models.errors import TrainingDataError
+from models.training.panel_table import served_share
 
 REQUIRED_COLUMNS = ("store", "sku", "date", "units")
 MAX_DAYS = 3660
@@ -19,13 +20,17 @@ MAX_DAYS = 3660
 
 @dataclass(frozen=True, slots=True)
 class DailySeries:
-    """units, price: (n_series, n_days) from first_day on, NaN unknown. group: shop x category of each series, a code."""
+    """units, price: (n_series, n_days) from first_day on, NaN unknown. group: shop x category of each series, a code.
+
+    served: (n_series, n_days), the share of each day's demand that the shelf could serve, None: all of it.
+    """
 
     first_day: date
     units: F32
     price: F32
     group: I64
     source: str
+    served: F32 | None = None
 
     @property
     def n_days(self) -> int:
@@ -38,9 +43,10 @@ class DailySeries:
     def before(self, day: date) -> "DailySeries":
         """The part that ends the day before `day`."""
         days = max(0, min(self.n_days, (day - self.first_day).days))
-        return DailySeries(
-            self.first_day, self.units[:, :days], self.price[:, :days], self.group, self.source
-        )
+        return replace(
+            self, units=self.units[:, :days], price=self.price[:, :days],
+            served=None if self.served is None else self.served[:, :days],
+        )  # fmt: skip
 
     def best_sellers(self, count: int, before: date) -> "DailySeries":
         """The `count` series with the most units before `before`: choosing by later sales would be foresight."""
@@ -49,7 +55,10 @@ class DailySeries:
         return self.rows(kept)
 
     def rows(self, kept: I64) -> "DailySeries":
-        return DailySeries(self.first_day, self.units[kept], self.price[kept], self.group[kept], self.source)
+        return replace(
+            self, units=self.units[kept], price=self.price[kept], group=self.group[kept],
+            served=None if self.served is None else self.served[kept],
+        )  # fmt: skip
 
 
 def thinned(series: DailySeries, share: float, seed: int) -> DailySeries:
@@ -58,13 +67,7 @@ def thinned(series: DailySeries, share: float, seed: int) -> DailySeries:
     known = ~np.isnan(series.units)
     counts = np.where(known, series.units, 0).astype(np.int64)
     kept = random.binomial(np.maximum(counts, 0), share).astype(np.float32)
-    return DailySeries(
-        series.first_day,
-        np.where(known, kept, np.nan).astype(np.float32),
-        series.price,
-        series.group,
-        series.source,
-    )
+    return replace(series, units=np.where(known, kept, np.nan).astype(np.float32))
 
 
 def joined(parts: list[DailySeries]) -> DailySeries:
@@ -76,17 +79,23 @@ def joined(parts: list[DailySeries]) -> DailySeries:
             raise TrainingDataError("parts to join cover different days")
         groups.append(part.group + offset)
         offset += int(part.group.max(initial=0)) + 1
+    served = None
+    if any(part.served is not None for part in parts):
+        served = np.concatenate(
+            [np.ones_like(part.units) if part.served is None else part.served for part in parts]
+        )
     return DailySeries(
         first.first_day,
         np.concatenate([part.units for part in parts]),
         np.concatenate([part.price for part in parts]),
         np.concatenate(groups),
         first.source,
+        served,
     )
 
 
 def series_from_file(path: Path) -> DailySeries:
-    """The series of a long CSV or Parquet table: store, sku, date (ISO), units; optionally category and price.
+    """The series of a long CSV or Parquet table: store, sku, date (ISO), units; optionally category, price, stockout_hours.
 
     Days inside a shop's span with no row of a SKU sold 0 of it; days on which a whole shop has no row are unknown
     (closed), and so are the days before a SKU's first row and those with empty units (sold out, not heard). Several
@@ -139,7 +148,17 @@ def series_from_table(table: pa.Table, source: str) -> DailySeries:
     price = _daily_prices(table, series, days - first, n_series, span)
     group = _groups(table, series, store_of)
     origin = date(1970, 1, 1) + timedelta(days=first)
-    return DailySeries(origin, matrix.astype(np.float32), price, group, source)
+    served = _served(table, series, days - first, matrix.astype(np.float32))
+    return DailySeries(origin, matrix.astype(np.float32), price, group, source, served)
+
+
+def _served(table: pa.Table, series: I64, day: I64, units: F32) -> F32 | None:
+    """Of hours sold out, what share of demand they leave: as the heavy form learns it (panel_table)."""
+    if "stockout_hours" not in table.column_names:
+        return None
+    hours = np.zeros(units.shape)
+    hours[series, day] = np.nan_to_num(table["stockout_hours"].cast(pa.float64()).to_numpy())
+    return served_share(units, np.clip(np.ceil(hours), 0, 24).astype(np.int64))
 
 
 def _daily_prices(table: pa.Table, series: I64, day: I64, n_series: int, span: int) -> F32:

@@ -1,4 +1,5 @@
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -6,9 +7,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from models.errors import TrainingDataError
+from models.features import FEATURE_NAMES, inputs_from
 from models.training.completejourney import shop_of_store
 from models.training.examples import category_levels, examples_from, price_ratios
-from models.training.series import DailySeries, joined, series_from_file, thinned
+from models.training.series import DailySeries, joined, series_from_file, series_from_table, thinned
 
 CSV = """store,sku,date,units,category,price
 a,milk,2017-01-01,2,dairy,1.00
@@ -133,3 +135,36 @@ def test_stores_are_dealt_to_shops_of_equal_size():
     sizes = np.bincount(shop)
     assert sizes.max() - sizes.min() < 0.1 * sizes.mean()
     assert all(len(set(shop[store == number])) == 1 for number in range(40))
+
+
+def test_hours_sold_out_become_the_share_served_and_train_on_demand_as_a_gateway_forecasts_it():
+    random = np.random.default_rng(2)
+    rows = []
+    for day in range(60):
+        for sku in ("a", "b", "c", "d", "e"):
+            cut = sku == "a" and day % 2 == 0
+            rows.append(
+                (
+                    "s",
+                    sku,
+                    str(np.datetime64("2024-01-01") + day),
+                    random.poisson(20 * (0.6 if cut else 1)),
+                    6.0 * cut,
+                )
+            )
+    names = ("store", "sku", "date", "units", "stockout_hours")
+    table = pa.table({name: [row[place] for row in rows] for place, name in enumerate(names)})
+    found = series_from_table(table, "t")
+    assert found.served[0, 0] == pytest.approx(0.6, abs=0.1)
+    assert (found.served[1:] == 1).all()
+    assert found.served[0, 1::2].tolist() == [1.0] * 30
+    assert found.before(found.first_day + timedelta(days=10)).served.shape == (5, 10)
+    assert joined([found, thinned(found, 0.5, 1)]).served.shape == (10, 60)
+    examples = examples_from(found, rows=3000, seed=1)
+    sold = examples_from(replace(found, served=None), rows=3000, seed=1)
+    assert len(examples.units) < len(sold.units)  # days that were cut short are no targets
+    level = examples.features[:, FEATURE_NAMES.index("log_level")]
+    assert np.median(level) > np.log(18)
+    served = found.served[:, -56:]
+    inputs = inputs_from(found.units[:, -56:], found.last_day + timedelta(days=1), served_share=served)
+    assert np.nanmean(inputs.history[0]) > 1.1 * np.nanmean(found.units[0, -56:])
