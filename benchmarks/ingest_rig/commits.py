@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from benchmarks.ingest_rig.batches import BATCH_ROWS, START_MS, body_of, records
 from benchmarks.ingest_rig.databases import InProcess, NewUrl, size_bytes, timed
-from benchmarks.ingest_rig.raw import RAW, SHAPES, rows_of
+from benchmarks.ingest_rig.raw import RAW, SHAPES, Floor, following, rows_of
 from benchmarks.ingest_rig.rows import Result, row
 from simulator.fleet import FleetGateway
 
@@ -21,7 +21,7 @@ FLEET_ROWS = 20
 def commit_rate(kind: str, new_url: NewUrl, *, quick: bool) -> Iterator[Result]:
     """One turn: a transaction of the centre, then one of each raw way; so that a busy machine is busy for all of them."""
     count, warm_up = (40 if quick else 200), 3
-    raw = RAW[kind](new_url())
+    raw, floor = RAW[kind](new_url()), Floor(new_url())
     centre = InProcess(new_url(), 1)
     gateway = centre.fleet[0]
     empty = size_bytes(centre.ledger)
@@ -32,7 +32,10 @@ def commit_rate(kind: str, new_url: NewUrl, *, quick: bool) -> Iterator[Result]:
         for shape, way in itertools.product(SHAPES, raw.ways):
             rows = rows_of(shape, turn)
             seconds[f"{shape} {way}"].append(timed(lambda s=shape, w=way, r=rows: raw.insert(s, w, r)))
+        rows, (sums, levels) = rows_of("same", turn), following(turn)
+        seconds["all sql"].append(timed(lambda r=rows, s=sums, v=levels: floor.insert(r, s, v)))
     raw.close()
+    floor.close()
     size = size_bytes(centre.ledger)
     with centre.ledger.read.connect() as connection:
         kept = sum(
@@ -46,6 +49,7 @@ def commit_rate(kind: str, new_url: NewUrl, *, quick: bool) -> Iterator[Result]:
               **{name: round(value) for name, value in rates.items()})  # fmt: skip
     for shape, said in (
         ("same", "of the same rows"),
+        ("all", "of the same rows, their sums and levels"),
         ("narrow", "of narrow rows (store, SKU, time, 6 numbers)"),
     ):
         best = max(value for name, value in rates.items() if name.startswith(shape))

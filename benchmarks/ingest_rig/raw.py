@@ -3,13 +3,21 @@
 Two tables. `same`: the rows that the gateways send, each with all its columns under its place in the stream (store,
 gateway, epoch, seq): what the ledger must be able to give back. `narrow`: a point of a time series, (store, SKU, time) and
 six numbers, which is less than what is sent.
+
+And a floor, `all`: the same rows by the best way, and after them the statements that add to the sums and set the levels, with
+values that are made beforehand: what the disk must know after a batch, without a centre that parses, adds up and decides.
 """
 
 import sqlite3
 from collections.abc import Callable
 from typing import Any
 
+import sqlalchemy as sa
+
 from benchmarks.ingest_rig.batches import BATCH_ROWS, SKUS, START_MS
+from central.core.rollups import DAY_MS, HOUR_MS, QUARTER_MS
+from central.ledger import facts
+from central.ledger.engine import Ledger
 
 Rows = list[tuple[Any, ...]]
 SHAPES = {
@@ -31,6 +39,47 @@ def rows_of(shape: str, turn: int) -> Rows:
          seq % 40, seq % 20, 0)
         for seq in range(first, first + BATCH_ROWS)
     ]  # fmt: skip
+
+
+def following(turn: int) -> tuple[Rows, Rows]:
+    """What follows from the rows of `turn`: increments of sums and levels, in the order of their tables' columns."""
+    at_ms = START_MS + turn * BATCH_ROWS // SKUS * 60_000
+    skus = sorted(f"sku-{n}" for n in range(SKUS))
+    sums: Rows = [
+        ("store-1", step, at_ms - at_ms % step, sku, 0, 0, 0, 5, 0, 0, 0, 0, turn % 40, at_ms)
+        for step in (QUARTER_MS, HOUR_MS, DAY_MS)
+        for sku in (["", *skus] if step == DAY_MS else skus)
+    ]
+    return sums, [("store-1", sku, turn % 40, turn % 20, at_ms, 0) for sku in skus]
+
+
+class Floor:
+    """`all` on an empty ledger."""
+
+    def __init__(self, url: str) -> None:
+        self._ledger = Ledger(url)
+        self._ledger.create()
+        self._connection = self._ledger.write.connect()
+        tail = "" if self._ledger.is_shared else " WITHOUT ROWID"
+        self._connection.execute(sa.text(f"{_table('same', 'same_rows')}{tail}"))
+        self._connection.commit()
+
+    def insert(self, rows: Rows, sums: Rows, levels: Rows) -> None:
+        connection = self._connection
+        driver: Any = connection.connection.driver_connection
+        connection.begin()
+        if self._ledger.is_shared:
+            with driver.cursor() as cursor, cursor.copy("COPY same_rows FROM STDIN") as copy:
+                copy.write("".join(["\t".join(map(str, values)) + "\n" for values in rows]))
+        else:
+            driver.executemany(f"INSERT INTO same_rows VALUES ({','.join('?' * len(rows[0]))})", rows)
+        facts.add_increments(connection, sums)
+        facts.put_stock(connection, levels)
+        connection.commit()
+
+    def close(self) -> None:
+        self._connection.close()
+        self._ledger.close()
 
 
 def _table(shape: str, name: str) -> str:

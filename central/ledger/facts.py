@@ -161,10 +161,15 @@ def add_rollups(connection: Connection, store: str, rows: dict[Key, Sums]) -> No
     """Adds increments to the stored sums; of two levels the later one stays."""
     # In the order of the key: rows that lie together are written one after the other.
     keys = sorted([(step_ms, at_ms, sku) for step_ms, sku, at_ms in rows])
-    _ADD_ROLLUP.run_tuples(
+    add_increments(
         connection,
         [(store, step_ms, at_ms, sku, *_SUMS(rows[step_ms, sku, at_ms])) for step_ms, at_ms, sku in keys],
     )
+
+
+def add_increments(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """rows: as `rollups` has its columns. A key stands once at most."""
+    _ADD_ROLLUP.run_tuples(connection, rows)
 
 
 def add_category_hours(connection: Connection, store: str, rows: dict[CategoryHour, Sums]) -> None:
