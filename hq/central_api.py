@@ -14,12 +14,20 @@ from pydantic import BaseModel, ValidationError
 
 from contract.api.common import Accepted, AuditView, Decision, Health, Page, Problem
 from contract.api.doors import DoorsView
-from contract.api.offers import CampaignView
+from contract.api.offers import CampaignChange, CampaignView
 from contract.api.outlook import RegionalOutlook
 from contract.api.people import LogIn, Me, SessionMade
 from contract.api.replays import ReplayPost, ReplayView
 from contract.api.restock import Evidence, KillSwitch, TriggerView
-from contract.api.rollouts import AlertNote, BundleView, RolloutAction, RolloutPost, RolloutView
+from contract.api.rollouts import (
+    AlertNote,
+    BundleView,
+    ConfigPut,
+    ConfigView,
+    RolloutAction,
+    RolloutPost,
+    RolloutView,
+)
 from contract.api.stores import (
     Accounting,
     AlertView,
@@ -138,6 +146,18 @@ class CentralApi:
 
     async def campaigns(self) -> Page[CampaignView]:
         return await self._get(Page[CampaignView], "/v1/campaigns", "the campaigns")
+
+    async def change_campaign(self, campaign: str, change: CampaignChange) -> CampaignView:
+        path, what = f"/v1/campaigns/{_part(campaign)}/change", f"changing campaign {campaign}"
+        return await self._send("POST", path, what, change, CampaignView)
+
+    async def config(self, store: str) -> ConfigView:
+        path, what = f"/v1/stores/{_part(store)}/config", f"the configuration of shop {store}"
+        return await self._get(ConfigView, path, what)
+
+    async def put_config(self, store: str, put: ConfigPut) -> Accepted:
+        path, what = f"/v1/stores/{_part(store)}/config", f"setting the configuration of shop {store}"
+        return await self._send("PUT", path, what, put, Accepted)
 
     async def triggers(
         self,

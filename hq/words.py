@@ -43,6 +43,11 @@ def major_units(minor_units: int, currency: str) -> float:
     return float(minor_units / 10 ** _MINOR_DIGITS.get(currency, 2))
 
 
+def minor_units(major: float, currency: str) -> int:
+    """Money as a person types it, in cents."""
+    return round(major * float(10 ** _MINOR_DIGITS.get(currency, 2)))
+
+
 def percent(part: float, whole: float) -> str:
     return UNKNOWN if not whole else f"{100 * part / whole:.0f} %"
 

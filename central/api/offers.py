@@ -7,15 +7,15 @@ from fastapi import APIRouter, Path
 
 from central import couponing, sagas
 from central.api.gate import FromHq, FromMemberApp, TheCentre
-from central.centre import real_ms
+from central.centre import Centre, real_ms
 from central.context import CHAIN, Work
 from central.core.audiences import CELL_RESOLUTION, is_cell
-from central.errors import SenderError
+from central.errors import NotFoundError, SenderError
 from central.ledger import coupon_rows
 from central.ledger.campaign_views import campaign_views
 from central.sagas import Saga
 from contract.api import Page
-from contract.api.offers import CampaignPut, CampaignView, MemberPut
+from contract.api.offers import CampaignChange, CampaignPut, CampaignView, MemberPut
 from contract.ids import ID_PATTERN
 
 router = APIRouter(prefix="/v1", tags=["offers"])
@@ -64,9 +64,34 @@ def put_campaign(
         return sagas.begin(work.connection, sagas.CAMPAIGN_KEYS, campaign, real_ms())
 
     sagas.carry_out(centre, centre.call_store(CHAIN, job), real_ms)
-    with centre.ledger.read.connect() as connection:
-        found = [known for known in coupon_rows.all_campaigns(connection) if known.campaign == campaign]
-        return campaign_views(connection, found)[0]
+    return _view(centre, campaign)
+
+
+@router.post("/campaigns/{campaign}/change")
+def change_campaign(
+    campaign: CampaignPath, change: CampaignChange, principal: FromHq, centre: TheCentre
+) -> CampaignView:
+    """Pauses, resumes, ends or prolongs a campaign, or sets its budget anew; the rest stays."""
+    changes = change.model_dump(exclude_none=True, exclude={"who", "reason"})
+    if not changes:
+        raise SenderError("nothing is changed; set active, ends_ms or budget_cents")
+    who = principal.name if principal.is_person else change.who
+
+    def job(work: Work) -> Saga:
+        found = [one.put for one in coupon_rows.all_campaigns(work.connection) if one.campaign == campaign]
+        if not found:
+            raise NotFoundError(f"campaign {campaign} does not exist; GET /v1/campaigns lists those that do")
+        put = found[0].model_copy(update=changes)
+        if put.ends_ms <= put.starts_ms:
+            raise SenderError(f"ends_ms {put.ends_ms} must be after the start, {put.starts_ms}")
+        couponing.put_campaign(work.connection, campaign, put, work.now_ms)
+        said = ", ".join(f"{name} {value}" for name, value in changes.items())
+        reason = f"{said}: {change.reason}"
+        work.audit(who, "change-campaign", campaign, reason[:300], put.model_dump(mode="json"))
+        return sagas.begin(work.connection, sagas.CAMPAIGN_KEYS, campaign, real_ms())
+
+    sagas.carry_out(centre, centre.call_store(CHAIN, job), real_ms)
+    return _view(centre, campaign)
 
 
 @router.get("/campaigns")
@@ -74,3 +99,9 @@ def get_campaigns(_: FromHq, centre: TheCentre) -> Page[CampaignView]:
     with centre.ledger.read.connect() as connection:
         rows = campaign_views(connection, coupon_rows.all_campaigns(connection))
     return Page(rows=rows, total=len(rows))
+
+
+def _view(centre: Centre, campaign: str) -> CampaignView:
+    with centre.ledger.read.connect() as connection:
+        found = [known for known in coupon_rows.all_campaigns(connection) if known.campaign == campaign]
+        return campaign_views(connection, found)[0]

@@ -1,16 +1,17 @@
 """Bundles and their roll-outs, the configuration of a store's gateways, and notes on alerts."""
 
+import json
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path
 
 from central import desired_state, rollouts
 from central.access import Principal, Scope
-from central.api.gate import FromHq, FromHqOrSystem, FromPeople, FromSystem, TheCentre, scoped
+from central.api.gate import FromHq, FromHqOrSystem, FromPeople, FromReaders, FromSystem, TheCentre, scoped
 from central.api.json_body import described, json_body
 from central.context import CHAIN, Work
 from central.errors import NotFoundError
-from central.ledger import alert_acks, rollout_rows
+from central.ledger import alert_acks, rollout_rows, store_rows
 from central.rollout_views import bundle_view, rollout_stores, rollout_view, rollout_views
 from contract.api import Accepted, Page
 from contract.api.rollouts import (
@@ -18,6 +19,7 @@ from contract.api.rollouts import (
     BundlePut,
     BundleView,
     ConfigPut,
+    ConfigView,
     RolloutAction,
     RolloutPost,
     RolloutStore,
@@ -131,6 +133,22 @@ def put_config(
         return version
 
     return Accepted(accepted=1, version=centre.call_store(store, job))
+
+
+@router.get("/stores/{store}/config")
+def get_config(store: StorePath, _: FromReaders, centre: TheCentre) -> ConfigView:
+    """The configuration of the store's gateways as it was put last; whether a gateway took it, its staging says."""
+    with centre.ledger.read.connect() as connection:
+        if not store_rows.exists(connection, store):
+            raise NotFoundError(f"store {store} does not exist")
+        found = store_rows.document(connection, store, "config")
+    if found is None:
+        return ConfigView(version=0)
+    version, text = found
+    body = json.loads(text)
+    return ConfigView.model_validate_json(
+        json.dumps({"version": version, "rules": body["rules"], "gates": body["gates"]})
+    )
 
 
 @router.post("/alerts/acknowledge")

@@ -32,6 +32,8 @@ _PUT_PRICE = BulkStatement(
     )
 )
 _ZONES = sa.text("SELECT store_id, timezone FROM stores ORDER BY store_id")
+_EXISTS = sa.text("SELECT 1 FROM stores WHERE store_id = :store")
+_DOCUMENT = sa.text("SELECT version, body FROM documents WHERE store_id = :store AND kind = :kind")
 _HAS_ITEM = sa.text("SELECT 1 FROM items WHERE store_id = :store AND sku = :sku")
 _NEWEST = sa.text(
     """SELECT (SELECT max(at_ms) FROM stock WHERE store_id = :store) AS stock_ms,
@@ -78,6 +80,16 @@ def put_prices(connection: Connection, store: str, prices: Sequence[Price], now_
 def zones(connection: Connection) -> list[tuple[str, str]]:
     """(store, name of its time zone) of all stores."""
     return [(row.store_id, row.timezone) for row in connection.execute(_ZONES)]
+
+
+def exists(connection: Connection, store: str) -> bool:
+    return connection.execute(_EXISTS, {"store": store}).first() is not None
+
+
+def document(connection: Connection, store: str, kind: str) -> tuple[int, str] | None:
+    """(version, body) of the newest desired-state document of `kind`; None when none was put."""
+    row = connection.execute(_DOCUMENT, {"store": store, "kind": kind}).first()
+    return None if row is None else (row.version, row.body)
 
 
 def has_item(connection: Connection, store: str, sku: str) -> bool:

@@ -46,6 +46,7 @@ reaches some stores only sees and changes those; a route about the whole chain i
     GET    /v1/kill-switches                                            h r t    Page[KillSwitch]
     PUT    /v1/kill-switches                                            h r t    KillSwitch → KillSwitch       (scope chain | store | supplier)
     PUT    /v1/stores/{store}/config                                    s h      ConfigPut → Accepted          (rules and gates of its gateways)
+    GET    /v1/stores/{store}/config                                    h r t s  ConfigView                    (as it was put)
     POST   /v1/alerts/acknowledge                                       h r t    AlertNote → Accepted
     PUT    /v1/bundles/{sha256}                                         s        BundlePut → BundleView        (signed; checked as a gateway does)
     GET    /v1/bundles                                                  s h      Page[BundleView]
@@ -62,6 +63,7 @@ reaches some stores only sees and changes those; a route about the whole chain i
     PUT    /v1/members/{member}                                         m        MemberPut → 204               (consents, H3 cell; never coordinates)
     DELETE /v1/members/{member}                                         m        204
     PUT    /v1/campaigns/{campaign}                                     h        CampaignPut → CampaignView
+    POST   /v1/campaigns/{campaign}/change                              h        CampaignChange → CampaignView (pause, end, budget)
     GET    /v1/campaigns                                                h        Page[CampaignView]            (the funnel)
     GET    /v1/audit?store=&after=                                      h r t    Page[AuditView]
     GET    /v1/doors                                                    h        DoorsView                     (what was turned away, and webhooks)

@@ -54,6 +54,16 @@ class CampaignPut(ApiModel):
     active: bool = True
 
 
+class CampaignChange(ApiModel):
+    """What a person changes of a campaign that runs; None stays. What was issued stays valid. who and reason: for the audit."""
+
+    active: bool | None = None
+    ends_ms: EpochMs | None = None
+    budget_cents: Annotated[int, Field(ge=0, le=100_000_000)] | None = None
+    who: Annotated[str, Field(min_length=1, max_length=80)]
+    reason: Annotated[str, Field(min_length=1, max_length=300)]
+
+
 class CampaignView(ApiModel):
     """The funnel. lift_*: redemption-blind sales per member of the treated minus the holdout, 95 % interval; None while too few."""
 

@@ -131,6 +131,14 @@ class ConfigPut(ApiModel):
     gates: Gates = Gates()
 
 
+class ConfigView(ApiModel):
+    """What stands in the centre; version 0: nothing was put yet, the defaults hold."""
+
+    version: int
+    rules: Rules = Rules()
+    gates: Gates = Gates()
+
+
 class AlertNote(ApiModel):
     """Somebody takes note of an open alert."""
 

@@ -8,9 +8,11 @@ from contract.api.common import Page
 from contract.api.offers import CampaignView
 from hq.charts.funnel_chart import HEIGHT_PX, funnel_chart
 from hq.desk import Desk
+from hq.pages.campaign_dialog import open_campaign_dialog
 from hq.pages.chart import chart
 from hq.pages.frame import frame
 from hq.pages.live import Live
+from hq.pages.toast import Toast
 from hq.scope import Scope
 from hq.words import counted, instant_with_year, money, number, percent, zone_from_name
 
@@ -28,7 +30,8 @@ class _Campaigns:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._cards: dict[str, Callable[[CampaignView, str], None]] = {}
-        Live(self._load, self._build, desk.refresh_s, skeleton_rows=8)
+        self._toast = Toast()
+        self._live = Live(self._load, self._build, desk.refresh_s, skeleton_rows=8)
 
     async def _load(self) -> tuple[Page[CampaignView], str]:
         campaigns = await self._desk.central.campaigns()
@@ -51,13 +54,18 @@ class _Campaigns:
             for campaign in page.rows:
                 if campaign.campaign not in self._cards:
                     with grid:
-                        self._cards[campaign.campaign] = _card(campaign)
+                        self._cards[campaign.campaign] = _card(campaign, self._change)
                 self._cards[campaign.campaign](campaign, currency)
 
         return update
 
+    def _change(self, campaign: CampaignView, currency: str) -> None:
+        open_campaign_dialog(self._desk, self._toast, campaign, currency, self._live.look)
 
-def _card(campaign: CampaignView) -> Callable[[CampaignView, str], None]:
+
+def _card(
+    campaign: CampaignView, change: Callable[[CampaignView, str], None]
+) -> Callable[[CampaignView, str], None]:
     with ui.element("section").classes("panel"):
         with ui.element("div").classes("panel-head"):
             name = ui.label().classes("panel-title").props('role="heading" aria-level="2"')
@@ -71,8 +79,13 @@ def _card(campaign: CampaignView) -> Callable[[CampaignView, str], None]:
                     ui.label(label)
                 with ui.element("dd"):
                     facts[label] = ui.label()
+        shown: list[tuple[CampaignView, str]] = []
+        ui.button("Change…", on_click=lambda: change(*shown[-1])).props(
+            "outline dense no-caps color=ink"
+        ).classes("stop")
 
     def show(now: CampaignView, currency: str) -> None:
+        shown[:] = [(now, currency)]
         name.set_text(now.name)
         state.set_text("● running" if now.active else "○ stopped")
         state.classes(replace=f"state tone-{'ok' if now.active else 'quiet'}")

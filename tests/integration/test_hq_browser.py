@@ -398,6 +398,46 @@ def test_a_region_says_which_category_it_will_want_and_who_carries_it(rig):
     assert not rig.severe()
 
 
+def test_a_campaign_is_paused_with_a_reason(rig):
+    rig.open("/campaigns")
+    rig.see("Eat it while it is fresh")
+    rig.click("Change…")
+    rig.see("of the budget is left")
+    rig.fill("Your name", "J. Doe")
+    rig.fill("Reason", "too dear")
+    rig.fill("Budget", "600")
+    rig.see("557.90 USD of the budget is left")
+    rig.click("Change", ".dialog")
+    rig.see("shops follow with their next call")
+    [(campaign, change)] = rig.fake.campaign_changes
+    assert (campaign, change.budget_cents, change.active, change.who) == ("surplus", 60_000, None, "J. Doe")
+    assert not rig.severe()
+
+
+def test_a_shops_rules_are_set_and_a_wrong_field_says_so_itself(rig):
+    rig.open("/shops/s367")
+    rig.click("Rules and limits")
+    rig.see("Nothing was set yet")
+    set_number = """const found = [...document.querySelectorAll('.q-field')].find((el) => el.innerText.includes(arguments[0]));
+        if (!found) return false; const input = found.querySelector('input'); input.focus(); input.value = arguments[1];
+        input.dispatchEvent(new Event('input', {bubbles: true})); return true;"""
+    wait_for(lambda: rig.driver.execute_script(set_number, "Raise, days of demand", "9"), "the field")
+    rig.click("Save")
+    rig.see("clear_days is 2.0; it must be above raise_days, 9.0")
+    assert rig.fake.configs == {}
+    wait_for(lambda: rig.driver.execute_script(set_number, "Clear, days of demand", "12"), "the field")
+    rig.click("Save")
+    rig.see("Saved as version 1")
+    wait_for(lambda: "it must be above" not in rig.text(), "the error to fade")
+    assert rig.fake.configs["s367"].rules.low_stock.clear_days == 12
+    keep_screenshot(rig.driver, "config-desk")
+    set_size(rig.driver, PHONE)
+    keep_screenshot(rig.driver, "config-phone")
+    width = rig.driver.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
+    assert width[0] <= width[1], "nothing stands beside the page"
+    assert not rig.severe()
+
+
 CONTRAST_JS = r"""
 const rgb = (text) => { const n = text.match(/[\d.]+/g).map(Number); return n.length < 4 ? [...n, 1] : n; };
 const light = ([r, g, b]) => [r, g, b].map((v) => v / 255).map((v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)

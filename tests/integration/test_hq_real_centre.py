@@ -10,7 +10,10 @@ from central_rows import alert, day_close, forecast, health, level, proposal, qu
 from hq_browser import CHARTS_JS, HqProcess, chromium, wait_for
 
 from contract.api.common import Decision
+from contract.api.offers import CampaignChange
+from contract.api.replays import ReplayPost, RuleChange
 from contract.api.restock import KillSwitch, TriggerState
+from contract.api.rollouts import ConfigPut
 from hq.central_api import CentralApi
 from hq.charts.sku_chart import sku_chart
 from hq.errors import CentralRefusedError
@@ -141,6 +144,51 @@ def test_decisions_and_switches_reach_the_centre(centre):
     ask(centre, lambda api: api.put_kill_switch(switch))
     assert switch in ask(centre, lambda api: api.kill_switches()).rows
     assert "Ada" in [row.who for row in ask(centre, lambda api: api.audit(STORE)).rows]
+
+
+def test_a_shops_configuration_comes_back_as_it_was_put(centre):
+    assert ask(centre, lambda api: api.config(STORE)).version == 0
+    put = ConfigPut.model_validate_json(
+        '{"rules": {"low_stock": {"raise_days": 1.5}}, "gates": {"new_alerts": 7}}'
+    )
+    assert ask(centre, lambda api: api.put_config(STORE, put)).version == 1
+    seen = ask(centre, lambda api: api.config(STORE))
+    assert (seen.version, seen.rules, seen.gates) == (1, put.rules, put.gates)
+    with pytest.raises(CentralRefusedError, match="does not exist"):
+        ask(centre, lambda api: api.config("store-9"))
+
+
+def test_a_campaign_is_changed_by_a_person_and_the_rest_of_it_stays(centre):
+    put = {
+        "cause": "surplus", "name": "Plenty", "discount_percent": 20, "max_discount_cents": 300, "budget_cents": 5000,
+        "starts_ms": START_MS, "ends_ms": START_MS + DAY_MS, "cap_per_member": 3,
+    }  # fmt: skip
+    with centre.client() as admin:
+        assert admin.put("/v1/campaigns/plenty", json=put).is_success
+        change = CampaignChange(active=False, budget_cents=700, who="Ada", reason="too dear")
+        view = ask(centre, lambda api: api.change_campaign("plenty", change))
+        assert (view.active, view.budget_cents, view.ends_ms) == (False, 700, START_MS + DAY_MS)
+        for wrong, says in (
+            (CampaignChange(who="Ada", reason="none"), "nothing is changed"),
+            (CampaignChange(ends_ms=START_MS - 1, who="Ada", reason="early"), "must be after the start"),
+        ):
+            with pytest.raises(CentralRefusedError, match=says):
+                ask(centre, lambda api, wrong=wrong: api.change_campaign("plenty", wrong))
+        with pytest.raises(CentralRefusedError, match="does not exist"):
+            ask(centre, lambda api: api.change_campaign("nothing", change))
+        audit = [row for row in admin.get("/v1/audit").json()["rows"] if row["action"] == "change-campaign"]
+    assert [(row["who"], row["reason"]) for row in audit] == [
+        ("Ada", "active False, budget_cents 700: too dear")
+    ]
+
+
+def test_a_replay_and_the_regions_are_asked_of_the_real_centre(centre):
+    post = ReplayPost(days=7, changes=RuleChange(service_level=0.99))
+    assert ask(centre, lambda api: api.replay(STORE, post)).store == STORE
+    with pytest.raises(CentralRefusedError, match="nothing is changed"):
+        ask(centre, lambda api: api.replay(STORE, ReplayPost()))
+    seen = ask(centre, lambda api: api.outlook())
+    assert (seen.stores_read, seen.stores_total) == (1, 1)
 
 
 def test_a_page_over_the_real_centre_shows_what_the_gateway_sent(centre, tmp_path: Path):

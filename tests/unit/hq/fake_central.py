@@ -15,13 +15,15 @@ from contract.api.common import Accepted, AuditView, Decision, Health, Page
 from contract.api.doors import DoorsView
 from contract.api.feed import WebhookView
 from contract.api.gateways import GatewaySign, TwinView
-from contract.api.offers import CampaignCause, CampaignView
+from contract.api.offers import CampaignCause, CampaignChange, CampaignView
 from contract.api.outlook import CategoryOutlook, Driver, RegionalOutlook
 from contract.api.replays import Figures, ReplayDay, ReplayPost, ReplayView
 from contract.api.restock import Evidence, KillSwitch, TriggerState, TriggerView
 from contract.api.rollouts import (
     AlertNote,
     BundleView,
+    ConfigPut,
+    ConfigView,
     RolloutAction,
     RolloutMode,
     RolloutPost,
@@ -84,6 +86,8 @@ class FakeCentral:
     conflict: set[str] = field(default_factory=set)
     balanced: bool = True
     troubled: bool = False
+    campaign_changes: list[tuple[str, CampaignChange]] = field(default_factory=list)
+    configs: dict[str, ConfigPut] = field(default_factory=dict)
     replays: list[tuple[str, ReplayPost]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
@@ -596,6 +600,23 @@ def fake_app(fake: FakeCentral) -> FastAPI:
     def act(number: int, action: str, by: RolloutAction) -> RolloutView:
         fake.rollout_acts.append((number, action, by))
         return fake.rollouts[number]
+
+    @app.post("/v1/campaigns/{campaign}/change")
+    def change_campaign(campaign: str, change: CampaignChange) -> CampaignView:
+        fake.campaign_changes.append((campaign, change))
+        return next(one for one in fake.campaigns() if one.campaign == campaign)
+
+    @app.get("/v1/stores/{store}/config")
+    def config(store: str) -> ConfigView:
+        if store not in fake.configs:
+            return ConfigView(version=0)
+        put = fake.configs[store]
+        return ConfigView(version=1, rules=put.rules, gates=put.gates)
+
+    @app.put("/v1/stores/{store}/config")
+    async def put_config(store: str, request: Request) -> Accepted:
+        fake.configs[store] = ConfigPut.model_validate_json(await request.body())
+        return Accepted(accepted=1, version=1)
 
     @app.get("/v1/regions/outlook")
     def outlook(region: str = "") -> RegionalOutlook:
