@@ -1,5 +1,7 @@
 """What is forgotten after its time and what never is; and sums that outlive their facts, whatever is rebuilt."""
 
+import threading
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,9 +24,10 @@ from central_rows import (
 from ledger_kinds import on_both
 from test_ledger import STORE, Bench, bench
 
+from central.__main__ import main
 from central.core.days import day_after
 from central.ledger import retention
-from central.retention import prune_store
+from central.retention import Retention, prune_store
 from central.setup import rebuild_rollups
 from contract.records import Record
 
@@ -184,3 +187,42 @@ def test_each_transaction_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _of(rule: retention.Rule, limit: int) -> retention.Rule:
     return retention.Rule(rule.name, rule.setting, rule.gather, rule.drop, rule.is_fact, limit)
+
+
+@on_both
+def test_a_running_centre_forgets_by_itself_and_knows_what_it_no_longer_has(kind: str) -> None:
+    with bench(kind) as centre:
+        fill(centre, 70)
+        centre.centre.settings = centre.settings.model_copy(update=DAYS)
+        centre.centre.clock = LaterClock(69)
+        writer = threading.Thread(target=centre.centre.writer.run, args=(centre.centre.stop,), daemon=True)
+        writer.start()
+        try:
+            assert Retention(centre.centre).prune()
+            assert centre.centre.counters["forgotten_rows"] > 0
+            assert count(centre, "receipts") == 61
+            assert centre.centre.call_store(STORE, lambda work: work.store.receipts_from) == day_after(DAY, 9)
+            assert Retention(centre.centre).prune() == 0
+        finally:
+            centre.centre.stop.set()
+            writer.join(60)
+
+
+class LaterClock:
+    def __init__(self, days: int) -> None:
+        self._now_ms = START_MS + days * DAY_MS
+
+    def now_ms(self) -> int:
+        return self._now_ms
+
+
+def test_the_prune_command_says_what_it_dropped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    centre = Bench(tmp_path)
+    fill(centre, 3)
+    centre.ledger.close()
+    config = tmp_path / "central.toml"
+    config.write_text(f'state_dir = "{tmp_path}"\nreceipt_days = 7\n')
+    assert main(["prune", "--config", str(config)]) == 0  # the system's clock: years after START_MS
+    assert "3 of receipts" in capsys.readouterr().out
+    assert main(["prune", "--config", str(config)]) == 0
+    assert "nothing is old enough" in capsys.readouterr().out
