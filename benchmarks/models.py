@@ -6,6 +6,8 @@ Scores: pooled Complete Journey shops, days that the bundle was not trained on, 
 sellers (--quick: 180). Peers: a 28-day moving average and last week again, both with a negative binomial of the
 series' own moments. "Prices known" takes the mean price that the chain was paid that week as known beforehand, as a
 shop knows its own price plan; it flatters a little, since what people paid is not quite what was on the label. Also, for the whole-table speed, the numpy baseline that stands in for a missing bundle.
+Drift: a simulated shop, bands as stated and as corrected day by day. Empty shelves: a simulated shop that sells out each
+evening, forecast from demand as it is recovered and from sales.
 Speed: 1,000 SKUs x 14 days on one thread, history to order by the order graph, median of runs; 10,000 SKUs likewise, in time of the
 processor, so that a busy machine tells the same.
 """
@@ -18,7 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +35,7 @@ from models.forecast import Forecast  # noqa: E402
 from models.inference import Models, baseline_models, open_models  # noqa: E402
 from models.manifest import Score  # noqa: E402
 from models.order_plan import SkuSupply, questions_from  # noqa: E402
-from models.recalibration import Recalibration, recalibrated_span  # noqa: E402
+from models.recalibration import Recalibration, recalibrated_quantiles, recalibrated_span  # noqa: E402
 from models.training.completejourney import completejourney_series  # noqa: E402
 from models.training.rolling import held_out_scores  # noqa: E402
 
@@ -60,7 +62,13 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="fewer series and runs")
     parser.add_argument("--json", type=Path, help="write the rows to this file")
     options = parser.parse_args()
-    rows = [*score_rows(180 if options.quick else 540), *speed_rows(5 if options.quick else 30), *size_rows()]
+    rows = [
+        *score_rows(180 if options.quick else 540),
+        *drift_rows(60 if options.quick else 300),
+        *empty_shelf_rows(100 if options.quick else 1000),
+        *speed_rows(5 if options.quick else 30),
+        *size_rows(),
+    ]
     print(f"{'name':<42}{'value':>12} {'unit':<10}{'goal':>10}  peers")
     for row in rows:
         peers = ", ".join(f"{name} {value}" for name, value in row["peers"].items())
@@ -93,6 +101,69 @@ def score_rows(series: int) -> list[Row]:
         near("inside the 80 % band", "coverage_80", 0.8),
         near("inside the 95 % band", "coverage_95", 0.95),
         near("bias of the mean", "bias", 0.0),
+    ]
+
+
+def drift_rows(skus: int) -> list[Row]:
+    """A shop of steady sales that become restless, each SKU at two fifths or eight fifths of its level by the day: the bands of its last 20 of 60 days.
+
+    Each day is forecast by the demo's bundle from the 56 before it, and recalibrated as a gateway does it. Peer: not recalibrated.
+    """
+    random, models = np.random.default_rng(6), _demo_models()
+    usual = random.gamma(6, 4, (skus, 1))
+    days = (
+        random.poisson(usual, (skus, 56)),
+        random.poisson(usual * random.choice([0.4, 1.6], (skus, 60)), (skus, 60)),
+    )
+    units, state = np.concatenate(days, axis=1).astype(float), Recalibration.start()
+    seen = {True: np.zeros(3), False: np.zeros(3)}
+    for day in range(56, 116):
+        forecast = models.demand.forecast(
+            units[:, day - 56 : day], TEST_FROM + timedelta(days=day), horizon_days=1
+        )
+        sold = units[:, day]
+        for is_kept in (True, False) if day >= 96 else ():
+            band = recalibrated_quantiles(
+                forecast, state if is_kept else Recalibration.start(), (0.025, 0.1, 0.9, 0.975)
+            )[:, 0]
+            inside = [
+                ((sold >= band[:, low]) & (sold <= band[:, high])).sum() for low, high in ((1, 2), (0, 3))
+            ]
+            seen[is_kept] += np.array([*inside, skus])
+        state = state.observed(
+            forecast.mean[:, 0].astype(float), forecast.dispersion[:, 0].astype(float), sold
+        )
+    kept, plain = (seen[is_kept][:2] / seen[is_kept][2] for is_kept in (True, False))
+    return [
+        _row(
+            f"drifting shop, inside the {round(100 * level)} % band", round(float(kept[place]), 3), "share", level,
+            f"near {level}", {"not recalibrated": round(float(plain[place]), 3)},
+        )
+        for place, level in enumerate((0.8, 0.95))
+    ]  # fmt: skip
+
+
+def empty_shelf_rows(skus: int) -> list[Row]:
+    """Shelves that are empty each evening, when two fifths of the day's demand are still to come: mean of the forecasts over demand."""
+    random, models = np.random.default_rng(7), _demo_models()
+    level = random.gamma(1.0, 8.0, (skus, 1)) + 0.5
+    rate = random.gamma(1 / 0.3, 0.3 * level, (skus, 56))
+    sold, served = random.poisson(0.6 * rate).astype(float), np.full((skus, 56), 0.6)
+    demand = sold + random.poisson(0.4 * rate)
+    truth = models.demand.forecast(demand, TEST_FROM).mean.sum()
+    found, as_sold = (
+        round(float(models.demand.forecast(sold, TEST_FROM, served_share=share).mean.sum() / truth - 1), 4)
+        for share in (served, None)
+    )
+    return [
+        _row(
+            "forecast of shelves empty each evening, bias",
+            found,
+            "ratio",
+            0.0,
+            "near 0.0",
+            {"from sales": as_sold},
+        )
     ]
 
 

@@ -15,7 +15,7 @@ from edge.core.rows import Row, Rows
 Evidence: TypeAlias = tuple[tuple[float, ...], ...]
 """Rows of numbers, one a class; () says nothing."""
 
-KEPT_A_DAY = 0.5 ** (1 / 14)
+KEPT_A_DAY = 0.5 ** (1 / 7)
 """As models.recalibration.KEPT_A_DAY: of older evidence, each day that brings new."""
 MAX_BUNDLES = 4
 _DIGITS = 4
