@@ -97,6 +97,11 @@ class EdgeLoop:
         """Why the disk refuses what is to be kept of bundles, "" when it does not."""
         return self._stage.disk_problem
 
+    @property
+    def has_order_graph(self) -> bool:
+        """Whether the models in use order by one; without, up to a quantile of demand."""
+        return self._stage.models.orders is not None
+
     def drift(self) -> dict[str, ClassDrift]:
         """By class of SKUs: how far the levels of the models in use are off."""
         return drift_of(recalibration_from(self._core.state.calibrations.of(self.bundle)))

@@ -138,6 +138,7 @@ class StatusReport:
             "alerts_open": len(alerts),
             "alerts": alerts[:MAX_ALERTS],
             "conditions": self.conditions(),
+            "order_graph": self.loop.has_order_graph,
             "drift": {name: asdict(drift) for name, drift in self.loop.drift().items()},
         }
 

@@ -137,7 +137,11 @@ def _facts(report: Mapping[str, Any], now_ms: int, zone: ZoneInfo) -> list[Fact]
             "Put aside as unreadable",
             f"{aside:,} kept; shelfloop edge dump shows them" if aside else "nothing",
         ),
-        Fact("Models", report["bundle"]),
+        Fact(
+            "Models",
+            report["bundle"]
+            + ("" if report["order_graph"] else ", without an order graph: orders up to a quantile"),
+        ),
         _drift(report["drift"]),
         Fact("Version", f"{report['version']}, running for {age(report['uptime_s'])}"),
     ]

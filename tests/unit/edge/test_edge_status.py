@@ -26,7 +26,7 @@ REPORT: dict[str, Any] = {
     "uptime_s": 90_000, "clock": {"now_ms": NOW_MS, "is_simulated": False, "is_synchronised": True},
     "broker": {"address": "127.0.0.1:8883", "is_connected": True, "has_tls": True}, "central_url": "https://c",
     "outbox_max_bytes": 536_870_912, "slowest_commit_ms": 2500, "items": 5000, "alerts_open": 0, "alerts": [], "conditions": {},
-    "drift": {name: {"levels": 0.01, "bias": 0.02, "is_over": False} for name in ("slow", "middling", "busy")},
+    "order_graph": True, "drift": {name: {"levels": 0.01, "bias": 0.02, "is_over": False} for name in ("slow", "middling", "busy")},
 }  # fmt: skip
 
 
@@ -167,3 +167,10 @@ def test_drift_of_forecast_levels_is_a_fact_and_a_figure() -> None:
     assert 'shelfloop_edge_forecast_level_drift{sku_class="busy"} 0.14' in text
     assert 'shelfloop_edge_forecast_level_drift{sku_class="slow"} 0.01' in text
     assert 'shelfloop_edge_forecast_bias_ratio{sku_class="busy"} -0.03' in text
+
+
+def test_models_that_order_without_an_order_graph_say_so() -> None:
+    assert re.search(r"Models +demo@1\n", text_from(view_from(REPORT)))
+    assert "demo@1, without an order graph: orders up to a quantile" in text_from(
+        view_from(_report(order_graph=False))
+    )
