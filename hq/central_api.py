@@ -38,6 +38,7 @@ from contract.api.stores import (
     SkuView,
     StoreView,
 )
+from contract.api.suppliers import SupplierView
 from hq.errors import CentralAwayError, CentralGarbledError, CentralRefusedError
 
 MAX_ANSWERS = 64
@@ -140,6 +141,9 @@ class CentralApi:
 
     async def gateways(self) -> Page[GatewayView]:
         return await self._get(Page[GatewayView], "/v1/gateways", "the gateways")
+
+    async def suppliers(self) -> Page[SupplierView]:
+        return await self._get(Page[SupplierView], "/v1/suppliers", "the suppliers")
 
     async def doors(self) -> DoorsView:
         return await self._get(DoorsView, "/v1/doors", "what the centre turned away")

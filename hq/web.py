@@ -20,7 +20,20 @@ from hq.export import register_exports
 from hq.login import LoginGate, People
 from hq.login_page import register_login
 from hq.origin_guard import OriginGuard, allowed_names
-from hq.pages import campaigns, config, fleet, models, overview, regions, replay, restock, shop, shops, sku
+from hq.pages import (
+    campaigns,
+    config,
+    fleet,
+    models,
+    overview,
+    regions,
+    replay,
+    restock,
+    shop,
+    shops,
+    sku,
+    suppliers,
+)
 from hq.settings import HqSettings
 from runtime.clock import clock_from_setting
 from runtime.errors import OperatorError
@@ -111,7 +124,20 @@ def web_app(desk: Desk, settings: HqSettings) -> FastAPI:
     app.add_static_files("/hq-static", STATIC)
     version = int((STATIC / "hq.css").stat().st_mtime)
     ui.add_head_html(f'<link rel="stylesheet" href="/hq-static/hq.css?v={version}">', shared=True)
-    for page in (overview, shops, shop, sku, restock, replay, regions, config, campaigns, fleet, models):
+    for page in (
+        overview,
+        shops,
+        shop,
+        sku,
+        restock,
+        replay,
+        suppliers,
+        regions,
+        config,
+        campaigns,
+        fleet,
+        models,
+    ):
         page.register(desk)
     ui.run_with(
         web,

@@ -60,6 +60,7 @@ class _Restock:
             for name, (label, _) in GROUPS.items():
                 address = f"/restock?show={name}" + (f"&scope={quote(scope.text)}" if scope.kind else "")
                 ui.link(label, address).classes("tab" + (" here" if name == group else ""))
+            ui.link("Suppliers", scope.link("/restock/suppliers")).classes("tab")
             ui.link("Try a rule", scope.link("/restock/replay")).classes("tab")
         self._live = Live(self._load, self._build, desk.refresh_s, skeleton_rows=8)
 
@@ -209,6 +210,7 @@ def order_row(order: TriggerView, store: StoreView | None, now_ms: int, *, pendi
     packs = order.quantity_units / order.pack_units if order.pack_units else 0
     currency = store.currency if store else ""
     kind = "" if order.kind == "restock" else f" · {order.kind}"
+    is_held = order.state.value == "approved" and order.due_ms is not None
     return {
         "id": order.trigger,
         "item": cell(
@@ -230,8 +232,8 @@ def order_row(order: TriggerView, store: StoreView | None, now_ms: int, *, pendi
         ),
         "risk": cell(number(order.expected_stock_out_units, 1), order.expected_stock_out_units),
         "state": cell(
-            word.word,
-            icon=word.icon,
+            "held" if is_held else word.word,
+            icon="hourglass_top" if is_held else "bolt" if order.kind == "emergency" else word.icon,
             tone=word.tone,
             sub=order.despatch or order.erp_document or _due(order, store),
         ),

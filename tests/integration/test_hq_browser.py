@@ -105,6 +105,7 @@ PAGES = {
     "sku-hours": ("/shops/s367/skus/900003?look=1w", "Cola 12 x 12 fl oz", 1),
     "restock": ("/restock", "80 % chance to run out", 0),
     "campaigns": ("/campaigns", "Eat it while it is fresh", 2),
+    "suppliers": ("/restock/suppliers", "daily until 16:30", 0),
     "regions": ("/regions", "more than usual", 0),
     "fleet": ("/fleet", "GTIN 952123 has 6 digits", 0),
     "models": ("/models", "demo-2025-04", 0),

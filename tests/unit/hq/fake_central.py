@@ -52,6 +52,7 @@ from contract.api.stores import (
     TransmissionTally,
     TriggerTally,
 )
+from contract.api.suppliers import SupplierView
 from contract.devices import ClockQuality
 from contract.gateway_state import GatewayState
 from contract.records import QUANTILE_LEVELS
@@ -618,6 +619,10 @@ def fake_app(fake: FakeCentral) -> FastAPI:
         fake.configs[store] = ConfigPut.model_validate_json(await request.body())
         return Accepted(accepted=1, version=1)
 
+    @app.get("/v1/suppliers")
+    def suppliers() -> Page[SupplierView]:
+        return Page[SupplierView](rows=[] if fake.empty else supplier_views(fake.now_ms))
+
     @app.get("/v1/regions/outlook")
     def outlook(region: str = "") -> RegionalOutlook:
         rows = [] if fake.empty else [row for row in outlook_rows() if region in ("", row.region)]
@@ -640,6 +645,20 @@ def fake_app(fake: FakeCentral) -> FastAPI:
         return switch
 
     return app
+
+
+def supplier_views(now_ms: int) -> list[SupplierView]:
+    common = {"timezone": "America/New_York", "cutoff_minute": 990, "stocked_skus": 0, "changed_ms": now_ms}
+    return [
+        SupplierView(
+            **common, supplier="fresh-co", name="Fresh & Co", order_weekdays=list(range(7)), lead_time_days=1, freeze_min=30,
+            emergency_lead_days=0, next_cutoff_ms=now_ms + 6 * 3_600_000, next_delivery_day="2025-05-04",
+        ),
+        SupplierView(
+            **common, supplier="dry-goods-inc", name="Dry Goods Inc.", order_weekdays=[0, 1, 2, 3, 4], lead_time_days=2,
+            delivery_weekdays=[1, 4], next_cutoff_ms=None, next_delivery_day=None,
+        ),
+    ]  # fmt: skip
 
 
 def outlook_rows() -> list[CategoryOutlook]:
