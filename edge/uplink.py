@@ -12,7 +12,6 @@ So the centre's position is asked for before the first row of an epoch that was 
 the other (`Forked`) when the positions contradict each other.
 """
 
-import json
 import queue
 import random
 import time
@@ -21,17 +20,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-from pydantic import ValidationError
-
-from contract.documents import DocumentKind
 from contract.errors import MalformedMessageError
-from contract.message import reason_from_validation
+from edge.batch_reply import receipt_from
 from edge.batch_rows import batch_body
-from edge.core.lean import LEAN_DOCUMENT, LeanDocument, LeanReceipt
 from edge.core.messages import AlertNoted, BadInput, ConditionReported, DocumentArrived
 from edge.errors import DamagedRowError
 from edge.outbox import OutboxRow, Stream, Streams, new_run
 from edge.outbox_reader import OutboxReader
+from edge.pace import Pace
 from edge.transport import Reply
 from runtime.clock import Clock
 from runtime.errors import RetryLaterError
@@ -40,8 +36,6 @@ from runtime.logs import Log, printable
 log = Log("edge.uplink")
 
 MAX_ROWS, MAX_BYTES = 2000, 2_000_000
-MAX_BACKLOG_ROWS = 500
-"""Of a batch that drains an older epoch: a live record waits for the one that is on its way."""
 BACKOFF_MIN_S, BACKOFF_MAX_S = 0.1, 5.0
 REFUSED_STATUSES = frozenset({400, 413, 422})
 OPERATOR_STATUSES = frozenset({401, 403, 404})
@@ -138,7 +132,7 @@ class Uplink:
         self._linger_s, self._poll_s, self._is_stopping = linger_s, poll_interval_s, is_stopping
         self.tells = tells
         self._reader: OutboxReader | None = None
-        self._limit = MAX_ROWS
+        self._limit, self._backlog = MAX_ROWS, Pace()
         self._run = new_run()
         self._backoff_s = BACKOFF_MIN_S
         self._last_post_s = self._last_live_post_s = -1e9
@@ -180,7 +174,7 @@ class Uplink:
         return sent
 
     def _rows(self, reader: OutboxReader, stream: Stream) -> list[OutboxRow]:
-        limit = self._limit if stream is self._streams.live else min(self._limit, MAX_BACKLOG_ROWS)
+        limit = self._limit if stream is self._streams.live else min(self._limit, self._backlog.rows)
         try:
             return reader.rows(stream.epoch, stream.acked_through, stream.frozen_through, limit, MAX_BYTES)
         except DamagedRowError as error:
@@ -214,6 +208,7 @@ class Uplink:
             self.status.resent += 1
         if rows:
             self._sent[stream.epoch] = max(rows[-1].seq, self._sent.get(stream.epoch, 0))
+        asked_s = time.monotonic()
         try:
             reply = self._transport.post(body)
         except RetryLaterError as error:
@@ -225,6 +220,8 @@ class Uplink:
             self._last_post_s = time.monotonic()
             if stream is self._streams.live:
                 self._last_live_post_s = self._last_post_s
+            elif rows:
+                self._backlog.took(self._last_post_s - asked_s, len(rows))
         if state is not None and self.tells and reply.status != 200:
             self.tells.not_told()
             if reply.status in REFUSED_STATUSES:
@@ -254,7 +251,7 @@ class Uplink:
 
     def _accepted(self, stream: Stream, rows: list[OutboxRow], reply: Reply) -> None:
         try:
-            receipt, bad = _receipt_of(reply.body)
+            receipt, bad = receipt_from(reply.body)
         except MalformedMessageError as error:
             self._failed(f"the centre's reply makes no sense: {error}")
             return
@@ -346,39 +343,3 @@ class Uplink:
 
 def _reason_of(reply: Reply) -> str:
     return printable(reply.body[:300], 200) or "no reason given"
-
-
-def _receipt_of(body: bytes) -> tuple[LeanReceipt, list[BadInput]]:
-    """The receipt, without the documents that are malformed: one bad document must not hold up every batch."""
-    try:
-        return LeanReceipt.from_json(body, "batch receipt"), []
-    except MalformedMessageError:
-        envelope = _LooseReceipt.from_json(body, "batch receipt")
-    bad: list[BadInput] = []
-    documents: list[LeanDocument] = []
-    for value in envelope.documents:
-        try:
-            documents.append(LEAN_DOCUMENT.validate_json(json.dumps(value)))
-        except ValidationError as error:
-            text = json.dumps(value).encode()[:4000]
-            reason = f"document: {reason_from_validation(error)}"
-            bad.append(BadInput("central", "document", reason, text, *_kind_and_version(value)))
-    receipt = LeanReceipt(
-        gateway=envelope.gateway, epoch=envelope.epoch, acked_through=envelope.acked_through,
-        rejected=envelope.rejected, documents=documents, server_time_ms=envelope.server_time_ms,
-    )  # fmt: skip
-    return receipt, bad
-
-
-def _kind_and_version(document: object) -> tuple[str, int]:
-    """Of a document that is wrong elsewhere, so that the centre is not asked for it again; ("", 0) when unreadable."""
-    if not isinstance(document, dict):
-        return "", 0
-    kind, version = document.get("kind"), document.get("version")
-    if kind not in set(DocumentKind) or type(version) is not int or not 1 <= version < 2**53:
-        return "", 0
-    return str(kind), version
-
-
-class _LooseReceipt(LeanReceipt):
-    documents: list[object] = []  # type: ignore[assignment]  # looser on purpose

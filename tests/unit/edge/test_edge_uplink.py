@@ -12,6 +12,7 @@ from contract.records import AlertRecord, Severity
 from edge import uplink as uplink_module
 from edge.core.messages import BadInput, DocumentArrived
 from edge.outbox_reader import OutboxReader
+from edge.pace import MIN_ROWS, WITHIN_S
 from edge.store import Commit
 from edge.store_file import open_store
 from edge.transport import CentralTransport, Reply
@@ -286,6 +287,26 @@ def test_a_backlog_that_posts_all_the_time_does_not_make_live_records_linger(rig
         rig.cycle()
     assert [body.seq_to for body in rig.centre.bodies if body.epoch == new] == [1, 2]
     assert len([body for body in rig.centre.bodies if body.epoch != new]) > 2
+
+
+def test_a_backlog_gives_a_slow_centre_small_batches_and_a_fast_one_large_ones(rig):
+    pace = rig.uplink._backlog
+    most = pace.rows
+    old = rig.store.streams.live.epoch
+    rig.store.open_epoch()
+    rig.store.commit(Commit(0, records=[alert(99)]))
+    answer = rig.centre.post
+    rig.centre.post = lambda body: (time.sleep(WITHIN_S * 1.1), answer(body))[1]
+    pace.rows = 6
+    rig.cycle()
+    rig.centre.post = answer
+    assert [body.seq_to for body in rig.centre.bodies if body.epoch == old] == [6]
+    assert pace.rows == MIN_ROWS < most
+    for rows in (MIN_ROWS, 2 * MIN_ROWS, 4 * MIN_ROWS, 8 * MIN_ROWS):
+        pace.took(0.01, rows)
+    assert pace.rows == most
+    pace.took(0.01, 3)  # the end of a backlog says nothing about a whole batch
+    assert pace.rows == most
 
 
 def test_unfrozen_rows_are_not_sent(rig):
