@@ -19,6 +19,7 @@ from local_broker import LocalBroker
 from paho.mqtt.enums import CallbackAPIVersion
 from test_central_loop import get, post, set_up_store, supply_on_order
 
+from central.__main__ import main
 from central.ledger.audit_check import verify_audit
 from central.ledger.engine import Ledger
 from central.settings import CentralSettings
@@ -88,16 +89,22 @@ def audit_of(centre: CentreProcess, action: str) -> list[dict[str, Any]]:
     ]
 
 
-def test_an_item_file_is_taken_row_by_row_and_once(centre: CentreProcess, tmp_path: Path) -> None:
+def test_an_item_file_is_taken_row_by_row_and_once(
+    centre: CentreProcess, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file, token = tmp_path / "items.csv", tmp_path / "token"
     token.write_text(centre.token("system"))
     file.write_text(
         "sku,gtins,name,category\nnew-1,9521234567899,Bananas,Fruit\nsku-2,9521234567899,Pears,Fruit\n"
         f"sku-3,{gtin(3)},Renamed,food\nnew-2,{gtin(1)},Of sku-1,food\n"
     )
-    words = ("import", "items", str(file), "--store", STORE, "--token-file", str(token))
-    said = centre.command(*words, code=1)
-    assert said == "", "what was refused is told on the standard output"
+    words = ["import", "items", str(file), "--store", STORE, "--token-file", str(token)]
+    assert main([*words, "--config", str(centre.config)]) == 1
+    told = capsys.readouterr().out.splitlines()
+    assert [line.split(": ")[0] for line in told] == [
+        f"{file}:3, gtins", f"{file}:5, gtins", f"/v1/stores/{STORE}/items",
+    ]  # fmt: skip
+    assert told[-1].endswith("4 rows: 1 new, 1 changed, 0 as before, 2 refused")
     report = centre.client("system").post(
         f"/v1/stores/{STORE}/items", content=file.read_bytes(), headers={"Content-Type": "text/csv"}
     ).json()  # fmt: skip
