@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
+from contract.errors import MalformedMessageError
 from contract.records import QUANTILE_LEVELS
 from models.bundle import Bundle
-from models.errors import TrainingDataError
+from models.errors import BundleError, TrainingDataError
 from models.features import FEATURE_NAMES, HISTORY_DAYS, features_sha256
 from models.golden import Golden
 from models.graph import Graph
@@ -129,10 +130,13 @@ def _contents(network: Network, shops: DailySeries) -> dict[str, bytes]:
 def renew_orders(folder: Path) -> Manifest:
     """The manifest of the bundle in `folder` with the order graph of this release in it, not yet signed; its demand is as before.
 
-    The version says which: it ends in "+" and the graph's hash. Raises OSError, and MalformedMessageError for no bundle.
+    The version says which: it ends in "+" and the graph's hash. Raises OSError, and BundleError for what is no bundle.
     """
-    known = Manifest.from_json((folder / MANIFEST_FILE).read_bytes(), "manifest")
-    golden = Golden.from_json((folder / GOLDEN_FILE).read_bytes(), "golden")
+    try:
+        known = Manifest.from_json((folder / MANIFEST_FILE).read_bytes(), "manifest")
+        golden = Golden.from_json((folder / GOLDEN_FILE).read_bytes(), "golden")
+    except MalformedMessageError as error:
+        raise BundleError("manifest", folder, str(error), "give a bundle's folder") from None
     orders = order_graph_file()
     asked = golden_orders(OrderGraph(Graph(orders, Path(ORDER_FILE))))
     contents = {
