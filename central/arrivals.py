@@ -7,6 +7,7 @@ from central.ledger import facts, store_rows
 from central.ledger import restock_rows as rows
 from central.memory import OutsideOrder as OrderMemory
 from central.memory import Trigger
+from central.noted import net_load
 from contract.api.restock import OutsideOrder, TriggerState
 
 
@@ -24,6 +25,7 @@ def place_outside_order(work: Work, order: OutsideOrder) -> bool:
             )
             store.orders[order.order, order.sku].despatch = order.despatch
             _receive_known_order(work, order.order, order.sku, order.despatch)
+            net_load(work, order.sku, order.despatch)
         return False
     rows.put_outside_order(
         work.connection,
@@ -38,6 +40,7 @@ def place_outside_order(work: Work, order: OutsideOrder) -> bool:
     work.supply_changed = True
     if order.despatch is not None:
         _receive_known_order(work, order.order, order.sku, order.despatch)
+    net_load(work, order.sku, order.despatch or order.order)
     return True
 
 

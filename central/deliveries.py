@@ -4,18 +4,16 @@ A note's lines go down to the gateway (document `deliveries`), which takes each 
 fact, as if its dock had scanned it; that fact closes the order. So on-hand and on-order change together.
 """
 
-from dataclasses import replace
-
 from central import arrivals, desired_state
 from central.context import Work
 from central.core.audit_chain import digest_of
-from central.core.lifecycle import ON_ORDER, can_move
+from central.core.lifecycle import ON_ORDER
 from central.errors import ConflictError, NotFoundError, SenderError
 from central.ledger import facts, note_rows, store_rows
 from central.ledger import restock_rows as rows
 from central.memory import Trigger
+from central.noted import mark_shipped, net_load
 from contract.api.deliveries import DeliveryNote, NoteLine
-from contract.api.restock import OutsideOrder, TriggerState
 from contract.documents import DeliveriesDocument, NotedLine
 
 MAX_AGE_DAYS = 30
@@ -53,15 +51,15 @@ def take_note(work: Work, note: DeliveryNote, who: str) -> bool:
                 "booked_units": booked, "heard_ms": work.now_ms, "digest": digest,
             }
         )  # fmt: skip
-        if booked is None:
-            _on_its_way(work, note, line, despatch)
-        else:
-            _name_the_load(work, line, despatch)
+        _name_the_load(work, line, despatch)
+        if booked is not None:
             arrivals.take_delivery(work, line.sku, despatch, booked)
         if line.substitutes is not None and all(other.sku != line.substitutes for other in note.lines):
             arrivals.take_delivery(work, line.substitutes, despatch, 0)
         _tell_difference(work, note, line, booked)
     note_rows.insert_note(work.connection, inserted)
+    for line in note.lines:
+        net_load(work, line.sku, despatch)
     work.audit(
         who, "delivery-note", note.note, f"{len(note.lines)} lines", about=note.model_dump(mode="json")
     )
@@ -137,35 +135,6 @@ def _order(work: Work, line: NoteLine) -> Trigger | str | None:
     )
 
 
-def _on_its_way(work: Work, note: DeliveryNote, line: NoteLine, despatch: str) -> None:
-    """The noted units, no more and no less, count as on-order until the gateway's own fact comes."""
-    _name_the_load(work, line, despatch)
-    covering = [t for t in work.store.triggers.values() if _covers(t, line.sku, despatch)]
-    orders = [
-        (key, order) for key, order in work.store.orders.items() if key[1] == line.sku and despatch in (order.despatch, key[0])
-    ]  # fmt: skip
-    left = line.quantity_units
-    for trigger in covering:
-        trigger.shipped_units = (
-            min(left, trigger.quantity_units) if trigger is not covering[-1] or orders else left
-        )
-        left -= trigger.shipped_units
-        _shipped(work, trigger)
-    for place, (key, order) in enumerate(orders):
-        units = left if place == len(orders) - 1 else min(left, order.quantity_units)
-        left -= units
-        work.store.orders[key] = replace(order, quantity_units=units)
-        rows.set_outside_units(work.connection, work.store.store, *key, units=units)
-    if not covering and not orders:
-        arrivals.place_outside_order(
-            work,
-            OutsideOrder(
-                order=note.note, store=work.store.store, sku=line.sku, quantity_units=line.quantity_units,
-                at_ms=note.at_ms, despatch=despatch,
-            ),
-        )  # fmt: skip
-
-
 def _name_the_load(work: Work, line: NoteLine, despatch: str) -> None:
     """Gives the order that the line names the load's number, by which the delivery will close it."""
     if line.order is None:
@@ -173,7 +142,7 @@ def _name_the_load(work: Work, line: NoteLine, despatch: str) -> None:
     found = _order(work, line)
     if isinstance(found, Trigger):
         found.despatch = despatch
-        _shipped(work, found)
+        mark_shipped(work, found)
     elif found is not None:
         for key in ((found, line.sku), (found, line.substitutes or line.sku)):
             if key in work.store.orders:
@@ -182,24 +151,6 @@ def _name_the_load(work: Work, line: NoteLine, despatch: str) -> None:
                     work.connection,
                     {"store": work.store.store, "order": key[0], "sku": key[1], "despatch": despatch, "arrives_day": None},
                 )  # fmt: skip
-
-
-def _covers(trigger: Trigger, sku: str, despatch: str) -> bool:
-    return trigger.sku == sku and trigger.despatch == despatch and trigger.state in ON_ORDER
-
-
-def _shipped(work: Work, trigger: Trigger) -> None:
-    if can_move(trigger.state, TriggerState.SHIPPED):
-        trigger.state = TriggerState.SHIPPED
-    trigger.changed_ms = work.now_ms
-    work.changed_triggers.add(trigger.trigger_id)
-    rows.set_reported(
-        work.connection,
-        {
-            "store": work.store.store, "number": trigger.number, "state": trigger.state.value, "now": work.now_ms,
-            "shipped": trigger.shipped_units, "despatch": trigger.despatch, "erp_document": None, "arrives_day": None,
-        },
-    )  # fmt: skip
 
 
 def _tell_difference(work: Work, note: DeliveryNote, line: NoteLine, booked: int | None) -> None:

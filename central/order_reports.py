@@ -8,6 +8,7 @@ from central.errors import ConflictError, NotFoundError, SenderError
 from central.ledger import facts
 from central.ledger import restock_rows as rows
 from central.memory import Trigger
+from central.noted import net_load
 from contract.api.restock import OutsideOrder, StatusPost, TriggerState
 
 _EFFECTS = {Moved: "moved", Agreed: "change accepted", ChangeRefused: "change refused"}
@@ -97,6 +98,8 @@ def _reported(work: Work, trigger: Trigger, state: TriggerState, post: StatusPos
         ]
         if units:
             received(work, trigger, sum(units))
+        else:
+            net_load(work, trigger.sku, post.despatch)
 
 
 def _late(work: Work, row: dict[str, object], post: StatusPost) -> None:

@@ -14,6 +14,10 @@ _OPEN = sa.text(
     """SELECT note, despatch, sku, quantity_units, expected_units, at_ms, substitutes FROM delivery_notes
     WHERE store_id = :store AND state = 'open' ORDER BY at_ms, note, sku"""
 )
+_OPEN_OF_LOAD = sa.text(
+    """SELECT note, quantity_units, at_ms FROM delivery_notes WHERE store_id = :store AND despatch = :despatch
+    AND sku = :sku AND state = 'open' ORDER BY note"""
+)
 ARRIVED = sa.text(
     """UPDATE delivery_notes SET state = 'arrived', booked_units = :units WHERE store_id = :store
     AND despatch = :despatch AND sku = :sku AND state = 'open'"""
@@ -62,6 +66,12 @@ def insert_note(connection: Connection, rows: list[dict[str, Any]]) -> None:
 def open_lines(connection: Connection, store: str) -> list[dict[str, Any]]:
     """Those that the store's gateway has not told as delivered yet, oldest first."""
     return [dict(row) for row in connection.execute(_OPEN, {"store": store}).mappings()]
+
+
+def open_notes(connection: Connection, store: str, despatch: str, sku: str) -> list[tuple[str, int, int]]:
+    """(note, units, at_ms) of the load's lines that the gateway has not told yet."""
+    found = connection.execute(_OPEN_OF_LOAD, {"store": store, "despatch": despatch, "sku": sku})
+    return [(row.note, row.quantity_units, row.at_ms) for row in found]
 
 
 def line_arrived(connection: Connection, store: str, despatch: str, sku: str, units: int) -> bool:

@@ -8,11 +8,11 @@ from central_rows import START_MS, delivery, proposal
 from ledger_kinds import SQLITE, on_both
 from test_ledger import STORE, Bench, bench
 
-from central import arrivals, deliveries
+from central import arrivals, deliveries, order_reports
 from central.errors import ConflictError, SenderError
 from central.ledger import facts, note_rows
 from contract.api.deliveries import DeliveryNote
-from contract.api.restock import OutsideOrder
+from contract.api.restock import OutsideOrder, ReportedStatus, StatusPost
 from contract.documents import DeliveriesDocument
 from contract.records import Record
 
@@ -135,6 +135,22 @@ def test_a_note_names_the_trigger_that_it_fills(centre: Bench, units: int) -> No
     tell(centre, delivery("D-1", units), start=2)
     assert centre.rows("SELECT state, received_units FROM triggers") == [("closed", units)]
     assert on_order(centre) == 0
+
+
+def test_a_note_that_comes_before_its_order_is_said_to_be_shipped_counts_once(centre: Bench) -> None:
+    tell(centre, proposal(1, units=24))
+    take(centre, line(20, expected_units=24))
+    assert on_order(centre) == 44, "nobody has said yet that they are the same"
+    shipped = StatusPost(
+        revision=1, status=ReportedStatus.SHIPPED, at_ms=START_MS, quantity_units=24, despatch="D-1"
+    )
+    centre.run(lambda work: order_reports.report(work, f"{STORE}-r1", shipped))
+    assert on_order(centre) == 20
+    tell(centre, delivery("D-1", 20), start=2)
+    assert (on_order(centre), centre.rows("SELECT state, received_units FROM triggers")) == (
+        0,
+        [("closed", 20)],
+    )
 
 
 def test_a_note_that_comes_after_the_docks_scan_adds_nothing_and_says_the_difference(centre: Bench) -> None:
