@@ -49,7 +49,7 @@ from models.policy.question import STRETCHES, question_from  # noqa: E402
 from models.policy.scoring import PolicyScore, refined_score, score  # noqa: E402
 
 Row = dict[str, Any]
-HELD_OUT_EACH = {True: 13, False: 40}
+HELD_OUT_EACH = {True: 12, False: 30}
 """Instances of each of the kinds, by --quick."""
 DISCOUNTED_DAYS = (1 - 0.99**365) / 0.01
 """A year's return at a discount of .99 a day, per unit of daily cost: how the perishable figures are published."""
@@ -218,7 +218,7 @@ def replay_rows(options: argparse.Namespace) -> Iterator[Row]:
         print(f"  no replay: {options.data} has no m5 and freshretailnet; say where they are with --data")
         return
     graph = shipped_orders()
-    series = 150 if options.quick else 1500
+    series = 150 if options.quick else 1000
     frontiers: dict[str, Frontier] = {}
     for trade in (m5_trade(options.data, series), fresh_trade(options.data, series)):
         found = frontiers[trade.name] = frontier_of(trade, graph, quick=options.quick)

@@ -1,7 +1,6 @@
 """`shelfloop models …`: train, evaluate, sign and check the bundles that gateways forecast and order with."""
 
 import argparse
-import importlib.util
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,6 @@ from models.bundle import DEMO_BUNDLE, DEMO_PUBLIC_KEY, load_bundle
 from models.errors import ModelsError
 from models.manifest import Manifest
 from models.policy.door import add_policy_cost, add_train_policy
-from models.policy.errors import TrainerMissingError
 from models.policy.explain import add_explain
 from models.publish import add_publish
 from models.renew import add_renew_orders
@@ -144,10 +142,6 @@ def _info(arguments: argparse.Namespace) -> int:
 
 
 def _train_policy(arguments: argparse.Namespace) -> int:
-    if importlib.util.find_spec("torch") is None:
-        raise TrainerMissingError(
-            "PyTorch is missing; in a clone: pip install -c constraints.txt '.[train-policy]'"
-        )
     from models.training.policy_train import train_policy  # noqa: PLC0415
 
     return train_policy(arguments)

@@ -2,7 +2,7 @@
 
 level   = what will be in hand when an order placed now arrives, over the demand paths
 target  = the network's level, at least what the shelf must show beside the demand covered
-missing = target - level; the order is missing in whole packs, to the nearest, cut by life and room
+missing = target - level; the order is missing in whole packs, up or down by what each risks, cut by life and room
 """
 
 from collections.abc import Iterable
@@ -16,15 +16,15 @@ import numpy.typing as npt
 from contract.records import QUANTILE_LEVELS
 from models.arrays import F32, I64
 from models.base_stock import SHELF_LIFE_ROUNDING, TAIL_STRETCH
-from models.policy.features import LEAST_SPREAD_UNITS, lot_periods
+from models.policy.features import IDLE_UNITS, LEAST_SPREAD_UNITS, MOST_PEAK_SPREADS, lot_periods
 from models.policy.network import PolicyNetwork
+from models.policy.packs import ROUND_UP_FROM as ROUND_UP_FROM  # noqa: PLC0414 - who asks for orders knows it by this page
+from models.policy.packs import whole_packs
 from models.policy.projection import PATHS, path_slices
 from models.policy.question import BUCKETS, KEEPS, STRETCHES, Question
 
 Bits: TypeAlias = npt.NDArray[np.bool_]
 
-ROUND_UP_FROM = 0.5
-"""Of a pack (or of the least order): what must be missing for one more."""
 MOST_STRETCH, LEAST_STRETCH = 4.0, 0.25
 """How far slices may be scaled to meet the mean that the forecast says."""
 
@@ -122,8 +122,8 @@ def daily_orders(question: Question, network: PolicyNetwork) -> Order:
     room = q.lot_units * _softplus(out[:, 2])
     pays = missing > room
     least = np.maximum(np.ceil(q.min_order_units / q.pack_units - 1e-4), 1) * q.pack_units
-    more = np.floor(np.maximum(missing - least, 0) / q.pack_units + ROUND_UP_FROM)
-    wanted = np.where((missing >= ROUND_UP_FROM * least) & pays, least + more * q.pack_units, 0)
+    slack = level - covered[:, path_slices()[:, STRETCHES]]
+    wanted = np.where(pays, whole_packs(missing, q.pack_units, least, slack), 0)
     by_life = np.floor((q.life_units - position) / q.pack_units + SHELF_LIFE_ROUNDING) * q.pack_units
     by_room = np.floor((q.max_stock_units - position) / q.pack_units + 1e-4) * q.pack_units
     cap = np.maximum(np.minimum(by_life, by_room), 0)
@@ -212,6 +212,8 @@ def _features(q: Question, covered: F32, level: F32, lost: F32, expired: F32, la
         aged * q.lifo,
         np.ones_like(mean),
         np.minimum(1 / spread, 4),
+        np.clip((covered[:, -1] - mean) / spread, 0, MOST_PEAK_SPREADS),
+        (covered < IDLE_UNITS).astype(np.float32).mean(axis=1),
         np.tanh((mean_level - mean) / (4 * spread)) * 2,
         level_spread / (spread * np.sqrt(lead + 1)),
         (level < 0.5).astype(np.float32).mean(axis=1),

@@ -43,18 +43,17 @@ def add_train_policy(
     """run: what trains; only the command line may import it."""
     parser = commands.add_parser(
         "train-policy",
-        help="learn the replenishment policy anew (extra train-policy: PyTorch)",
-        description="Solves random instances, fits the network on them and writes target.onnx and order.onnx; half an hour"
-        " on one core with the defaults.",
+        help="learn the replenishment policy anew",
+        description="Solves random instances, fits the network on them and writes target.onnx, order.onnx and policy.json; about"
+        " half an hour on one core with the shipped settings. What was solved is kept in FOLDER/lessons.",
     )
-    parser.add_argument("folder", type=Path, help="where the graphs go")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="where the graphs go")
     parser.add_argument(
-        "--instances", type=int, default=8000, help="problems to learn from (default %(default)s)"
+        "--training",
+        type=Path,
+        metavar="FILE",
+        help="lessons, fit and seed as TOML (default: as the shipped network was trained, models/training/policy.toml)",
     )
-    parser.add_argument(
-        "--epochs", type=int, default=100, help="passes over their lessons (default %(default)s)"
-    )
-    parser.add_argument("--seed", type=int, default=1, help="of every random choice (default %(default)s)")
     parser.set_defaults(run=run)
 
 

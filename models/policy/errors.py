@@ -13,5 +13,11 @@ class InstanceError(ModelsError):
         self.next_step = next_step
 
 
-class TrainerMissingError(ModelsError):
-    """The operator must act: what only training needs is not installed."""
+class TrainingConfigError(ModelsError):
+    """The operator must act: the file that says how to train is wrong. field, why, next_step: as above."""
+
+    def __init__(self, field: str, why: str, next_step: str) -> None:
+        super().__init__(f"training of the policy: {field}: {why}; write {next_step}")
+        self.field = field
+        self.why = why
+        self.next_step = next_step

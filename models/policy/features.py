@@ -11,20 +11,24 @@ import numpy as np
 from models.arrays import F32, F64
 from models.policy.demand_law import moments
 from models.policy.instance import LIFO, LOST, Instance
-from models.policy.projection import Outlook
+from models.policy.projection import Outlook, slice_means
 
 Floats = TypeVar("Floats", F32, F64)
 
 NAMES = (
     "odds", "variation", "skewness", "lead", "lot_in_spreads", "lot_in_periods", "lot_rounding", "ageing", "waste_price",
-    "lifo", "lost", "coarseness", "level", "level_spread", "empty_share", "lost_on_the_way", "waste_on_the_way", "last_day_share",
+    "lifo", "lost", "coarseness", "peak", "idle", "level", "level_spread", "empty_share", "lost_on_the_way", "waste_on_the_way", "last_day_share",
 )  # fmt: skip
 N_FEATURES = len(NAMES)
 N_PROBLEM_FEATURES = NAMES.index("level")
 """The first so many say what the problem is like, whatever the state."""
 LOST_COLUMN = NAMES.index("lost")
 LOT_COLUMN = NAMES.index("lot_in_spreads")
+AGEING_COLUMN = NAMES.index("ageing")
 LEAST_SPREAD_UNITS = 0.1
+IDLE_UNITS = 0.5
+MOST_PEAK_SPREADS = 8.0
+"""How high a law's peak may count: what bounds demand above, or does not, decides the last units of a high target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ class Problem:
     mean_units, std_units, skewness: of demand over the period covered. odds: shortage cost over holding cost.
     lead_periods: may be a fraction. lot_units: sqrt(2 K mean / h), 0 without a fixed cost. ageing: 1 / life in periods, 0 for
     goods that keep. waste_price: cost of an expired unit over the holding cost, 0 for goods that keep. lifo, lost: 1 or 0.
+    peak_units: mean of the law's highest slice of PATHS. idle_share: of the slices, those without demand to speak of.
     """
 
     mean_units: F64
@@ -46,11 +51,14 @@ class Problem:
     waste_price: F64
     lifo: F64
     lost: F64
+    peak_units: F64
+    idle_share: F64
 
 
 def problem_of(instance: Instance) -> Problem:
     mean, deviation, skewness = moments(instance.law)
     keeps = instance.life_periods is None
+    slices = slice_means(instance.law)
     values = (
         mean,
         max(deviation, LEAST_SPREAD_UNITS),
@@ -62,6 +70,8 @@ def problem_of(instance: Instance) -> Problem:
         0.0 if keeps else instance.waste_cost / instance.holding,
         0.0 if keeps or instance.issuing != LIFO else 1.0,
         1.0 if instance.unmet == LOST else 0.0,
+        slices[-1],
+        float((slices < IDLE_UNITS).mean()),
     )
     return Problem(*(np.array([value]) for value in values))
 
@@ -83,6 +93,8 @@ def features_of(problem: Problem, outlook: Outlook) -> F32:
         problem.lifo,
         problem.lost,
         np.minimum(1 / spread, 4),
+        np.clip((problem.peak_units - mean) / spread, 0, MOST_PEAK_SPREADS),
+        problem.idle_share,
         np.tanh((outlook.level_units - mean) / (4 * spread)) * 2,
         outlook.level_std_units / (spread * np.sqrt(problem.lead_periods + 1)),
         outlook.empty_share,

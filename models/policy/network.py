@@ -7,7 +7,14 @@ import numpy as np
 
 from models.arrays import F32, F64
 from models.graph import Graph
-from models.policy.features import LOST_COLUMN, LOT_COLUMN, N_PROBLEM_FEATURES, Problem, lot_periods
+from models.policy.features import (
+    AGEING_COLUMN,
+    LOST_COLUMN,
+    LOT_COLUMN,
+    N_PROBLEM_FEATURES,
+    Problem,
+    lot_periods,
+)
 
 OUTPUT_NAMES = ("spreads", "lots", "room")
 """Spreads above the mean that the level reaches, lots above that, and lots that must be missing before an order pays."""
@@ -31,8 +38,8 @@ class Layers:
 @dataclass(frozen=True, slots=True)
 class PolicyNetwork:
     """Two small networks. of_problem sees what the problem is like and gives all outputs; of_state sees the state as well and
-    corrects the first output where unmet demand is lost, less the larger the lots. (Where demand waits, the best levels are
-    the same in every state.)
+    corrects the first output where unmet demand is lost, for goods that keep the less the larger the lots. (Where demand waits,
+    the best levels are the same in every state.)
 
     centre, scale: of the features, shape (N_FEATURES,).
     """
@@ -46,9 +53,16 @@ class PolicyNetwork:
         """Shape (n, OUTPUTS)."""
         x = ((features - self.centre) / self.scale).astype(np.float32)
         out = self.of_problem.outputs(x[:, :N_PROBLEM_FEATURES]).copy()
-        share = features[:, LOST_COLUMN] * np.exp(-2 * features[:, LOT_COLUMN])
-        out[:, 0] += self.of_state.outputs(x)[:, 0] * share
+        out[:, 0] += self.of_state.outputs(x)[:, 0] * state_share(features)
         return out
+
+
+def state_share(features: F32) -> F32:
+    """How much of the state's correction counts, 0 to 1, shape (n,)."""
+    small_lots = np.exp(-2 * features[:, LOT_COLUMN])
+    return np.asarray(
+        features[:, LOST_COLUMN] * np.where(features[:, AGEING_COLUMN] > 0, 1, small_lots), dtype=np.float32
+    )
 
 
 class GraphNetwork:

@@ -1,86 +1,65 @@
-"""Fits the replenishment network on lessons by gradient, in PyTorch (extra `train-policy`): needed nowhere else."""
+"""Fits the replenishment network on lessons by gradient, in numpy: the same lessons and settings give the same network."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from models.arrays import F32
-from models.policy.features import LOST_COLUMN, LOT_COLUMN, N_FEATURES, N_PROBLEM_FEATURES, lot_periods
-from models.policy.network import OUTPUTS, Layers, PolicyNetwork
+from models.policy.features import N_FEATURES, N_PROBLEM_FEATURES, lot_periods
+from models.policy.network import OUTPUTS, Layers, PolicyNetwork, state_share
+from models.training.adam import Adam
 from models.training.policy_lessons import MAX_ORDER, Lessons
 
 Say = Callable[[str], None]
-LEAST_SOFTNESS = 0.02
+LEAST_SOFTNESS = 0.05
+_SHAKE = 0.8
+_PULL = 1e-3
+_WARM_UP = 0.1
+_MOST_GRADIENT = 1.0
+_LAYERS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyFit:
-    """batch: rows a step. hidden: width of both layers."""
+    """epochs: passes over the lessons. hidden: width of both layers. batch: rows a step. rate: the highest, after the warm-up.
+
+    plain_weight: how often lessons without a fixed cost count: theirs are the small gaps, and the orders that gateways place.
+    """
 
     epochs: int = 60
     hidden: int = 64
     batch: int = 2048
     rate: float = 3e-3
+    weight_decay: float = 1e-4
+    plain_weight: float = 1.0
     seed: int = 1
-
-
-class _Net:
-    """models.policy.network.PolicyNetwork, with gradients."""
-
-    def __init__(self, hidden: int) -> None:
-        self.of_problem = _layers(N_PROBLEM_FEATURES, hidden, OUTPUTS)
-        self.of_state = _layers(N_FEATURES, hidden, 1)
-
-    def parameters(self) -> list[torch.nn.Parameter]:
-        return [*self.of_problem.parameters(), *self.of_state.parameters()]
-
-    def __call__(self, x: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
-        out: torch.Tensor = self.of_problem(x[:, :N_PROBLEM_FEATURES])
-        correction = self.of_state(x)[:, 0] * share
-        return torch.cat([(out[:, 0] + correction)[:, None], out[:, 1:]], dim=1)
-
-
-def _layers(inputs: int, hidden: int, outputs: int) -> torch.nn.Sequential:
-    last = torch.nn.Linear(hidden, outputs)
-    with torch.no_grad():
-        last.weight.mul_(0.1)
-        last.bias.zero_()
-    tanh = torch.nn.Tanh
-    return torch.nn.Sequential(
-        torch.nn.Linear(inputs, hidden), tanh(), torch.nn.Linear(hidden, hidden), tanh(), last
-    )
 
 
 def fit_policy(lessons: Lessons, validation: Lessons, fit: PolicyFit, say: Say) -> PolicyNetwork:
     """The network with the least validation gap, all epochs considered."""
-    torch.manual_seed(fit.seed)
-    torch.set_num_threads(1)
-    centre = lessons.features.mean(axis=0)
-    scale = np.maximum(lessons.features.std(axis=0), 1e-2)
-    net = _Net(fit.hidden)
-    training, held = _Tensors(lessons, centre, scale), _Tensors(validation, centre, scale)
-    steps = fit.epochs * (len(training.weight) // fit.batch + 1)
-    optimiser = torch.optim.AdamW(net.parameters(), lr=fit.rate, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, fit.rate, total_steps=steps, pct_start=0.1)
-    best, kept = np.inf, _exported(net, centre, scale)
+    random = np.random.default_rng(fit.seed)
+    centre = lessons.features.mean(axis=0, dtype=np.float64).astype(np.float32)
+    scale = np.maximum(lessons.features.std(axis=0, dtype=np.float64), 1e-2).astype(np.float32)
+    training, held = (_Rows(part, centre, scale, fit.plain_weight) for part in (lessons, validation))
+    parameters = [
+        *_start(N_PROBLEM_FEATURES, fit.hidden, OUTPUTS, random),
+        *_start(N_FEATURES, fit.hidden, 1, random),
+    ]
+    adam = Adam(fit.weight_decay)
+    batches = len(training.weight) // fit.batch + 1
+    best, kept = np.inf, _exported(parameters, centre, scale)
     for epoch in range(fit.epochs):
-        order = torch.randperm(len(training.weight))
-        total = 0.0
-        for start in range(0, len(order), fit.batch):
-            rows = order[start : start + fit.batch]
-            loss = training.gap(net, rows, softness=_softness(epoch / fit.epochs))
-            optimiser.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
-            total += float(loss.detach()) * len(rows)
-        with torch.no_grad():
-            found = held.rounded_gap(net)
+        order, total = random.permutation(len(training.weight)), 0.0
+        softness = _softness(epoch / fit.epochs)
+        for batch, rows in enumerate(np.array_split(order, batches)):
+            loss, gradients = training.gap(parameters, rows, softness, random)
+            _clipped(gradients)
+            adam.step(parameters, gradients, fit.rate * _pace((epoch + batch / batches) / fit.epochs))
+            total += loss * len(rows)
+        found = held.rounded_gap(parameters)
         if found < best:
-            best, kept = found, _exported(net, centre, scale)
+            best, kept = found, _exported(parameters, centre, scale)
         say(
             f"epoch {epoch + 1}/{fit.epochs}: lessons {100 * total / len(order):.3f} %, validation {100 * found:.3f} %"
         )
@@ -92,74 +71,131 @@ def _softness(progress: float) -> float:
     return 0.25 * max(1 - 1.3 * progress, 0.0) + LEAST_SOFTNESS
 
 
-class _Tensors:
-    def __init__(self, lessons: Lessons, centre: F32, scale: F32) -> None:
-        self.x = torch.from_numpy(((lessons.features - centre) / scale).astype(np.float32))
-        share = lessons.features[:, LOST_COLUMN] * np.exp(-2 * lessons.features[:, LOT_COLUMN])
-        self.state_share = torch.from_numpy(share.astype(np.float32))
-        periods, _ = lot_periods(
-            lessons.scales[:, 2].astype(np.float64), lessons.scales[:, 0].astype(np.float64)
-        )
-        self.periods = torch.from_numpy(periods.astype(np.float32))
-        self.log_odds = torch.from_numpy(lessons.features[:, 0].copy())
-        self.mean, self.spread, self.lot, self.level = torch.from_numpy(lessons.scales).unbind(1)
-        self.advantage = torch.from_numpy(lessons.advantage)
-        instances = float(lessons.of.max()) + 1
-        # Scaled so that the mean over all rows is the mean gap of the instances.
-        self.weight = torch.from_numpy(lessons.weight * (len(lessons.weight) / instances))
+def _pace(progress: float) -> float:
+    """Of the highest rate: rises for the warm-up, then falls by a half cosine to nothing (Smith & Topin 2018)."""
+    if progress < _WARM_UP:
+        return 0.04 + 0.96 * progress / _WARM_UP
+    return 0.5 * (1 + float(np.cos(np.pi * (progress - _WARM_UP) / (1 - _WARM_UP))))
 
-    def wanted(self, net: _Net, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Units missing, and the room: what models.policy.network.target_of says, less the level."""
-        out = net(self.x[rows], self.state_share[rows])
-        up_to = self.mean[rows] * self.periods[rows] + self.spread[rows] * (
-            out[:, 0] + 0.5 * self.log_odds[rows]
-        )
-        up_to = up_to + self.lot[rows] * out[:, 1]
-        room = self.lot[rows] * torch.nn.functional.softplus(out[:, 2])
-        return torch.clamp(up_to, min=0) - self.level[rows], room
 
-    def gap(self, net: _Net, rows: torch.Tensor, softness: float) -> torch.Tensor:
-        missing, room = self.wanted(net, rows)
-        table = self.advantage[rows]
-        lot = self.lot[rows]
+def _start(inputs: int, hidden: int, outputs: int, random: np.random.Generator) -> list[F32]:
+    """Weights within 1 / sqrt(inputs), a last layer that says next to nothing."""
+    parameters: list[F32] = []
+    for first, second, share in ((inputs, hidden, 1.0), (hidden, hidden, 1.0), (hidden, outputs, 0.1)):
+        bound = first**-0.5
+        parameters.append((random.uniform(-bound, bound, (first, second)) * share).astype(np.float32))
+        parameters.append(
+            (random.uniform(-bound, bound, second) if share == 1.0 else np.zeros(second)).astype(np.float32)
+        )
+    return parameters
+
+
+class _Rows:
+    def __init__(self, lessons: Lessons, centre: F32, scale: F32, plain_weight: float = 1.0) -> None:
+        self._x = ((lessons.features - centre) / scale).astype(np.float32)
+        self._share = state_share(lessons.features)
+        self._log_odds = lessons.features[:, 0]
+        self._mean, self._spread, self._lot, self._level = (column.copy() for column in lessons.scales.T)
+        periods, _ = lot_periods(self._lot.astype(np.float64), self._mean.astype(np.float64))
+        self._periods = periods.astype(np.float32)
+        self._advantage = lessons.advantage
+        instances = len(np.unique(lessons.of))
+        # Scaled so that the mean over all rows is the mean gap of the instances, each as often as it counts.
+        often = np.where(self._lot > 0, np.float32(1), np.float32(plain_weight))
+        counted = float(often[np.unique(lessons.of, return_index=True)[1]].mean(dtype=np.float64)) * instances
+        self.weight = lessons.weight * often * np.float32(len(lessons.weight) / counted)
+
+    def gap(
+        self, parameters: list[F32], rows: np.ndarray, softness: float, random: np.random.Generator
+    ) -> tuple[float, list[F32]]:
+        """The mean gap with the order between two whole ones and the decision to order softened, and its gradients."""
+        x, share, lot = self._x[rows], self._share[rows], self._lot[rows]
+        of_problem, of_state = parameters[: 2 * _LAYERS], parameters[2 * _LAYERS :]
+        seen, out = _forward(of_problem, x[:, :N_PROBLEM_FEATURES])
+        seen_state, correction = _forward(of_state, x)
+        missing, room = self._wanted(rows, out, correction[:, 0])
         # Costs of lots have several valleys: shaking the order at first lets the deepest be felt.
-        missing = missing + (softness - LEAST_SOFTNESS) * 0.8 * lot * torch.randn_like(missing)
-        order = _between(table, missing)
-        chance = torch.sigmoid((missing - room) / (softness * lot + 0.15))
-        chance = torch.where(lot > 0, chance, torch.ones_like(chance))
+        shake = np.float32((softness - LEAST_SOFTNESS) * _SHAKE)
+        missing = missing + shake * lot * random.standard_normal(len(rows), dtype=np.float32)
+        none = self._advantage[rows, 0].astype(np.float32)
+        paid, slope = self._between(rows, missing)
+        soft = np.float32(softness) * lot + np.float32(0.15)
+        chance = np.where(lot > 0, 1 / (1 + np.exp(np.clip((room - missing) / soft, -60, 60))), 1).astype(
+            np.float32
+        )
         # A slope below zero units, so that a level far too low still feels which way is up.
-        pull = 1e-3 * torch.clamp(-missing / self.spread[rows] - 2, min=0)
-        return ((chance * order + (1 - chance) * table[:, 0] + pull) * self.weight[rows]).mean()
+        low = np.maximum(-missing / self._spread[rows] - 2, 0)
+        weight = self.weight[rows]
+        loss = float(((chance * paid + (1 - chance) * none + _PULL * low) * weight).mean())
+        turn = np.where(lot > 0, chance * (1 - chance) / soft * (paid - none), 0)
+        each = weight / np.float32(len(rows))
+        of_missing = each * (chance * slope + turn - np.where(low > 0, _PULL / self._spread[rows], 0))
+        of_room = -each * turn * lot / (1 + np.exp(-np.clip(out[:, 2], -30, 30)))
+        up = np.stack([of_missing * self._spread[rows], of_missing * lot, of_room], axis=1).astype(np.float32)
+        up_state = (up[:, 0] * share)[:, None]
+        return loss, [*_backward(of_problem, seen, up), *_backward(of_state, seen_state, up_state)]
 
-    def rounded_gap(self, net: _Net) -> float:
-        rows = torch.arange(len(self.weight))
-        missing, room = self.wanted(net, rows)
-        order = torch.floor(missing + 0.5).clamp(0, MAX_ORDER)
-        order = torch.where((self.lot > 0) & (missing <= room), torch.zeros_like(order), order)
-        found = self.advantage.gather(1, order.long()[:, None])[:, 0]
-        return float((found * self.weight).mean())
+    def rounded_gap(self, parameters: list[F32]) -> float:
+        """The mean gap of whole orders, as they are placed."""
+        _, out = _forward(parameters[: 2 * _LAYERS], self._x[:, :N_PROBLEM_FEATURES])
+        _, correction = _forward(parameters[2 * _LAYERS :], self._x)
+        rows = np.arange(len(self.weight))
+        missing, room = self._wanted(rows, out, correction[:, 0])
+        order = np.clip(np.floor(missing + 0.5), 0, MAX_ORDER)
+        order = np.where((self._lot > 0) & (missing <= room), 0, order).astype(np.int64)
+        return float((self._advantage[rows, order] * self.weight).mean(dtype=np.float64))
+
+    def _wanted(self, rows: np.ndarray, out: F32, correction: F32) -> tuple[F32, F32]:
+        """Units missing, and the room: what models.policy.network.target_of says, less the level."""
+        spreads = out[:, 0] + correction * self._share[rows] + np.float32(0.5) * self._log_odds[rows]
+        up_to = (
+            self._mean[rows] * self._periods[rows]
+            + self._spread[rows] * spreads
+            + self._lot[rows] * out[:, 1]
+        )
+        return np.maximum(up_to, 0) - self._level[rows], self._lot[rows] * np.logaddexp(
+            np.float32(0), out[:, 2]
+        )
+
+    def _between(self, rows: np.ndarray, units: F32) -> tuple[F32, F32]:
+        """What an order between two whole ones pays, on a straight line between them, and the line's slope."""
+        inside = np.clip(units, 0, MAX_ORDER - 1e-3)
+        low = np.floor(inside).astype(np.int64)
+        first, second = (self._advantage[rows, place].astype(np.float32) for place in (low, low + 1))
+        slope = second - first
+        paid = first + slope * (inside - low).astype(np.float32)
+        return paid, np.where((units > 0) & (units < MAX_ORDER - 1e-3), slope, np.float32(0))
 
 
-def _between(table: torch.Tensor, units: torch.Tensor) -> torch.Tensor:
-    inside = units.clamp(0, MAX_ORDER - 1e-3)
-    low = inside.floor()
-    share = inside - low
-    place = low.long()[:, None]
-    return table.gather(1, place)[:, 0] * (1 - share) + table.gather(1, place + 1)[:, 0] * share
+def _forward(layers: list[F32], x: F32) -> tuple[list[F32], F32]:
+    seen = [x]
+    for weight, bias in zip(layers[0:-2:2], layers[1:-2:2], strict=True):
+        seen.append(np.tanh(seen[-1] @ weight + bias))
+    return seen, seen[-1] @ layers[-2] + layers[-1]
 
 
-def _exported(net: _Net, centre: F32, scale: F32) -> PolicyNetwork:
+def _backward(layers: list[F32], seen: list[F32], up: F32) -> list[F32]:
+    gradients: list[F32] = []
+    for layer in range(len(seen) - 1, -1, -1):
+        gradients[:0] = [seen[layer].T @ up, up.sum(axis=0)]
+        if layer:
+            up = (up @ layers[2 * layer].T) * (1 - seen[layer] ** 2)
+    return gradients
+
+
+def _clipped(gradients: list[F32]) -> None:
+    length = float(np.sqrt(sum(float((part.astype(np.float64) ** 2).sum()) for part in gradients)))
+    if length > _MOST_GRADIENT:
+        for part in gradients:
+            np.multiply(part, np.float32(_MOST_GRADIENT / length), out=part)
+
+
+def _exported(parameters: list[F32], centre: F32, scale: F32) -> PolicyNetwork:
+    copies = [part.copy() for part in parameters]
+    first, second = copies[: 2 * _LAYERS], copies[2 * _LAYERS :]
     return PolicyNetwork(
-        centre=np.asarray(centre, dtype=np.float32),
-        scale=np.asarray(scale, dtype=np.float32),
-        of_problem=_arrays(net.of_problem),
-        of_state=_arrays(net.of_state),
-    )
-
-
-def _arrays(layers: torch.nn.Sequential) -> Layers:
-    linear = [layer for layer in layers if isinstance(layer, torch.nn.Linear)]
-    return Layers(
-        tuple(layer.weight.detach().numpy().T.copy() for layer in linear),
-        tuple(layer.bias.detach().numpy().copy() for layer in linear),
+        centre=centre,
+        scale=scale,
+        of_problem=Layers(tuple(first[0::2]), tuple(first[1::2])),
+        of_state=Layers(tuple(second[0::2]), tuple(second[1::2])),
     )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models.policy.features import LOST_COLUMN, LOT_COLUMN, N_PROBLEM_FEATURES
+from models.policy.features import AGEING_COLUMN, LOST_COLUMN, LOT_COLUMN, N_PROBLEM_FEATURES
 from models.policy.network import OUTPUT_NAMES, OUTPUTS, Layers, PolicyNetwork
 from models.training.graphs import Drawing
 
@@ -23,6 +23,8 @@ def drawn_network(
     out = _layers(draw, network.of_problem, draw.sliced(x, 0, N_PROBLEM_FEATURES))
     correction = _column(draw, _layers(draw, network.of_state, x), 0)
     share = draw.op("Exp", draw.op("Mul", draw.constant(-2.0), _column(draw, features, LOT_COLUMN)))
+    aged = draw.op("Greater", _column(draw, features, AGEING_COLUMN), draw.constant(0.0))
+    share = draw.op("Where", aged, draw.constant(1.0), share)
     correction = draw.op("Mul", correction, draw.op("Mul", share, _column(draw, features, LOST_COLUMN)))
     names = to or tuple(f"of_network_{place}" for place in range(OUTPUTS))
     draw.op("Add", _column(draw, out, 0), correction, to=names[0])

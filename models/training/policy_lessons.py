@@ -5,7 +5,7 @@ best order, as a share of the instance's optimal cost. By the performance differ
 long-run gap of a policy is the mean of A(its order) over the states that it meets, so the mean lesson is the gap itself.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,8 +24,6 @@ STATES_A_LESSON = 192
 MAX_WORK = 12_000_000
 """Multiplications of one sweep: some milliseconds; there are about a hundred sweeps."""
 MAX_SWEEPS = 250
-LOT_SHARE_AGED = 0.3
-"""Of the instances whose units expire: those whose orders have a fixed cost as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +42,31 @@ class Lessons:
 
 
 KINDS = ("lost", "lost_lot", "aged", "wait_lot")
-SHARES = (0.36, 0.2, 0.26, 0.18)
 
 
-def random_instance(random: np.random.Generator, shares: Sequence[float] = SHARES) -> Instance:
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """instances: so many. shares: of KINDS, 1 in sum. aged_lot_share: of those whose units expire, how many have a fixed cost too."""
+
+    instances: int = 15_000
+    shares: tuple[float, ...] = (0.22, 0.3, 0.32, 0.16)
+    aged_lot_share: float = 0.3
+
+
+def random_instance(random: np.random.Generator, mix: Mix | None = None) -> Instance:
     """A problem like those of shops and of books, none of them in particular."""
-    kind = random.choice(KINDS, p=list(shares))
+    mix = mix or Mix()
+    kind = random.choice(KINDS, p=list(mix.shares))
     holding = 1.0
     odds = float(np.exp(random.uniform(np.log(1.0), np.log(150.0))))
     if kind == "aged":
+        odds = float(np.exp(random.uniform(np.log(0.5), np.log(100.0))))
         life = int(random.integers(1, 6))
         lead = int(random.integers(1, 4))
         law = _random_law(random, 0.7, 9 if life + lead < 4 else 5)
         periods = (
             float(np.exp(random.uniform(np.log(0.3), np.log(2.5))))
-            if random.random() < LOT_SHARE_AGED
+            if random.random() < mix.aged_lot_share
             else 0.0
         )
         return Instance(
@@ -71,7 +79,9 @@ def random_instance(random: np.random.Generator, shares: Sequence[float] = SHARE
         return Instance(_random_law(random, 0.4, high), lead, holding, odds)
     law = _random_law(random, 0.5, 90 if kind == "wait_lot" else (40, 30, 14, 5, 2, 1, 1)[lead])
     mean = moments(law)[0]
-    periods = float(np.exp(random.uniform(np.log(0.4), np.log(7.0))))
+    # Half of them where an order pays for one period or two: there costs have several valleys.
+    least, most = (0.4, 7.0) if random.random() < 0.5 else (0.5, 2.5)
+    periods = float(np.exp(random.uniform(np.log(least), np.log(most))))
     fixed = holding * mean * periods**2 / 2
     return Instance(law, lead, holding, odds, fixed, unmet=LOST if kind == "lost_lot" else BACKORDER)
 
@@ -79,7 +89,7 @@ def random_instance(random: np.random.Generator, shares: Sequence[float] = SHARE
 def _random_law(random: np.random.Generator, low: float, high: float) -> F64:
     mean = float(np.exp(random.uniform(np.log(low), np.log(max(high, low * 1.2)))))
     name = random.choice(["poisson", "geometric", "negative_binomial", "gamma", "uniform", "binomial", "lumpy"],
-                         p=[0.26, 0.2, 0.22, 0.12, 0.04, 0.04, 0.12])  # fmt: skip
+                         p=[0.22, 0.17, 0.19, 0.14, 0.08, 0.08, 0.12])  # fmt: skip
     if name == "negative_binomial":
         return law_from(
             {
@@ -171,21 +181,18 @@ def _near(orders: F64 | object, n_orders: int, *, lot: bool) -> F64:
     return chances
 
 
-def collected(count: int, seed: int, say: Callable[[str], None] = lambda _text: None) -> Iterator[Lessons]:
-    """`count` instances' lessons; those too large are passed by and drawn anew."""
-    random = np.random.default_rng(seed)
-    done = 0
-    while done < count:
-        lessons = lessons_of(random_instance(random), done, random)
-        if lessons is None:
-            continue
-        done += 1
-        if done % 100 == 0:
-            say(f"{done}/{count} instances solved")
+def collected(numbers: range, seed: int, mix: Mix) -> Iterator[Lessons]:
+    """The lessons of the instances of these numbers, each from draws of its own (seed, number): those too large are drawn anew."""
+    for number in numbers:
+        random = np.random.default_rng([seed, number])
+        lessons = None
+        while lessons is None:
+            lessons = lessons_of(random_instance(random, mix), number, random)
         yield lessons
 
 
 def joined(parts: list[Lessons]) -> Lessons:
+    """One after another, their instances' numbers kept."""
     return Lessons(
         *(
             np.concatenate([getattr(part, name) for part in parts])

@@ -6,10 +6,11 @@ import numpy as np
 
 from contract.records import QUANTILE_LEVELS
 from models.base_stock import SHELF_LIFE_ROUNDING
-from models.policy.daily import LEAST_STRETCH, MOST_STRETCH, ROUND_UP_FROM, Reason, slice_weights
-from models.policy.features import LEAST_SPREAD_UNITS
+from models.policy.daily import LEAST_STRETCH, MOST_STRETCH, Reason, slice_weights
+from models.policy.features import IDLE_UNITS, LEAST_SPREAD_UNITS, MOST_PEAK_SPREADS
 from models.policy.network import PolicyNetwork
 from models.policy.order_graph import ORDER_INPUTS, ORDER_OUTPUTS
+from models.policy.packs import LEAST_RISK, LEAST_SLACK_UNITS, LOGISTIC, ROUND_UP_FROM, UNIT_ROUND_UP_FROM
 from models.policy.projection import PATHS, path_slices
 from models.policy.question import BUCKETS, KEEPS, STRETCHES
 from models.training.graphs import Drawing
@@ -49,10 +50,8 @@ class _OrderDrawing(Drawing):
         pays = op("Greater", missing, mul("lot_units", op("Softplus", room)))
         packs = op("Ceil", sub(op("Div", "min_order_units", "pack_units"), self.constant(1e-4)))
         least = mul(op("Max", packs, self.constant(1.0)), "pack_units")
-        beyond = op("Div", op("Max", sub(missing, least), self.constant(0.0)), "pack_units")
-        more = mul(op("Floor", add(beyond, self.constant(ROUND_UP_FROM))), "pack_units")
-        enough = op("GreaterOrEqual", missing, mul(least, self.constant(ROUND_UP_FROM)))
-        wanted = op("Where", op("And", enough, pays), add(least, more), self.constant(0.0))
+        whole = self._whole_packs(missing, least, level, covered)
+        wanted = op("Where", pays, whole, self.constant(0.0))
         by_life = self._packs_within("life_units", position, SHELF_LIFE_ROUNDING)
         by_room = self._packs_within("max_stock_units", position, 1e-4)
         cap = op("Max", op("Min", by_life, by_room), self.constant(0.0))
@@ -188,6 +187,13 @@ class _OrderDrawing(Drawing):
             mul(aged, "lifo"),
             self._add(mul(aged, self.constant(0.0)), one),
             op("Min", div(one, spread), self.constant(4.0)),
+            op(
+                "Clip",
+                div(sub(self.column(covered, PATHS - 1), mean), spread),
+                self.constant(0.0),
+                self.constant(MOST_PEAK_SPREADS),
+            ),
+            self._mean(op("Cast", op("Less", covered, self.constant(IDLE_UNITS)), to_type=1)),
             mul(op("Tanh", div(sub(mean_level, mean), mul(spread, self.constant(4.0)))), self.constant(2.0)),
             div(level_spread, mul(spread, op("Sqrt", lead))),
             self._mean(empty),
@@ -211,6 +217,33 @@ class _OrderDrawing(Drawing):
     def _packs_within(self, limit: str, position: str, rounding: float) -> str:
         packs = self._add(self.op("Div", self._sub(limit, position), "pack_units"), self.constant(rounding))
         return self._mul(self.op("Floor", packs), "pack_units")
+
+    def _whole_packs(self, missing: str, least: str, level: str, covered: str) -> str:
+        """As models.policy.packs."""
+        op, add, sub, mul, div = self.op, self._add, self._sub, self._mul, self._div
+        zero = self.constant(0.0)
+        begun = op("GreaterOrEqual", missing, least)
+        packs = op("Floor", div(op("Max", sub(missing, least), zero), "pack_units"))
+        base = op("Where", begun, add(least, mul(packs, "pack_units")), zero)
+        step = op("Where", begun, "pack_units", least)
+        slack = sub(
+            level, op("Gather", covered, self.constant(path_slices()[:, STRETCHES], np.int64), axis=1)
+        )
+        mean = self._mean(slack)
+        off = sub(slack, self._mean(slack, keep=1))
+        spread = op("Max", op("Sqrt", self._mean(mul(off, off))), self.constant(LEAST_SLACK_UNITS))
+        steep = div(self.constant(LOGISTIC), spread)
+        low = add(base, mean)
+        above, below = op("Softplus", mul(steep, add(low, step))), op("Softplus", mul(steep, low))
+        at_target = sub(op("Sigmoid", mul(steep, add(missing, mean))), self.constant(LEAST_RISK))
+        risk = op("LessOrEqual", sub(above, below), mul(mul(at_target, steep), step))
+        over = sub(missing, base)
+        some = op("GreaterOrEqual", over, mul(step, self.constant(ROUND_UP_FROM)))
+        half = op("GreaterOrEqual", over, self.constant(UNIT_ROUND_UP_FROM))
+        large = op("Greater", step, self.constant(1.0))
+        up = op("Or", self._both(large, self._both(risk, some)), self._both(op("Not", large), half))
+        order = op("Where", up, add(base, step), base)
+        return op("Where", op("Greater", missing, zero), order, zero)
 
     def _after(self, level: str, covered: str, lost: str, expired: str) -> None:
         op, zero = self.op, self.constant(0.0)

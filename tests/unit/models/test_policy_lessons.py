@@ -1,12 +1,10 @@
 import numpy as np
 import pytest
 
-from models.__main__ import main
 from models.policy.instance import BACKORDER, instance_from
-from models.policy.lattice import lattice_of
 from models.policy.learned import shipped_policy
 from models.training import policy_lessons
-from models.training.policy_lessons import MAX_ORDER, collected, joined, lessons_of, random_instance
+from models.training.policy_lessons import MAX_ORDER, Mix, collected, joined, lessons_of, random_instance
 
 DEMAND = {"distribution": "poisson", "mean": 5}
 
@@ -68,15 +66,14 @@ def test_random_instances_are_of_every_kind_and_the_same_for_a_seed():
 
 def test_lessons_collect_and_join(monkeypatch):
     monkeypatch.setattr(policy_lessons, "MAX_WORK", 200_000)
-    said = []
-    whole = joined(list(collected(5, 3, said.append)))
+    whole = joined(list(collected(range(5), 3, Mix())))
     assert set(whole.of) == {0, 1, 2, 3, 4}
-    assert lattice_of(
-        instance_from({"demand": DEMAND, "lead_time": 1, "h": 1, "p": 9}), policy_lessons.Bounds(9, 9)
-    )
+    # Every instance has draws of its own: a part is the same alone.
+    part = joined(list(collected(range(3, 5), 3, Mix())))
+    assert np.array_equal(part.features, whole.features[whole.of >= 3])
 
 
-def test_training_without_pytorch_says_what_to_install(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
-    assert main(["train-policy", str(tmp_path)]) == 1
-    assert "train-policy" in capsys.readouterr().err
+def test_a_mix_says_what_kinds_there_are():
+    only_aged = Mix(shares=(0.0, 0.0, 1.0, 0.0), aged_lot_share=1.0)
+    drawn = [random_instance(np.random.default_rng(seed), only_aged) for seed in range(8)]
+    assert all(instance.life_periods and instance.fixed_order for instance in drawn)
