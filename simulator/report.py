@@ -120,7 +120,8 @@ class EventWire:
 class Triggers:
     """approved, dispatched, consumed: ids, by their state at the centre, by its feed, by the consumer.
 
-    approved: approved or further when all was quiet, so each must be in the feed. waiting: for a person, with their reason.
+    approved: approved or further when all was quiet, so each must be in the feed; held ones, which wait for their supplier's
+    cut-off, are counted apart. waiting: for a person, with their reason.
     """
 
     created: int
@@ -129,6 +130,7 @@ class Triggers:
     consumed: frozenset[str]
     duplicates_in_effect: int
     waiting: tuple[str, ...] = ()
+    held: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +313,7 @@ def report_from_books(books: Books) -> dict[str, object]:
         "triggers": {
             "created": triggers.created,
             "approved": len(triggers.approved),
+            "held": triggers.held,
             "dispatched": len(triggers.dispatched),
             "consumed": len(triggers.consumed),
             "duplicates_in_effect": triggers.duplicates_in_effect,

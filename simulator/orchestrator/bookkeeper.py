@@ -170,7 +170,10 @@ class Bookkeeper:
         waiting = [row for row in rows if row["state"] in WAITING]
         return Triggers(
             created=len(rows),
-            approved=frozenset(row["trigger"] for row in rows if row["state"] in APPROVED),
+            approved=frozenset(
+                row["trigger"] for row in rows if row["state"] in APPROVED and not _is_held(row)
+            ),
+            held=sum(map(_is_held, rows)),
             dispatched=frozenset(self._dispatched()),
             consumed=frozenset(replenisher["triggers"]),
             duplicates_in_effect=replenisher["duplicates_in_effect"],
@@ -254,3 +257,8 @@ def _cells(shops: Mapping[str, dict[str, Any]], edges: Mapping[str, dict[str, An
         refills_counted=counted("refilled_units"),
         unresolved=counted("unresolved_units"),
     )
+
+
+def _is_held(row: Mapping[str, Any]) -> bool:
+    """Whether it waits for its supplier's cut-off: approved, and rightly not sent yet."""
+    return row["state"] == "approved" and row["due_ms"] is not None

@@ -33,6 +33,10 @@ COST_SHARE = 0.65
 FRESH = frozenset({"PRODUCE", "DELI", "DAIRY", "BAKERY", "MILK", "EGGS", "BREAD", "FRUIT", "CHEESE"})
 
 
+FRESH_DEPOT, DRY_DEPOT = "fresh-depot", "dry-depot"
+EVERY_DAY, WORKDAYS = list(range(7)), list(range(6))
+
+
 @dataclass(frozen=True, slots=True)
 class PriceChange:
     """At `at_ms` the goods cost `price_cents`; told to the centre at `tell_ms`."""
@@ -40,6 +44,28 @@ class PriceChange:
     tell_ms: int
     at_ms: int
     price_cents: dict[str, int]
+
+
+def put_suppliers(admin: CentreAdmin, timezone: str) -> None:
+    """When the depots take orders: fresh goods every evening for tomorrow's lorry, the rest on six evenings for the day after's."""
+    common = {"timezone": timezone, "freeze_min": 30}
+    admin.put(
+        f"/v1/suppliers/{FRESH_DEPOT}",
+        {
+            **common,
+            "name": "Fresh depot",
+            "order_weekdays": EVERY_DAY,
+            "cutoff_minute": 20 * 60,
+            "lead_time_days": 1,
+        },
+    )
+    admin.put(
+        f"/v1/suppliers/{DRY_DEPOT}",
+        {
+            **common, "name": "Dry goods depot", "order_weekdays": WORKDAYS, "cutoff_minute": 18 * 60,
+            "lead_time_days": 2, "delivery_weekdays": WORKDAYS, "emergency_lead_days": 1,
+        },
+    )  # fmt: skip
 
 
 def set_up_store(admin: CentreAdmin, shop: ShopFile, number: int) -> None:
@@ -81,7 +107,7 @@ def supply_line(item: ShopItem) -> SupplyLine:
     fresh = any(word in item.category.upper() for word in FRESH)
     return SupplyLine(
         sku=item.sku,
-        supplier="fresh-depot" if fresh else "dry-depot",
+        supplier=FRESH_DEPOT if fresh else DRY_DEPOT,
         lead_time_days=1 if fresh else 2,
         review_days=1,
         pack_units=6 if item.daily_units < 4 else 12,

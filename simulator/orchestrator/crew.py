@@ -10,7 +10,13 @@ from typing import Any
 from simulator.catalogue import DAY_MS, HOUR_MS, ShopFile
 from simulator.orchestrator.broker import Broker, broker_for
 from simulator.orchestrator.centre_admin import CentreAdmin
-from simulator.orchestrator.chain_setup import managed_items, put_campaigns, put_members, set_up_store
+from simulator.orchestrator.chain_setup import (
+    managed_items,
+    put_campaigns,
+    put_members,
+    put_suppliers,
+    set_up_store,
+)
 from simulator.orchestrator.layout import (
     CENTRAL_NAME,
     HQ_NAME,
@@ -35,7 +41,7 @@ FIRST_DAY = date(2017, 9, 4)
 """A Monday, after the part of the year that trained the models."""
 SCOPES = ("admin", "hq", "system", "member-app")
 START_LIMIT_S = 90.0
-SHORT_SHIPMENT = {"nth": 3, "missing_units": 2}
+SHORT_SHIPMENT = {"nth": 2, "missing_units": 2}
 
 
 class Crew:
@@ -100,6 +106,7 @@ class Crew:
 
     def tell_the_centre(self, admin: CentreAdmin) -> None:
         self._say("telling the centre about shops, goods, prices and members")
+        put_suppliers(admin, next(iter(self.files.values())).timezone)
         for number, place in enumerate(self.layout.shops):
             set_up_store(admin, self.files[place.store], number)
         first = next(iter(self.files.values()))
