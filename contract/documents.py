@@ -122,7 +122,8 @@ class OrderSlot(Message):
 class SupplyLine(Message):
     """How one SKU reaches this store. on_order_units: all that is on order; on_order: the same, with expected days.
 
-    presentation_units: what the shelf must show beside the demand until the next delivery.
+    presentation_units: what the shelf must show beside the demand until the next delivery. order_cost_cents: of ordering this
+    SKU once, whatever the quantity; it counts beside what `cost_cents` tie up in stock, and only where both are known.
     """
 
     sku: SkuText
@@ -138,6 +139,7 @@ class SupplyLine(Message):
     on_order_units: Units = 0
     on_order: Annotated[list[OnOrder], Field(max_length=MAX_ON_ORDER)] = []
     presentation_units: Annotated[int, Field(ge=0, le=10_000)] = 0
+    order_cost_cents: Annotated[int, Field(ge=0, le=100_000)] = 0
 
 
 class SupplyDocument(Document):

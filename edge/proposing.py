@@ -80,12 +80,19 @@ def _by_graph(
                 reasons=tuple(order.texts(place)),
                 expected_unmet_units=float(order.stock_out_units[place]),
                 expected_waste_units=float(order.waste_units[place]),
-                least_missing_units=ROUND_UP_FROM * least,
+                least_missing_units=_least_missing(quantity, float(missing[place]), ROUND_UP_FROM * least),
                 # Only an order is stored with its question.
                 question=asked_of(question, place) if quantity > 0 else None,
             )
         )
     return found
+
+
+def _least_missing(quantity: int, missing_units: float, step_units: float) -> float:
+    """How much must be missing for an order. Where a fixed cost, room or life kept one back, a step more is worth asking about."""
+    if quantity == 0 and missing_units >= step_units:
+        return missing_units + step_units
+    return step_units
 
 
 def _supply(line: ForecastLine) -> SkuSupply:
@@ -102,6 +109,7 @@ def _supply(line: ForecastLine) -> SkuSupply:
         min_order_units=supply.min_order_units,
         max_stock_units=supply.max_stock_units,
         presentation_units=supply.presentation_units,
+        order_cost_units=supply.order_cost_cents / supply.cost_cents if supply.cost_cents else 0.0,
         life_days=None if supply.shelf_life_days is None else float(supply.shelf_life_days),
     )
 

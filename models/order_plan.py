@@ -20,6 +20,10 @@ from models.recalibration import Recalibration, recalibrated_span
 WASTE_PRICE = 1.0
 """Of an expired unit over holding one for the time covered, where nobody says: the price at which the replay of real demand
 (docs/replenishment.md) wastes less than what shops do now."""
+HOLDING_A_DAY = 0.25 / 365
+"""Cost of holding a unit for a day over what it costs: a quarter of its worth a year (capital, room, shrink), the usual textbook rate."""
+MOST_LOT_PERIODS = 5.0
+"""A fixed order cost never asks for more periods of demand than this at once: the network learned from up to 7, and a forecast ages."""
 MOST_LIFE_PERIODS = 7.0
 """Goods that live for more orders than this keep, to the network (it learned from lives up to 5); their life still bounds an order."""
 _DIGITS = 3
@@ -30,7 +34,7 @@ class SkuSupply:
     """One SKU's stock and supply.
 
     lead_days: until this order arrives. cover_days: from then until the next one can arrive, > 0. arrivals: (days from now,
-    units) of earlier orders. on_hand: (days until it expires or None, units); None is unknown. life_days: of what is
+    units) of earlier orders. order_cost_units: what ordering once costs, in units' worth. on_hand: (days until it expires or None, units); None is unknown. life_days: of what is
     ordered. open_today: whether an order can still be placed.
     """
 
@@ -45,6 +49,7 @@ class SkuSupply:
     presentation_units: int = 0
     life_days: float | None = None
     open_today: bool = True
+    order_cost_units: float = 0.0
 
     @property
     def position_units(self) -> float:
@@ -105,9 +110,18 @@ def questions_from(
         life_periods=np.where(ages, periods, 0.0).round(_DIGITS),
         lead_periods=(lead / cover).round(_DIGITS),
         odds=[round(supply.service_level / (1 - supply.service_level), _DIGITS) for supply in supplies],
+        lot_units=_lots(supplies, cover, cover_mean).round(_DIGITS),
         waste_price=np.where(ages, WASTE_PRICE, 0.0),
         open_today=[float(supply.open_today) for supply in supplies],
     )
+
+
+def _lots(supplies: Sequence[SkuSupply], cover: F64, cover_mean: F64) -> F64:
+    """sqrt(2 K mean / h) of the time covered (Harris 1913), not above what covers MOST_LOT_PERIODS."""
+    cost = np.array([supply.order_cost_units for supply in supplies])
+    lots = np.sqrt(2 * cost * cover_mean / (HOLDING_A_DAY * cover))
+    most = np.sqrt(MOST_LOT_PERIODS * (MOST_LOT_PERIODS + 1)) * cover_mean
+    return np.asarray(np.minimum(lots, most))
 
 
 def _stretch_ends(supply: SkuSupply) -> list[float]:

@@ -72,7 +72,9 @@ class Hours:
         self, sku: str, category: str, before: date, days: int, calendar: ShopCalendar
     ) -> tuple[float, ...]:
         """Share of each day's demand that the shelf could serve, the last one the day before `before`; () for all of it."""
-        cut = self._empty_days.get(sku, ())
+        cut = self._empty_days.get(sku)
+        if not cut:
+            return ()
         shares = [1.0] * days
         for text in cut:
             place = days - (before - date.fromisoformat(text)).days

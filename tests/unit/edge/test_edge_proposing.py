@@ -181,3 +181,21 @@ def test_a_graph_that_gives_no_number_is_found_out_before_anybody_sees_it(world,
     assert live_problem(done) == ""
     bad = replace(done, answers=(replace(done.answers[0], **{field: float("nan")}),))
     assert "what goes unserved or expires" in live_problem(bad)
+
+
+def test_an_order_that_does_not_pay_yet_is_not_asked_about_at_every_sale(world):
+    job = next(job for job in reversed(world.jobs) if any(line.supply for line in job.lines))
+    line = next(line for line in job.lines if line.supply)
+    dear = replace(line.supply, order_cost_cents=50, cost_cents=100)
+    for on_hand in range(10, 80):
+        one = replace(
+            line,
+            supply=dear,
+            on_hand_units=on_hand,
+            reach=replace(line.reach, on_hand=((None, float(on_hand)),)),
+        )
+        answer = Forecasting(world.models).answer(replace(job, lines=(one,))).answers[0]
+        if answer.quantity_units == 0 and "too little is missing to pay for an order" in answer.reasons:
+            assert on_hand - 3.01 <= ask_below_units(one, answer) < on_hand - 0.5
+            return
+    raise AssertionError("no order was kept back by its cost")

@@ -1,5 +1,6 @@
 """What the order graph is asked: stretches cut where orders arrive, stock by age, and questions that survive being stored."""
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -9,7 +10,7 @@ from contract import order_question
 from contract.order_question import OrderQuestion
 from models.asked_orders import asked_of, question_of
 from models.forecast import Forecast
-from models.order_plan import MOST_LIFE_PERIODS, SkuSupply, questions_from
+from models.order_plan import HOLDING_A_DAY, MOST_LIFE_PERIODS, MOST_LOT_PERIODS, SkuSupply, questions_from
 from models.policy.order_graph import shipped_orders
 from models.policy.question import BUCKETS, INPUT_SHAPES, STRETCHES
 from models.quantiles import negbin_quantiles
@@ -161,3 +162,22 @@ def test_whatever_the_shop_says_orders_are_whole_packs_never_negative_and_stored
     closed = [place for place, each in enumerate(supplies) if not each.open_today]
     assert closed
     assert not order.order_units[closed].any()
+
+
+def test_an_order_that_costs_something_is_placed_less_often_and_larger():
+    cheap, dear = (
+        supply(on_hand=((None, 26.0),), pack_units=1),
+        supply(on_hand=((None, 26.0),), pack_units=1, order_cost_units=0.2),
+    )
+    questions = [asked(one)[0] for one in (cheap, dear)]
+    assert questions[0].lot_units[0] == 0.0
+    assert questions[1].lot_units[0] == pytest.approx((2 * 0.2 * 10 / (2 * HOLDING_A_DAY)) ** 0.5, rel=1e-3)
+    graph = shipped_orders()
+    orders = [graph.orders(each).order_units[0] for each in questions]
+    assert 0 < orders[0] < orders[1] or orders[1] == 0
+    empty = [
+        graph.orders(asked(replace(one, on_hand=((None, 0.0),)))[0]).order_units[0] for one in (cheap, dear)
+    ]
+    assert empty[1] > 1.5 * empty[0]
+    most = asked(replace(dear, order_cost_units=1e6))[0].lot_units[0]
+    assert most == pytest.approx((MOST_LOT_PERIODS * (MOST_LOT_PERIODS + 1)) ** 0.5 * 10, rel=1e-3)
