@@ -1,9 +1,9 @@
-"""Totals of categories (in each shop where they sell enough), forecast as series of their own, and the SKUs' forecasts drawn halfway to them.
+"""Totals of categories (in each shop where they sell enough), forecast as series of their own, and the SKUs' forecasts drawn towards them.
 
 What a network says of each SKU errs in common: a holiday or a level that it takes for noise in one SKU stands out in
 the total of a category. Each total is a regression of its logarithm on weekday, day of the month and what is known of
-each day beforehand, with the level of its last weeks. Both say something the other does not know, so their geometric
-mean is taken (Bates & Granger 1969) and every SKU of the category is scaled alike, day by day.
+each day beforehand, with the level of its last weeks. Both say something the other does not know, so their weighted
+geometric mean is taken (Bates & Granger 1969) and every SKU of the category is scaled alike, day by day.
 """
 
 import numpy as np
@@ -19,7 +19,10 @@ LEAST_UNITS_A_DAY, LEAST_MEDIAN_UNITS_A_DAY = 30.0, 100.0
 """Of a single group, and of the median group: below, a total is as sporadic as its SKUs and its logarithm says little."""
 MONTHS_FROM_DAYS = 120
 """In a shorter history the day of the month names the day, and is not used."""
-TOTALS_SHARE = 0.5
+TOTALS_SHARE, TOTALS_SHARE_OF_SHORT = 0.8, 0.5
+"""How far forecasts are drawn to the totals, of long and of short histories. Chosen on four months of M5 and a week of
+FreshRetailNet that no score is told of.
+"""
 MOST_SCALING = 1.5
 _FIT_HALF_LIFE_DAYS = 300.0
 _LEVEL_HALF_LIFE_DAYS = 7.0
@@ -42,12 +45,13 @@ def drawn_to_totals(panel: Panel, daily: DayQuantiles) -> DayQuantiles:
     said = _summed(daily.mean, codes, count)
     busy = (sold[:, -28:].mean(axis=1) >= LEAST_UNITS_A_DAY) & (said.min(axis=1) > 0)
     scaling = np.ones((count, days))
+    share = TOTALS_SHARE if panel.n_days >= MONTHS_FROM_DAYS else TOTALS_SHARE_OF_SHORT
     covariates = _covariates(panel, codes, count, panel.n_days + days)
     calendar = _calendar(panel, panel.n_days + days)
     for group in np.flatnonzero(busy):
         known_ahead = np.concatenate([calendar, *(values[group] for values in covariates)], axis=1)
         total = _total_ahead(sold[group], known_ahead, days)
-        scaling[group] = np.clip((total / said[group]) ** TOTALS_SHARE, 1 / MOST_SCALING, MOST_SCALING)
+        scaling[group] = np.clip((total / said[group]) ** share, 1 / MOST_SCALING, MOST_SCALING)
     of_series = scaling[codes].astype(np.float32)
     return DayQuantiles(daily.mean * of_series, daily.quantiles * of_series[:, :, None])
 
