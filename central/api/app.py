@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from central.api import (
     batches,
+    chain,
     deliveries,
     feed,
     masters,
@@ -47,6 +48,7 @@ def make_app(centre: Centre, authority: Authority) -> FastAPI:
         feed,
         offers,
         overview,
+        chain,
         sessions,
         rollouts,
         replays,

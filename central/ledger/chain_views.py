@@ -1,7 +1,6 @@
 """What HQ asks of all stores at once: one SKU in each of them, and which categories lead in each region."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import Connection
@@ -9,10 +8,11 @@ from sqlalchemy.engine import Connection
 from central.core.days import day_start_ms
 from central.core.rollups import DAY_MS
 from central.ledger.of_stores import Stores, named, of_stores
+from contract.api.chain import CategoryHour, SkuDay
 
 _ZONES = of_stores("SELECT DISTINCT timezone FROM stores WHERE {stores}")
 _SKU_DAY = of_stores(
-    """SELECT s.store_id, s.name, s.region, r.sold_units, r.sold_cents, r.picked_units, r.delivered_units,
+    """SELECT s.store_id AS store, s.name, s.region, r.sold_units, r.sold_cents, r.picked_units, r.delivered_units,
     r.shrink_units, r.stock_out_ms, r.on_hand_units
     FROM (SELECT store_id, name, region FROM stores WHERE timezone = :zone AND {stores}) s
     JOIN rollups r ON r.store_id = s.store_id AND r.step_ms = :step AND r.at_ms = :at_ms AND r.sku = :sku"""
@@ -36,35 +36,6 @@ _CATEGORIES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class SkuDay:
-    """One SKU's business day in one store. on_hand_units: the last level of the day, None when nobody knew."""
-
-    store: str
-    name: str
-    region: str
-    sold_units: int
-    sold_cents: int
-    picked_units: int
-    delivered_units: int
-    shrink_units: int
-    stock_out_ms: int
-    on_hand_units: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class CategoryHour:
-    """Of managed items in the stores of one region, in the hour from at_ms on. place: 1 sold most, in cents."""
-
-    region: str
-    at_ms: int
-    category: str
-    sold_units: int
-    sold_cents: int
-    stock_out_ms: int
-    place: int
-
-
 def sku_day(connection: Connection, sku: str, day: str, stores: Stores = None) -> list[SkuDay]:
     """`sku` on the business day `day` (ISO) in every store that has sums of it, by store."""
     found: list[SkuDay] = []
@@ -72,7 +43,7 @@ def sku_day(connection: Connection, sku: str, day: str, stores: Stores = None) -
     for zone in zones:  # a day begins at each zone's own midnight
         at_ms = day_start_ms(day, ZoneInfo(zone))
         values = {**named(stores), "zone": zone, "step": DAY_MS, "at_ms": at_ms, "sku": sku}
-        found += [SkuDay(*row) for row in connection.execute(_SKU_DAY, values)]
+        found += [SkuDay(**row) for row in connection.execute(_SKU_DAY, values).mappings()]
     return sorted(found, key=lambda one: one.store)
 
 
@@ -81,4 +52,5 @@ def top_categories(
 ) -> list[CategoryHour]:
     """For each region and hour that begins in [from_ms, to_ms) the `top` categories by what they sold."""
     values = {**named(stores), "from_ms": from_ms, "to_ms": to_ms, "top": top}
-    return [CategoryHour(*row) for row in connection.execute(_CATEGORIES[connection.dialect.name], values)]
+    found = connection.execute(_CATEGORIES[connection.dialect.name], values).mappings()
+    return [CategoryHour(**row) for row in found]

@@ -71,6 +71,11 @@ _TRIGGERS = of_stores(
     (SELECT count(*) FROM triggers WHERE {stores} AND state IN :waiting) AS waiting"""
 ).bindparams(sa.bindparam("waiting", expanding=True, type_=sa.Text()))
 _GAPS = of_stores("SELECT count(*) FROM gaps WHERE {stores}")
+_FIRST_DAYS = sa.text(
+    """SELECT timezone, min(first_ms) AS first_ms FROM (SELECT s.timezone, (SELECT min(r.at_ms) FROM rollups r
+    WHERE r.store_id = s.store_id AND r.step_ms = :step) AS first_ms FROM stores s) firsts GROUP BY timezone
+    ORDER BY timezone"""
+)
 _DAYS = Probe(
     """SELECT r.store_id, r.at_ms, r.receipts, r.sold_units, r.sold_cents, r.stock_out_ms, r.shrink_units
     FROM stores o CROSS JOIN {starts} s CROSS JOIN rollups r
@@ -155,9 +160,10 @@ def _key(row: Any) -> DayKey:
 
 def _days(connection: Connection, stores: list[StoreView], from_ms: int, to_ms: int) -> list[DayPoint]:
     shown, points = {store.store for store in stores}, []
-    for name in sorted({store.timezone for store in stores}):
+    for name, first_ms in connection.execute(_FIRST_DAYS, {"step": DAY_MS}):
         zone = ZoneInfo(name)  # a day begins at each zone's own midnight
-        starts = [at_ms for at_ms in bucket_starts(DAY_MS, from_ms, to_ms, zone) if at_ms >= from_ms]
+        asked_ms = to_ms if first_ms is None else max(from_ms, first_ms)
+        starts = [at_ms for at_ms in bucket_starts(DAY_MS, asked_ms, to_ms, zone) if at_ms >= from_ms]
         points += [
             DayPoint(
                 day=day_of(row.at_ms, zone), store=row.store_id, receipts=row.receipts, units=row.sold_units,

@@ -20,6 +20,8 @@ reaches some stores only sees and changes those; a route about the whole chain i
     GET    /v1/stores/{store}/skus/{sku}                                h r t s  SkuView
     GET    /v1/stores/{store}/skus/{sku}/series?from_ms=&to_ms=&step=15m|1h|1d h r t s  SkuSeries
     GET    /v1/overview?from_ms=&to_ms=                                 h r t    Overview
+    GET    /v1/skus/{sku}/days/{day}                                    h r t    Page[SkuDay]                  (one SKU in all stores)
+    GET    /v1/categories/hours?from_ms=&to_ms=&top=                    h r t    Page[CategoryHour]            (leading categories by region)
     GET    /v1/regions/outlook?region=&limit=                           h r t    RegionalOutlook               (categories in demand)
     GET    /v1/accounting?store=                                        h r t    Accounting
     GET    /v1/alerts?store=&open=                                      h r t    Page[AlertView]

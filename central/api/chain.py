@@ -1,0 +1,44 @@
+"""GET /v1/skus/{sku}/days/{day} and /v1/categories/hours: one SKU in all stores, and which categories lead in each region."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+
+from central.api.gate import FromPeople, TheCentre
+from central.api.overview import Moment
+from central.api.stores import SkuPath
+from central.errors import SenderError
+from central.ledger import chain_views
+from contract.api import Page
+from contract.api.chain import CategoryHour, SkuDay
+from contract.ids import DayText
+
+router = APIRouter(prefix="/v1", tags=["overview"])
+
+MAX_SPAN_MS = 8 * 86_400_000
+
+
+@router.get("/skus/{sku}/days/{day}")
+def get_sku_day(
+    sku: SkuPath, day: Annotated[DayText, Path()], principal: FromPeople, centre: TheCentre
+) -> Page[SkuDay]:
+    """One SKU's business day in each store in reach that has sums of it."""
+    with centre.ledger.read.connect() as connection:
+        rows = chain_views.sku_day(connection, sku, day, principal.stores)
+    return Page(rows=rows, total=len(rows))
+
+
+@router.get("/categories/hours")
+def get_category_hours(
+    from_ms: Moment,
+    to_ms: Moment,
+    principal: FromPeople,
+    centre: TheCentre,
+    top: Annotated[int, Query(ge=1, le=50)] = 10,
+) -> Page[CategoryHour]:
+    """For each region and hour that begins in [from_ms, to_ms) the categories of managed items that sold most; 8 days at most."""
+    if to_ms - from_ms > MAX_SPAN_MS:
+        raise SenderError(f"from_ms to_ms is more than {MAX_SPAN_MS} ms; ask for fewer days at once")
+    with centre.ledger.read.connect() as connection:
+        rows = chain_views.top_categories(connection, from_ms, to_ms, top=top, stores=principal.stores)
+    return Page(rows=rows, total=len(rows))
