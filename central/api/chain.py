@@ -15,7 +15,7 @@ from contract.ids import DayText
 
 router = APIRouter(prefix="/v1", tags=["overview"])
 
-MAX_SPAN_MS = 8 * 86_400_000
+MAX_DAYS, DAY_MS = 8, 86_400_000
 
 
 @router.get("/skus/{sku}/days/{day}")
@@ -37,8 +37,10 @@ def get_category_hours(
     top: Annotated[int, Query(ge=1, le=50)] = 10,
 ) -> Page[CategoryHour]:
     """For each region and hour that begins in [from_ms, to_ms) the categories of managed items that sold most; 8 days at most."""
-    if to_ms - from_ms > MAX_SPAN_MS:
-        raise SenderError(f"from_ms to_ms is more than {MAX_SPAN_MS} ms; ask for fewer days at once")
+    if to_ms - from_ms > MAX_DAYS * DAY_MS:
+        raise SenderError(
+            f"from_ms and to_ms are more than {MAX_DAYS} days apart; ask for fewer days at once"
+        )
     with centre.ledger.read.connect() as connection:
         rows = chain_views.top_categories(connection, from_ms, to_ms, top=top, stores=principal.stores)
     return Page(rows=rows, total=len(rows))
