@@ -107,7 +107,7 @@ def test_a_proposal_is_the_order_graphs_with_its_question_reasons_and_figures(wo
         assert each.expected_unmet_units < each.expected_stock_out_units
         assert each.expected_waste_units == 0.0
         assert each.target_units > each.on_hand_units
-        assert each.quantity_units == pytest.approx(each.target_units - each.on_hand_units, abs=3.01)
+        assert each.quantity_units == pytest.approx(each.target_units - each.on_hand_units, abs=6)
 
 
 def test_the_centre_computes_the_same_order_again(world):
