@@ -27,6 +27,8 @@ _LEAST_GAIN = 2e-5
 _HALVINGS = 4
 _START_LOTS, _START_ROOMS = (-0.5, -0.25, 0.0, 0.25, 0.5), (0.3, 0.5, 0.7, 1.0)
 """Of a lot: where the search looks first, because costs with lots have several valleys."""
+_START_CAPS = (1.5, 2.5, 3.5)
+"""Periods' demand that an order may bring, where units expire: there a cap is a valley of its own."""
 _SLOPE = 0.3
 
 
@@ -173,6 +175,11 @@ def _starts(instance: Instance) -> Iterator[Correction]:
         for share in _START_LOTS:
             for room in _START_ROOMS:
                 yield Correction(target_units=share * lot, room_units=room * lot)
+    if lot > 0 and instance.life_periods is not None:
+        for share in _START_LOTS[::2]:
+            for periods in _START_CAPS:
+                most = float(max(round(periods * instance.mean), 1))
+                yield Correction(target_units=share * lot, room_units=_START_ROOMS[1] * lot, most_units=most)
 
 
 def _neighbours(
