@@ -131,7 +131,8 @@ class Ledger:
             connect_args={
                 "connect_timeout": 5,
                 "application_name": "shelfloop",
-                "options": f"-c statement_timeout={STATEMENT_LIMIT_MS} -c lock_timeout={LOCK_LIMIT_MS} -c timezone=UTC",
+                # No jit: it takes longer to compile than any of our statements to run.
+                "options": f"-c statement_timeout={STATEMENT_LIMIT_MS} -c lock_timeout={LOCK_LIMIT_MS} -c timezone=UTC -c jit=off",
                 # A statement's plan is kept from its second run on: ours are few, and each runs many times.
                 "prepare_threshold": 1,
             },
