@@ -132,13 +132,14 @@ def _decision_facts(made: Decision, trigger: TriggerView) -> Iterator[tuple[str,
         f"{made.window_days} days of lead time and review: half the time at most {made.median_units:g} units",
     )
     if made.lead_units is not None and made.cover_units is not None:
+        until, after = made.lead_units, made.cover_units
         yield (
-            "",
-            f"{'':<16}of it {made.lead_units:.1f} until the order arrives and {made.cover_units:.1f} until the next one can",
+            "asked",
+            f"{until:.1f} units on average until the order arrives, {after:.1f} from then until the next one can",
         )
-    yield "target", f"{made.target_units:g} units, for a service of {made.service_level:.1%}"
-    short = f"{made.target_units:g} - {made.on_hand_units or 0:g} on hand - {made.on_order_units:g} on order"
-    yield "need", f"{short} = {made.need_units:g} units"
+    yield "target", f"{_round(made.target_units)} units, for a service of {made.service_level:.1%}"
+    short = f"{_round(made.target_units)} - {made.on_hand_units or 0:g} on hand - {made.on_order_units:g} on order"
+    yield "need", f"{short} = {_round(made.need_units)} units"
     yield "bounds", ", ".join(_bounds(made))
     for reason in made.reasons:
         yield "because", reason
@@ -175,7 +176,7 @@ def as_picture(found: Explained) -> str:
     x = _place(made.target_units, top)
     parts += [
         f'<line x1="{x:.1f}" x2="{x:.1f}" y1="50" y2="290" stroke="#222" stroke-dasharray="5 4"/>',
-        f'<text x="{x:.1f}" y="327" text-anchor="middle">target {made.target_units:g}</text>',
+        f'<text x="{x:.1f}" y="327" text-anchor="middle">target {_round(made.target_units)}</text>',
     ]
     if made.max_units is not None and made.max_units <= top:
         x = _place(made.max_units, top)
@@ -249,6 +250,10 @@ def _page(parts: list[str], title: str, height: int) -> str:
 
 def _units(units: float | None) -> str:
     return "an unknown number" if units is None else f"{units:g} units"
+
+
+def _round(units: float) -> str:
+    return f"{round(units, 1):g}"
 
 
 def _moment(at_ms: int) -> str:

@@ -71,7 +71,7 @@ def test_an_order_graph_s_expectations_are_told_where_there_are_any():
     assert "expected" not in said(explained(INPUTS))
     found = explained(INPUTS | ASKED)
     assert said(found)["expected"] == "0.25 units unserved and 0.00 wasted, the order included"
-    assert any("6.0 until the order arrives and 8.5 until the next" in line for line in as_words(found))
+    assert said(found)["asked"].startswith("6.0 units on average until the order arrives, 8.5 from then")
 
 
 def test_a_transfer_has_its_own_words():
