@@ -1,5 +1,6 @@
 """The schema: made at once or by migrations, on SQLite and PostgreSQL, and what each table's key begins with."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -176,3 +177,9 @@ def test_no_rule_of_uniqueness_spans_stores() -> None:
         for index in table.indexes:
             if index.unique and table.name not in CHAIN_TABLES:
                 assert next(iter(index.columns)).name == "store_id", index.name
+
+
+def test_the_page_on_scale_distributes_every_table_of_the_stores() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "scale.md").read_text()
+    listed = set(re.findall(r"'(\w+)'", page.partition("ARRAY[")[2].partition("]")[0])) | {"store_heads"}
+    assert listed == {table.name for table in metadata.sorted_tables} - CHAIN_TABLES
