@@ -1,6 +1,7 @@
 """`shelfloop models forecast --train` as a process of its own: its time and memory, at full size and as the chain grows."""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -73,11 +74,21 @@ def _cost(bench: Bench, data: M5, rows: int) -> Cost:
              str(DAYS), "--out", out, "--train", "--rows", str(rows), "--networks", str(fit.networks),
              "--epochs", str(fit.epochs)], stdout=sys.stderr, cwd=Path(__file__).parents[2],
         )  # fmt: skip
-        _, status, used = os.wait4(process.pid, 0)
+        peak_kb, ended = 0, 0
+        while not ended:
+            peak_kb = max(peak_kb, _peak_kb(process.pid))
+            time.sleep(0.2)
+            ended, status, used = os.wait4(process.pid, os.WNOHANG)
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             raise SystemExit(f"models forecast ended with {process.returncode}; its words are above")
-        return Cost(time.monotonic() - start, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024**2)
+        return Cost(time.monotonic() - start, used.ru_utime + used.ru_stime, peak_kb / 1024**2)
+
+
+def _peak_kb(pid: int) -> int:
+    """Not ru_maxrss, which a child inherits from whoever started it."""
+    found = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+    return int(found[1]) if found else 0
 
 
 def _long_table(data: M5, first: int, last: int) -> pa.Table:
