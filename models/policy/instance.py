@@ -44,8 +44,11 @@ class Instance:
 
     @property
     def lost_cost(self) -> float:
-        """What a lost unit costs over a served one: its purchase is saved. Cost = unit_cost * mean + the rest."""
-        return max(self.shortage - self.unit_cost, 0.0) if self.unmet == LOST else self.shortage
+        """What a lost unit costs over a served one: its purchase is saved. Cost = unit_cost * mean + the rest.
+
+        Below 0 where it is cheaper to sell nothing.
+        """
+        return self.shortage - self.unit_cost if self.unmet == LOST else self.shortage
 
     @property
     def waste_cost(self) -> float:

@@ -55,7 +55,8 @@ def bounds_of(instance: Instance) -> Bounds:
     Without a fixed cost a unit beyond the single-period newsvendor quantile is better ordered a period later, and a
     position beyond the newsvendor level of lead time plus one period never pays (Zipkin 2008, section 2).
     """
-    ratio = instance.lost_cost / (instance.lost_cost + instance.holding)
+    lost = max(instance.lost_cost, 0.0)
+    ratio = lost / (lost + instance.holding)
     one = quantile_units(instance.law, ratio) + 1
     whole = quantile_units(convolved(instance.law, instance.lead_periods + 1), ratio) + 1
     lot = (2 * instance.fixed_order * instance.mean / instance.holding) ** 0.5

@@ -43,6 +43,12 @@ def test_the_states_that_are_met_tell_the_same_cost_as_all_states(instance):
     assert met.cost == pytest.approx(whole.cost, rel=3e-4)
 
 
+def test_what_costs_more_than_its_loss_is_best_not_sold():
+    found = refined_score(problem(p=2, c=5, demand={"distribution": "poisson", "mean": 3}), POLICY)
+    assert found.optimal_cost == pytest.approx(6, rel=1e-3)
+    assert found.cost == pytest.approx(6, rel=1e-3)
+
+
 def test_codes_lead_back_to_their_states():
     waiting, aged = problem(unmet="backorder"), problem(shelf_life=3, lead_time=2)
     for instance, states in ((waiting, [[-7], [0], [12]]), (aged, [[0, 0, 0, 0], [3, 1, 0, 9]])):
