@@ -71,16 +71,13 @@ _TRIGGERS = of_stores(
     (SELECT count(*) FROM triggers WHERE {stores} AND state IN :waiting) AS waiting"""
 ).bindparams(sa.bindparam("waiting", expanding=True, type_=sa.Text()))
 _GAPS = of_stores("SELECT count(*) FROM gaps WHERE {stores}")
-_FIRST_DAYS = sa.text(
-    """SELECT timezone, min(first_ms) AS first_ms FROM (SELECT s.timezone, (SELECT min(r.at_ms) FROM rollups r
-    WHERE r.store_id = s.store_id AND r.step_ms = :step) AS first_ms FROM stores s) firsts GROUP BY timezone
-    ORDER BY timezone"""
-)
+_FIRST_DAY = sa.text("SELECT min(at_ms) FROM rollups WHERE store_id = :store AND step_ms = :step")
 _DAYS = Probe(
-    """SELECT r.store_id, r.at_ms, r.receipts, r.sold_units, r.sold_cents, r.stock_out_ms, r.shrink_units
-    FROM stores o CROSS JOIN {starts} s CROSS JOIN rollups r
-    WHERE o.timezone = :zone AND r.store_id = o.store_id AND r.step_ms = :step AND r.at_ms = s.start_ms AND r.sku = ''"""
+    """SELECT r.at_ms, r.receipts, r.sold_units, r.sold_cents, r.stock_out_ms, r.shrink_units
+    FROM {starts} s CROSS JOIN rollups r WHERE r.store_id = :store AND r.step_ms = :step AND r.at_ms = s.start_ms
+    AND r.sku = ''"""
 )
+"""A store at a time: over all stores at once SQLite's planner may read the whole table first, to make a filter of it."""
 _ALERTS = of_stores(
     """SELECT alerts.*, (SELECT who FROM alert_acks k WHERE k.store_id = alerts.store_id AND k.code = alerts.code
         AND k.subject = alerts.subject AND k.raised_ms = alerts.at_ms) AS acknowledged_by
@@ -159,18 +156,19 @@ def _key(row: Any) -> DayKey:
 
 
 def _days(connection: Connection, stores: list[StoreView], from_ms: int, to_ms: int) -> list[DayPoint]:
-    shown, points = {store.store for store in stores}, []
-    for name, first_ms in connection.execute(_FIRST_DAYS, {"step": DAY_MS}):
-        zone = ZoneInfo(name)  # a day begins at each zone's own midnight
-        asked_ms = to_ms if first_ms is None else max(from_ms, first_ms)
-        starts = [at_ms for at_ms in bucket_starts(DAY_MS, asked_ms, to_ms, zone) if at_ms >= from_ms]
+    points = []
+    for store in stores:
+        zone, of = ZoneInfo(store.timezone), {"store": store.store, "step": DAY_MS}
+        first_ms = connection.execute(_FIRST_DAY, of).scalar()
+        if first_ms is None:
+            continue
+        starts = bucket_starts(DAY_MS, max(from_ms, first_ms), to_ms, zone)
         points += [
             DayPoint(
-                day=day_of(row.at_ms, zone), store=row.store_id, receipts=row.receipts, units=row.sold_units,
+                day=day_of(row.at_ms, zone), store=store.store, receipts=row.receipts, units=row.sold_units,
                 cents=row.sold_cents, stock_out_ms=row.stock_out_ms, shrink_units=row.shrink_units,
             )
-            for row in _DAYS.run(connection, {"zone": name, "step": DAY_MS}, starts)
-            if row.store_id in shown
+            for row in _DAYS.run(connection, of, [at_ms for at_ms in starts if at_ms >= from_ms])
         ]  # fmt: skip
     return sorted(points, key=lambda point: (point.store, point.day))
 
