@@ -7,8 +7,9 @@ from pydantic import TypeAdapter
 
 from contract.documents import AnyDocument
 from contract.ids import gtin_check_digit
-from edge.core.effects import Emit, PublishStored, RunForecast
+from edge.core.effects import Emit, PublishStored, RunForecast, RunScore
 from edge.core.messages import DeviceMessage, DocumentArrived
+from edge.core.score_job import ScoreDone
 from edge.core.step import EdgeCore
 from edge.inference import Forecasting
 from models.inference import baseline_models
@@ -80,18 +81,20 @@ class Shop:
                     self.saved.pop((kind, key), None)
                 else:
                     self.saved[kind, key] = text
-            jobs = []
+            answers = []
             for effect in effects:
                 if isinstance(effect, Emit):
                     self.records.append(effect.record)
                 elif isinstance(effect, PublishStored):
                     self.stored[effect.device, effect.boot_id] = effect.through_seq
                 elif isinstance(effect, RunForecast):
-                    jobs.append(effect.job)
-            if not jobs:
+                    answers.append(FORECASTING.answer(effect.job))
+                elif isinstance(effect, RunScore):
+                    answers.append(ScoreDone(effect.job, ()))  # the loop answers each at once, too
+            if not answers:
                 return
-            for job in jobs:
-                self.core.step(FORECASTING.answer(job), self.now)
+            for answer in answers:
+                self.core.step(answer, self.now)
 
     def restart(self):
         self.core = EdgeCore(version="test")
