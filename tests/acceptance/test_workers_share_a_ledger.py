@@ -53,7 +53,17 @@ class Workers:
             place = folder / f"worker-{number}"
             place.mkdir()
             self.workers.append(
-                CentreProcess(place, database_url=url, auto_approve_below_cents=1_000_000, clock_file="")
+                # Records of another year under today's clock: nothing of them is to be forgotten.
+                CentreProcess(
+                    place,
+                    database_url=url,
+                    auto_approve_below_cents=1_000_000,
+                    clock_file="",
+                    receipt_days=0,
+                    stock_fact_days=0,
+                    window_days=0,
+                    proposal_days=0,
+                )
             )
         self.url, self.dsn = f"http://127.0.0.1:{free_port()}", url
         self._folder = folder
