@@ -90,7 +90,9 @@ class Retention:
         with centre.ledger.read.connect() as connection:
             stores = store_rows.zones(connection)
         for store, zone in stores:
-            now_ms = centre.clock.now_ms()
+            now_ms = self._now_ms(store)
+            if now_ms is None:
+                continue
             for _, rows in prune_store(
                 centre.ledger, self._transact, centre.settings, store, ZoneInfo(zone), now_ms, goes_on
             ):
@@ -99,6 +101,15 @@ class Retention:
             centre.count("forgotten_rows", dropped)
             log.info("old rows dropped", rows=dropped)
         return dropped
+
+    def _now_ms(self, store: str) -> int | None:
+        """The clock's, but not past the day after the store's newest record: a clock that is years ahead forgets nothing.
+
+        None for a store that never told anything.
+        """
+        with self._centre.ledger.read.connect() as connection:
+            watermark_ms = store_rows.watermark_ms(connection, store)
+        return None if watermark_ms is None else min(self._centre.clock.now_ms(), watermark_ms + DAY_MS)
 
     def _transact(self, store: str, job: Callable[[Connection], None]) -> None:
         def in_store(work: Work) -> None:

@@ -32,6 +32,7 @@ _PUT_PRICE = BulkStatement(
     )
 )
 _ZONES = sa.text("SELECT store_id, timezone FROM stores ORDER BY store_id")
+_WATERMARK = sa.text("SELECT max(watermark_ms) FROM gateways WHERE store_id = :store")
 _EXISTS = sa.text("SELECT 1 FROM stores WHERE store_id = :store")
 _DOCUMENT = sa.text("SELECT version, body FROM documents WHERE store_id = :store AND kind = :kind")
 _HAS_ITEM = sa.text("SELECT 1 FROM items WHERE store_id = :store AND sku = :sku")
@@ -80,6 +81,12 @@ def put_prices(connection: Connection, store: str, prices: Sequence[Price], now_
 def zones(connection: Connection) -> list[tuple[str, str]]:
     """(store, name of its time zone) of all stores."""
     return [(row.store_id, row.timezone) for row in connection.execute(_ZONES)]
+
+
+def watermark_ms(connection: Connection, store: str) -> int | None:
+    """The newest of the store's gateways: up to then it told all. None when none told anything."""
+    found: int | None = connection.execute(_WATERMARK, {"store": store}).scalar()
+    return found
 
 
 def exists(connection: Connection, store: str) -> bool:

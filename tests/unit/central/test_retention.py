@@ -14,6 +14,7 @@ from central_rows import (
     delivery,
     forecast,
     gap,
+    health,
     level,
     proposal,
     quarantined,
@@ -192,7 +193,9 @@ def _of(rule: retention.Rule, limit: int) -> retention.Rule:
 @on_both
 def test_a_running_centre_forgets_by_itself_and_knows_what_it_no_longer_has(kind: str) -> None:
     with bench(kind) as centre:
-        fill(centre, 70)
+        rows = fill(centre, 70)
+        newest_ms = START_MS + 69 * DAY_MS
+        centre.send([health(seq=len(rows) + 1, at_ms=newest_ms, watermark_ms=newest_ms)])
         centre.centre.settings = centre.settings.model_copy(update=DAYS)
         centre.centre.clock = LaterClock(69)
         writer = threading.Thread(target=centre.centre.writer.run, args=(centre.centre.stop,), daemon=True)
@@ -203,6 +206,9 @@ def test_a_running_centre_forgets_by_itself_and_knows_what_it_no_longer_has(kind
             assert count(centre, "receipts") == 61
             assert centre.centre.call_store(STORE, lambda work: work.store.receipts_from) == day_after(DAY, 9)
             assert Retention(centre.centre).prune() == 0
+            centre.centre.clock = LaterClock(4000)
+            Retention(centre.centre).prune()
+            assert count(centre, "receipts") >= 60, "a clock that is years ahead made it forget"
         finally:
             centre.centre.stop.set()
             writer.join(60)
