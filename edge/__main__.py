@@ -8,9 +8,13 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from edge.errors import DiskError
-from edge.settings import EdgeSettings
-from runtime.errors import EXIT_BAD_CONFIG, EXIT_FAULT, EXIT_OK, OperatorError
+from runtime.deferred import defer
+
+defer("asyncio")  # 3.4 MB that pydantic-settings imports for commands of its own
+
+from edge.errors import DiskError  # noqa: E402
+from edge.settings import EdgeSettings  # noqa: E402
+from runtime.errors import EXIT_BAD_CONFIG, EXIT_FAULT, EXIT_OK, OperatorError  # noqa: E402
 
 CONFIG = Path("/etc/shelfloop/edge.toml")
 """Where deploy/gateway/install.sh puts it."""

@@ -74,6 +74,8 @@ def load_bundle(path: Path, public_key: PublicKey) -> Bundle:
     if ORDER_FILE in contents:
         orders = _order_graph(contents[ORDER_FILE], path / ORDER_FILE)
     _check_golden(contents[GOLDEN_FILE], path / GOLDEN_FILE, demand, replenishment, orders)
+    if orders is not None:
+        replenishment.rest()  # the order graph takes its place
     return Bundle(path, manifest, demand, replenishment, orders)
 
 

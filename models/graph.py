@@ -15,6 +15,10 @@ class Graph:
 
     def __init__(self, content: bytes, origin: Path) -> None:
         """Raises ValueError when `content` is no graph that the runtime can load."""
+        self.origin, self._content = origin, content
+        self._opened: Any = self._open()
+
+    def _open(self) -> Any:
         # Imported here: 40 MB of memory that the command line and the baseline do not need.
         import onnxruntime as ort  # noqa: PLC0415
 
@@ -25,11 +29,20 @@ class Graph:
         options.enable_mem_pattern = False  # without an arena it only keeps memory for the largest run
         options.log_severity_level = 4
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self.origin = origin
         try:
-            self._session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            return ort.InferenceSession(self._content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # the runtime raises a dozen classes of its own, none of them public
             raise ValueError(f"{type(error).__name__}: {str(error)[:200]}") from error
+
+    @property
+    def _session(self) -> Any:
+        if self._opened is None:
+            self._opened = self._open()
+        return self._opened
+
+    def rest(self) -> None:
+        """Frees what the runtime holds of it (0.7 MB of a small graph); the next question opens it again."""
+        self._opened = None
 
     @property
     def input_shapes(self) -> dict[str, list[int | str | None]]:
