@@ -38,7 +38,11 @@ class Door:
                     self.close_connection = True
                     self._answer(400, {"error": f"POST /webhook takes 1 to {MAX_BODY_BYTES} bytes"})
                     return
-                self._answer(*webhook(self.rfile.read(length), dict(self.headers.items())))
+                body = self.rfile.read(length)
+                if len(body) < length:  # its sender ended between the head and the body: it will come again
+                    self.close_connection = True
+                    return
+                self._answer(*webhook(body, dict(self.headers.items())))
 
             def _answer(self, code: int, report: object) -> None:
                 body = json.dumps(report).encode()

@@ -25,6 +25,9 @@ class RecordingDoor:
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                if len(body) < int(self.headers["Content-Length"]):
+                    self.close_connection = True  # its sender was killed between the head and the body
+                    return
                 status, answer = door.pass_on(self.path, dict(self.headers), body)
                 if status is None:
                     self.close_connection = True

@@ -181,6 +181,9 @@ class Receiver:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                if len(body) < int(self.headers["Content-Length"]):
+                    self.close_connection = True  # its sender was killed between the head and the body
+                    return
                 time.sleep(outer.delay_s)
                 outer.calls.append(({name.lower(): value for name, value in self.headers.items()}, body))
                 answer = outer.answers.pop(0) if outer.answers else 200

@@ -92,6 +92,9 @@ class Centre:
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                if len(body) < int(self.headers["Content-Length"]):
+                    self.close_connection = True  # its sender was killed between the head and the body
+                    return
                 with centre.lock:
                     code, answer = centre.take(self.headers, body)
                     if code == 200 and centre.drop_replies:
