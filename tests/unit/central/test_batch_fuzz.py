@@ -22,6 +22,8 @@ from contract.batch_reading import read_batch
 from contract.errors import ContractError
 
 MUTATIONS = 1_000_000 if IS_SOAK else 800
+COMPARED_EVERY = 100_000
+"""Batches between two comparisons with the ledger: a fault is then found near what caused it."""
 GROWTH_MB = 60
 GROUP = 64
 """Batches that share a transaction, as the writer groups them: a sync each would make the million a night's work."""
@@ -145,7 +147,7 @@ class Expected:
             f"SELECT * FROM ({ours} EXCEPT {theirs}) UNION ALL SELECT * FROM ({theirs} EXCEPT {ours})"
         ).fetchmany(10)
         count = self._db.execute("SELECT count(*) FROM receipt").fetchone()[0]
-        self._db.close()
+        self._db.execute("DETACH ledger")
         return count, found
 
 
@@ -222,6 +224,12 @@ def test_mutated_batches_make_no_fault_no_wrong_fact_and_no_growth(tmp_path: Pat
             assert door.refused == refused
         if number == MUTATIONS // 3:
             rss_mb = process.memory_info().rss / 2**20
+        if (number + 1) % COMPARED_EVERY == 0:
+            door.commit()
+            count, different = door.expected.differences(tmp_path / "ledger.sqlite3")
+            assert different == [], f"after {number + 1} batches"
+            now_mb = process.memory_info().rss / 2**20
+            print(f"{number + 1} mutated batches, {count} receipts as expected, {now_mb:.0f} MB", flush=True)
         tell("mutated batches")
     grown_mb = process.memory_info().rss / 2**20 - rss_mb
     door.commit()
