@@ -40,7 +40,8 @@ def sales_of_the_day() -> list[Sale]:
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    from simulator.journey import data_folder, gtin_of, sku_of
+    from simulator.journey import gtin_of, sku_of
+    from simulator.journey_receipts import data_folder
 
     day = datetime(DAY.year, DAY.month, DAY.day)  # noqa: DTZ001 - the data's times are local, without a zone
     day_ms = int((day - datetime(1970, 1, 1)).total_seconds() * 1000)  # noqa: DTZ001 - as the table counts

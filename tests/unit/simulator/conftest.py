@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from simulator import journey
+from simulator import journey, journey_receipts
 from simulator.catalogue import ShopFile
 
 FIRST_DAY = date(2017, 9, 4)
@@ -104,7 +104,7 @@ def journey_source(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def shop_paths(journey_source, tmp_path_factory) -> list[Path]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(journey, "data_folder", lambda: journey_source)
+        patch.setattr(journey_receipts, "data_folder", lambda: journey_source)
         return journey.prepare_shops(
             tmp_path_factory.mktemp("shops"), shops=2, first_day=FIRST_DAY, days=DAYS
         )

@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from contract.ids import gtin14_from_text
-from simulator import journey
+from simulator import journey, journey_receipts
 from simulator.catalogue import MAX_CAPACITY_UNITS, MIN_CAPACITY_UNITS, ShopFile, local_day, midnight_ms
 
 
@@ -49,7 +49,7 @@ def test_odd_lines_are_dropped_or_clamped_and_counted(shop_paths):
     ]
     assert [(sku, quantity) for _, sku, quantity, *_ in lines] == [
         ("1001", 1),
-        ("1002", journey.MAX_QUANTITY),
+        ("1002", journey_receipts.MAX_QUANTITY),
     ]
     _, _, _, regular, discount, coupon = lines[1]
     assert (regular, discount, coupon) == (
@@ -68,7 +68,7 @@ def test_odd_lines_are_dropped_or_clamped_and_counted(shop_paths):
 
 
 def test_cells_are_chosen_by_the_training_part_alone(shop_paths, journey_source, tmp_path, monkeypatch):
-    monkeypatch.setattr(journey, "data_folder", lambda: journey_source)
+    monkeypatch.setattr(journey_receipts, "data_folder", lambda: journey_source)
     other = journey.prepare_shops(tmp_path, shops=2, first_day=date(2017, 9, 6), days=1)
     ranks = "SELECT sku, cell_rank FROM items WHERE cell_rank IS NOT NULL ORDER BY cell_rank"
     assert _rows(other[0], ranks) == _rows(shop_paths[0], ranks)
@@ -94,7 +94,7 @@ def test_gtins_are_of_the_demonstration_prefix_with_a_right_check_digit():
     ],
 )
 def test_a_request_outside_the_data_is_refused_by_name(tmp_path, shops, first, days, word):
-    with pytest.raises(journey.JourneyError, match=word):
+    with pytest.raises(journey_receipts.JourneyError, match=word):
         journey.prepare_shops(tmp_path, shops=shops, first_day=first, days=days)
 
 
@@ -134,8 +134,8 @@ def test_a_business_day_begins_at_five_utc():
 
 
 def test_the_shops_do_not_depend_on_how_the_file_is_cut(journey_source, shop_paths, tmp_path, monkeypatch):
-    monkeypatch.setattr(journey, "data_folder", lambda: journey_source)
-    monkeypatch.setattr(journey, "BATCH_ROWS", 97)
+    monkeypatch.setattr(journey_receipts, "data_folder", lambda: journey_source)
+    monkeypatch.setattr(journey_receipts, "BATCH_ROWS", 97)
     other = journey.prepare_shops(tmp_path, shops=2, first_day=date(2017, 9, 4), days=4)
     for table in ("items", "baskets", "lines", "history", "meta"):
         sql = (
