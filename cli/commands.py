@@ -16,6 +16,9 @@ class Command:
 COMMANDS = (
     Command("demo", "simulator.demo", "run whole shops on this machine and open HQ's page", "demo"),
     Command(
+        "simulate", "simulator.simulate", "run parts of the demo alone: receipts, a shop, a fleet", "demo"
+    ),
+    Command(
         "bridge", "firmware_bridge.__main__", "pass serial devices on to the local MQTT broker", "bridge"
     ),
     Command("edge", "edge.__main__", "run a shop's gateway", "edge"),

@@ -294,7 +294,7 @@ def _common_price(count: int, priced: list[Ints]) -> Ints:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m simulator.journey", description="Makes the shop files that the demo replays."
+        prog="shelfloop simulate receipts", description="Makes the shop files that the demo replays."
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for shop-1.sqlite, shop-2.sqlite, …")
     parser.add_argument("--shops", type=int, default=3, help="how many small shops (default 3)")

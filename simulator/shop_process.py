@@ -1,4 +1,4 @@
-"""One shop as a process: `python -m simulator.shop_process --shop FILE.sqlite --dir DIR --broker-port N --seed S`.
+"""One shop as a process: `shelfloop simulate shop --shop FILE.sqlite --dir DIR --broker-port N --seed S`.
 
 Commands and answers are JSON lines on stdin and stdout; `simulator.shop_protocol` says what they mean. One selector loop
 serves the commands, the ptys and the MQTT sockets; link timers run on the monotonic clock.
@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from simulator import shop_protocol
 from simulator.catalogue import ShopFile
 from simulator.devices.mqtt_wire import MqttWire
 from simulator.devices.shop_floor import ShopFloor, Wire
@@ -147,9 +148,14 @@ def _answer_on_stdout(answer: dict[str, object]) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m simulator.shop_process", description="Plays one shop on real wires."
+        prog="shelfloop simulate shop",
+        description="Plays one shop on real wires.",
+        epilog=(shop_protocol.__doc__ or "").partition("\n\n")[2],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--shop", type=Path, required=True, help="shop file made by simulator.journey")
+    parser.add_argument(
+        "--shop", type=Path, required=True, help="shop file made by `shelfloop simulate receipts`"
+    )
     parser.add_argument(
         "--dir", type=Path, required=True, help="folder of this shop; its ports/ gets the serial devices"
     )
@@ -164,7 +170,7 @@ def main(argv: list[str] | None = None) -> int:
         shop = ShopFile(options.shop)
     except (sqlite3.Error, KeyError, ValueError) as error:
         print(
-            f"--shop {options.shop}: no shop file ({error}); make it with python -m simulator.journey",
+            f"--shop {options.shop}: no shop file ({error}); make it with shelfloop simulate receipts",
             file=sys.stderr,
         )
         return EXIT_BAD_CONFIG

@@ -1,6 +1,6 @@
 """How the orchestrator drives one shop: JSON lines on the shop process' stdin, one JSON line back for each.
 
-    python -m simulator.shop_process --shop FILE.sqlite --dir DIR --broker-port N --seed S [--broker-protocol 5|4]
+    shelfloop simulate shop --shop FILE.sqlite --dir DIR --broker-port N --seed S [--broker-protocol 5|4]
 
 The process first prints one line `{"ready": true, "now_ms": START, "ports": {"till-2": "/…/ports/till-2", …}}`;
 `ports` are the pty paths that the bridge opens (symbolic links in DIR/ports, kept for the process' life).
