@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fastapi import APIRouter, Depends, Path, Query
+from fastapi.responses import Response
 
 from central import couponing, desired_state
 from central.api.gate import FromReaders, FromStoreSystem, TheCentre
@@ -17,7 +18,8 @@ from central.context import Work
 from central.core.audiences import CELL_RESOLUTION, is_cell
 from central.errors import NotFoundError, SenderError
 from central.ledger import coupon_rows, store_rows
-from central.ledger.sku_views import SHORT_SORTS, SORTS, SkuQuery, sku_page, sku_series, store_zone
+from central.ledger.series_views import sku_series
+from central.ledger.sku_views import SHORT_SORTS, SORTS, SkuQuery, sku_page, store_zone
 from central.ledger.store_views import store_views
 from central.memory import load_items, load_prices
 from contract.api import Accepted, Page
@@ -200,34 +202,30 @@ def get_sku(store: StorePath, sku: SkuPath, _: FromReaders, centre: TheCentre) -
             connection, SkuQuery(store, sku=sku, limit=1), now_ms=_data_now(centre, store), zone=zone
         )
     if not rows:
-        raise NotFoundError(
-            f"store {store} has no SKU {sku!r}; GET /v1/stores/{store}/skus lists those it has"
-        )
+        raise _no_sku(store, sku)
     return rows[0]
 
 
-@router.get("/{store}/skus/{sku}/series")
+@router.get("/{store}/skus/{sku}/series", response_model=SkuSeries)
 def get_series(
-    store: StorePath, sku: SkuPath, from_ms: Moment, to_ms: Moment, principal: FromReaders, centre: TheCentre,
+    store: StorePath, sku: SkuPath, from_ms: Moment, to_ms: Moment, _: FromReaders, centre: TheCentre,
     step: Literal["15m", "1h", "1d"] = "1h",
-) -> SkuSeries:  # fmt: skip
+) -> Response:  # fmt: skip
     """Sales, stock, stock-outs, forecasts, orders and prices of one SKU on one time axis."""
     if to_ms <= from_ms:
         raise SenderError(f"to_ms {to_ms} must be after from_ms {from_ms}")
-    sku_view = get_sku(store, sku, principal, centre)
     with centre.ledger.read.connect() as connection:
         zone, currency = _known(store_zone(connection, store), store)
-        return sku_series(
-            connection,
-            store,
-            sku,
-            sku_view.name,
-            step=step,
-            from_ms=from_ms,
-            to_ms=to_ms,
-            zone=zone,
-            currency=currency,
+        found = sku_series(
+            connection, store, sku, step=step, from_ms=from_ms, to_ms=to_ms, zone=zone, currency=currency
         )
+    if found is None:
+        raise _no_sku(store, sku)
+    return Response(found, media_type="application/json")
+
+
+def _no_sku(store: str, sku: str) -> NotFoundError:
+    return NotFoundError(f"store {store} has no SKU {sku!r}; GET /v1/stores/{store}/skus lists those it has")
 
 
 def _put(

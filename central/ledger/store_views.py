@@ -16,7 +16,7 @@ from central.ledger.gateway_views import GatewayLook, gateway_views
 from central.ledger.of_stores import Stores, named, of_stores
 from central.ledger.probes import Probe
 from central.ledger.restock_views import states_count
-from central.ledger.sku_views import bucket_starts
+from central.ledger.series_views import bucket_starts
 from contract.api.stores import (
     Accounting,
     AlertView,

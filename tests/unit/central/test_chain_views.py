@@ -9,9 +9,10 @@ from test_ledger import Bench, bench
 from central.core.days import day_start_ms
 from central.ledger.bulk import BulkStatement
 from central.ledger.chain_views import sku_day, top_categories
-from central.ledger.sku_views import sku_series
+from central.ledger.series_views import sku_series
 from central.ledger.store_views import overview
 from central.ledger.tables import category_hours, rollups, stores
+from contract.api.stores import SkuSeries
 
 DAY_MS, HOUR_MS = 86_400_000, 3_600_000
 SHOPS = {
@@ -84,7 +85,9 @@ def test_the_leading_categories_are_of_each_region_and_hour(kind: str) -> None:
 def test_a_long_series_knows_the_level_from_before_it_began(kind: str) -> None:
     with bench(kind) as centre:
         put_shops(centre)
-        centre.change("INSERT INTO items VALUES ('store-a', 'sku-1', '', '', '', 1)")
+        centre.change(
+            "INSERT INTO items VALUES ('store-a', 'sku-1', '', 'so-called \"points\":[] of \\ tea', '', 1)"
+        )
         centre.change(f"INSERT INTO stock VALUES ('store-a', 'sku-1', 4, 4, {START_MS + 90 * DAY_MS}, 0)")
         centre.change(
             f"INSERT INTO positions VALUES ('store-a', 'gw', 'e1', 1, 1, {START_MS - 70 * DAY_MS}, 0)"
@@ -94,10 +97,14 @@ def test_a_long_series_knows_the_level_from_before_it_began(kind: str) -> None:
         put_sums(centre, "store-a", HOUR_MS, "sku-1", START_MS + 89 * DAY_MS, 2, on_hand=4)
         put_sums(centre, "store-a", HOUR_MS, "sku-2", START_MS + 6 * HOUR_MS, 99, on_hand=99)
         with centre.ledger.read.connect() as connection:
-            points = sku_series(
-                connection, "store-a", "sku-1", "Good", step="1h", from_ms=START_MS, to_ms=START_MS + 90 * DAY_MS,
+            text = sku_series(
+                connection, "store-a", "sku-1", step="1h", from_ms=START_MS, to_ms=START_MS + 90 * DAY_MS,
                 zone=ZoneInfo("America/New_York"), currency="USD",
-            ).points  # fmt: skip
+            )  # fmt: skip
+        assert text is not None
+        found = SkuSeries.model_validate_json(text)
+        points = found.points
+        assert found.name == 'so-called "points":[] of \\ tea'
         assert len(points) == 90 * 24
         assert {(n, point.sold_units) for n, point in enumerate(points) if point.sold_units} == {
             (5, 3),
