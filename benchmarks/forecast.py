@@ -11,7 +11,8 @@ printed, and only the whole run is to be compared with the goals.
 Peers: moving average and last week (negative binomial of the series' own moments), LightGBM with a model a quantile on
 the heavy form's features (pip install '.[bench]'), and statsforecast's classical methods, which want an older SciPy and
 so an environment of their own: python3 -m venv var/peers && var/peers/bin/pip install statsforecast==2.1.1
-Seeds are fixed; drawn examples are kept in --cache (default var/forecast-cache) until the features' code changes.
+Seeds are fixed. Drawn examples and each method's forecasts are kept in --cache (default var/forecast-cache) until the code
+they come from or the data change, so a run that was stopped goes on where it was; the whole takes some 5 GB there.
 """
 
 import argparse

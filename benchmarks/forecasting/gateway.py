@@ -9,20 +9,22 @@ from models.panel import Panel
 from models.quantile_network import DAY_LEVELS
 from models.training.correlation import network_forecast
 from models.training.examples import examples_from
-from models.training.network import Fit, fit_network
+from models.training.network import Fit, Network, fit_network
 from models.training.series import DailySeries
 
 
 class GatewayForm:
-    """Knows sales, weekday and the category's level; no holidays, no other shop."""
+    """Knows sales, weekday and the category's level; no holidays, no other shop. Fitted on `past` when it is first asked."""
 
     def __init__(self, past: Panel, rows: int, epochs: int, seed: int) -> None:
-        series = _series(past)
-        examples = examples_from(series, rows=rows, seed=seed)
-        self._network = fit_network(examples, Fit(epochs=epochs, seed=seed), lambda *_: None)
+        self._past, self._rows, self._epochs, self._seed = past, rows, epochs, seed
+        self._network: Network | None = None
 
     def forecast(self, panel: Panel, days: int, wanted: np.ndarray) -> Found:
         """What the evening before panel.n_days says."""
+        if self._network is None:
+            examples = examples_from(_series(self._past), rows=self._rows, seed=self._seed)
+            self._network = fit_network(examples, Fit(epochs=self._epochs, seed=self._seed), lambda *_: None)
         series = _series(panel)
         found = network_forecast(series, self._network, panel.n_days, days)
         mean, dispersion = found.mean[wanted], found.dispersion[wanted]

@@ -1,33 +1,18 @@
 """The rows of the table: each figure with its goal and, in the same run, its peers."""
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from benchmarks.forecasting.gateway import GatewayForm
 from benchmarks.forecasting.hidden import hidden_stock_outs
-from benchmarks.forecasting.measures import SPL_LEVELS, Found, bias, coverage, pit, spl, wape, wql, wrmsse
-from benchmarks.forecasting.peers import (
-    STATSFORECAST,
-    LightGbm,
-    StatsForecast,
-    find_python,
-    last_week,
-    moving_average,
-)
+from benchmarks.forecasting.measures import SPL_LEVELS, bias, coverage, pit, spl, wape, wql, wrmsse
+from benchmarks.forecasting.methods import GATEWAY, HEAVY, methods_of
 from benchmarks.forecasting.plan import SEED, Bench, say
-from benchmarks.forecasting.sets import FRESH_DAYS, M5, M5_DAYS, fresh, m5
-from models.panel import Panel
-from models.training.heavy import HeavyModel, day_forecast
+from benchmarks.forecasting.sets import FRESH_DAYS, M5_DAYS, fresh, m5
 
 Row = dict[str, Any]
-Array = np.ndarray[Any, Any]
-Method = Callable[[Panel, int, Array], Found]
 EVENINGS, EVENING_DAYS, LAST_DAYS = (391, 405, 419, 433), 14, 28
 FRESH_EVENINGS, FRESH_HORIZON = (62, 69), 7
-HEAVY, GATEWAY = "heavy form", "gateway form"
 COVERAGE_GOAL = 0.01
 
 
@@ -35,7 +20,7 @@ def m5_evening_rows(bench: Bench) -> list[Row]:
     """Four evenings, fourteen days each."""
     data = m5(bench.data, bench.cache, bench.size.m5_series, SEED)
     past = data.panel.before(EVENINGS[0])
-    methods = _methods(bench, "m5-evenings", past, EVENING_DAYS, data)
+    methods = methods_of(bench, "m5-evenings", past, LAST_DAYS)
     order = np.argsort(-np.nansum(past.units, axis=1), kind="stable")
     rest = np.random.default_rng(SEED).choice(order[bench.size.top :], bench.size.rest, replace=False)
     chosen = np.concatenate([order[: bench.size.top], rest])
@@ -75,7 +60,7 @@ def m5_last_rows(bench: Bench) -> list[Row]:
     past = data.panel.before(M5_DAYS - LAST_DAYS)
     sold = data.panel.units[:, M5_DAYS - LAST_DAYS :]
     found = {}
-    for name, method in _methods(bench, "m5-last", past, LAST_DAYS, data).items():
+    for name, method in methods_of(bench, "m5-last", past, LAST_DAYS).items():
         say(f"M5, last {LAST_DAYS} days: {name}")
         found[name] = method(past, LAST_DAYS, np.arange(past.n_series))
     of_all = {name: wql(sold, each.quantiles) for name, each in found.items()}
@@ -102,7 +87,7 @@ def fresh_rows(bench: Bench) -> list[Row]:
     for evening in FRESH_EVENINGS:
         panel = fresh(bench.data, bench.cache, bench.size.fresh_series, SEED, evening)
         past, sold = panel.before(evening), panel.demand(evening, min(evening + FRESH_HORIZON, FRESH_DAYS))
-        for name, method in _methods(bench, f"fresh-{evening}", past, FRESH_HORIZON, None).items():
+        for name, method in methods_of(bench, f"fresh-{evening}", past, FRESH_HORIZON).items():
             say(f"FreshRetailNet, evening {evening}: {name}")
             found = method(past, FRESH_HORIZON, np.arange(past.n_series))
             measured = (
@@ -141,39 +126,6 @@ def hidden_rows(bench: Bench) -> list[Row]:
         _row("hidden stock-outs: bias of recovered demand", mine[0], "share", 0.03, "lower", {n: v[0] for n, v in found.items()}),
         _row("hidden stock-outs: WAPE of recovered demand", mine[1], "ratio", naive, "lower", {n: v[1] for n, v in found.items()}),
     ]  # fmt: skip
-
-
-def _methods(bench: Bench, name: str, past: Panel, horizon_days: int, data: M5 | None) -> dict[str, Method]:
-    """Each fitted on `past` alone, and then asked on any later evening."""
-    size = bench.size
-    heavy = bench.heavy(name, past, 28 if data is not None else horizon_days)
-    methods: dict[str, Method] = {HEAVY: partial(_heavy, heavy)}
-    if "gateway" in bench.peers:
-        say(f"{name}: gateway form")
-        gateway = GatewayForm(past, size.gateway_rows, size.gateway_epochs, SEED)
-        methods[GATEWAY] = gateway.forecast
-    if "simple" in bench.peers:
-        methods |= {"last week": last_week, "MA28": moving_average}
-    python = find_python(bench.peers_python) if "statsforecast" in bench.peers else None
-    if python is not None:
-        classical = StatsForecast(python)
-        methods |= {method: partial(classical.forecast, method) for method in StatsForecast.METHODS}
-    elif "statsforecast" in bench.peers:
-        say(f"NO statsforecast: its rows are missing; var/peers/bin/pip install {STATSFORECAST}")
-    if "lightgbm" in bench.peers:
-        try:
-            horizon = 28 if data is not None else horizon_days
-            methods["LightGBM"] = LightGbm(
-                past, size.lightgbm_rows, size.lightgbm_rounds, horizon, say
-            ).forecast
-        except ModuleNotFoundError:
-            say("NO LightGBM: its rows are missing; pip install -c constraints.txt '.[bench]'")
-    return methods
-
-
-def _heavy(model: HeavyModel, panel: Panel, days: int, rows: Array) -> Found:
-    found = day_forecast(model, panel, days, rows)
-    return Found(found.mean, np.rint(np.maximum(found.quantiles, 0)))
 
 
 def _coverage_rows(name: str, values: np.ndarray) -> list[Row]:

@@ -1,0 +1,84 @@
+"""The methods of the table: the heavy form, the gateway form and the peers, each fitted on the same days, each kept."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from benchmarks.forecasting.gateway import GatewayForm
+from benchmarks.forecasting.kept import Keeper, Method, content_of
+from benchmarks.forecasting.lightgbm_peer import LightGbm
+from benchmarks.forecasting.measures import Found
+from benchmarks.forecasting.peers import (
+    STATSFORECAST,
+    StatsForecast,
+    find_python,
+    last_week,
+    moving_average,
+)
+from benchmarks.forecasting.plan import SEED, Bench, say
+from models.panel import Panel
+from models.training.heavy import HeavyModel, day_forecast
+
+Array = np.ndarray[Any, Any]
+HEAVY, GATEWAY = "heavy form", "gateway form"
+_HERE = "benchmarks/forecasting/"
+_FEATURES = ("models/panel.py", "models/panel_days.py", "models/panel_features.py", "models/panel_groups.py",
+             "models/training/panel_examples.py")  # fmt: skip
+_SIMPLE = (f"{_HERE}peers.py", "models/quantiles.py")
+CODE = {
+    HEAVY: (*_FEATURES, "models/quantile_network.py", "models/paths.py", *(f"models/training/{name}.py" for name in (
+        "adam", "group_totals", "heavy", "heavy_training", "partitions", "quantile_fit", "spreads"))),
+    GATEWAY: (f"{_HERE}gateway.py", "models/censoring.py", "models/features.py", "models/forecast.py", "models/quantiles.py",
+              *(f"models/training/{name}.py" for name in ("adam", "correlation", "examples", "network"))),
+    "simple": _SIMPLE,
+    "statsforecast": (*_SIMPLE, f"{_HERE}statsforecast_peer.py"),
+    "LightGBM": (*_FEATURES, f"{_HERE}lightgbm_peer.py"),
+}  # fmt: skip
+"""What each method's answers depend on: a change there computes them anew."""
+
+
+def methods_of(bench: Bench, name: str, past: Panel, horizon_days: int) -> dict[str, Method]:
+    """Each fitted on `past` alone when it is first asked, and asked on that evening or any later one."""
+    size, keeper, fitted_on = bench.size, Keeper(bench.cache), content_of(past)
+    heavy = _Heavy(bench, name, past, horizon_days)
+    recipe = (size.recipe, horizon_days)
+    methods = {HEAVY: keeper.keeping(HEAVY, fitted_on, recipe, CODE[HEAVY], heavy.forecast)}
+    if "gateway" in bench.peers:
+        gateway = GatewayForm(past, size.gateway_rows, size.gateway_epochs, SEED)
+        fit = (size.gateway_rows, size.gateway_epochs)
+        methods[GATEWAY] = keeper.keeping(GATEWAY, fitted_on, fit, CODE[GATEWAY], gateway.forecast)
+    if "simple" in bench.peers:
+        for peer, method in (("last week", last_week), ("MA28", moving_average)):
+            methods[peer] = keeper.keeping(peer, "", None, CODE["simple"], method)
+    python = find_python(bench.peers_python) if "statsforecast" in bench.peers else None
+    if python is not None:
+        classical = StatsForecast(python)
+        for peer in StatsForecast.METHODS:
+            ask = partial(classical.forecast, peer)
+            methods[peer] = keeper.keeping(peer, "", STATSFORECAST, CODE["statsforecast"], ask)
+    elif "statsforecast" in bench.peers:
+        say(f"NO statsforecast: its rows are missing; var/peers/bin/pip install {STATSFORECAST}")
+    if "lightgbm" in bench.peers:
+        try:
+            trees = LightGbm(past, size.lightgbm_rows, size.lightgbm_rounds, horizon_days, say)
+        except ModuleNotFoundError:
+            say("NO LightGBM: its rows are missing; pip install -c constraints.txt '.[bench]'")
+        else:
+            fit = (size.lightgbm_rows, size.lightgbm_rounds, horizon_days)
+            methods["LightGBM"] = keeper.keeping("LightGBM", fitted_on, fit, CODE["LightGBM"], trees.forecast)
+    return methods
+
+
+class _Heavy:
+    """The heavy form, fitted when it is first asked; its quantiles in whole units."""
+
+    def __init__(self, bench: Bench, name: str, past: Panel, horizon_days: int) -> None:
+        self._bench, self._name, self._past, self._days = bench, name, past, horizon_days
+        self._model: HeavyModel | None = None
+
+    def forecast(self, panel: Panel, days: int, rows: Array) -> Found:
+        if self._model is None:
+            self._model = self._bench.heavy(self._name, self._past, self._days)
+        found = day_forecast(self._model, panel, days, rows)
+        return Found(found.mean, np.rint(np.maximum(found.quantiles, 0)))
