@@ -8,6 +8,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
@@ -34,17 +35,24 @@ class BulkStatement:
 
     def run(self, connection: Connection, rows: Rows) -> None:
         """rows: each with its values by their names."""
-        if not rows:
-            return
+        self.run_tuples(connection, self.tuples(rows))
+
+    def tuples(self, rows: Rows) -> list[tuple[Any, ...]]:
+        """The same for `run_tuples`: one for each row that will be written."""
         if self._newest_of:
             rows = _newest(rows, self._newest_of)
-        compiled = self._for(connection)
-        self._execute(connection, compiled, [tuple([row[name] for name in compiled.names]) for row in rows])
+        names = self._names
+        return [tuple([row[name] for name in names]) for row in rows]
 
     def run_tuples(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         """rows: each with its values in the statement's order."""
         if rows:
             self._execute(connection, self._for(connection), rows)
+
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        """Of the values, in the statement's order."""
+        return _compiled(str(self._statement.compile()), is_postgresql=False).names  # type: ignore[attr-defined]
 
     def _for(self, connection: Connection) -> "_Compiled":
         name = connection.dialect.name

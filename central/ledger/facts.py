@@ -15,14 +15,6 @@ from central.ledger.bulk import BulkStatement
 
 Rows = Sequence[dict[str, Any]]
 
-_INSERTS = {
-    name: BulkStatement(tables.metadata.tables[name].insert())
-    for name in (
-        "receipts", "receipt_lines", "stock_facts", "proposals", "alerts", "gaps", "quarantine",
-        "coupon_events", "staging_events", "model_scores",
-    )
-}  # fmt: skip
-
 _PUT_DAY_CLOSE = BulkStatement(
     sa.text(
         """INSERT INTO day_closes (store_id, register_id, business_date, at_ms, receipts, lines, units, grams, cents)
@@ -98,6 +90,23 @@ _PUT_POSITION = BulkStatement(
         changed_ms = excluded.changed_ms"""
     )
 )
+STATEMENTS = {
+    **{
+        name: BulkStatement(tables.metadata.tables[name].insert())
+        for name in (
+            "windows", "receipts", "receipt_lines", "stock_facts", "proposals", "alerts", "gaps", "quarantine",
+            "coupon_events", "staging_events", "model_scores",
+        )
+    },
+    "day_closes": _PUT_DAY_CLOSE,
+    "forecasts": _PUT_FORECAST,
+    "stock": _PUT_STOCK,
+    "rollups": _ADD_ROLLUP,
+    "category_hours": _ADD_CATEGORY_HOUR,
+    "positions": _PUT_POSITION,
+}  # fmt: skip
+"""What a batch writes, by table: new rows, or what is added to those that are there."""
+
 _CLEAR_ALERT = sa.text(
     """UPDATE alerts SET cleared_ms = :at_ms WHERE store_id = :store_id AND code = :code AND subject = :subject
     AND cleared_ms IS NULL AND at_ms <= :at_ms"""
@@ -141,56 +150,37 @@ def last_heard_ms(connection: Connection, gateway: str) -> int:
 
 
 def insert(connection: Connection, table: str, rows: Rows) -> None:
-    _INSERTS[table].run(connection, rows)
-
-
-def put_day_closes(connection: Connection, rows: Rows) -> None:
-    _PUT_DAY_CLOSE.run(connection, rows)
-
-
-def put_forecasts(connection: Connection, rows: Rows) -> None:
-    _PUT_FORECAST.run(connection, rows)
+    STATEMENTS[table].run(connection, rows)
 
 
 def put_stock(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
     """rows: in the order of the table's columns."""
-    _PUT_STOCK.run_tuples(connection, rows)
-
-
-def add_rollups(connection: Connection, store: str, rows: dict[Key, Sums]) -> None:
-    """Adds increments to the stored sums; of two levels the later one stays."""
-    # In the order of the key: rows that lie together are written one after the other.
-    keys = sorted([(step_ms, at_ms, sku) for step_ms, sku, at_ms in rows])
-    add_increments(
-        connection,
-        [(store, step_ms, at_ms, sku, *_SUMS(rows[step_ms, sku, at_ms])) for step_ms, at_ms, sku in keys],
-    )
+    STATEMENTS["stock"].run_tuples(connection, rows)
 
 
 def add_increments(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
     """rows: as `rollups` has its columns. A key stands once at most."""
-    _ADD_ROLLUP.run_tuples(connection, rows)
+    STATEMENTS["rollups"].run_tuples(connection, rows)
 
 
-def add_category_hours(connection: Connection, store: str, rows: dict[CategoryHour, Sums]) -> None:
-    """Adds increments to the stored sums."""
-    _ADD_CATEGORY_HOUR.run_tuples(
-        connection, [(store, *key, *_CATEGORY_SUMS(rows[key])) for key in sorted(rows)]
-    )
+def add_rollups(connection: Connection, store: str, sums: dict[Key, Sums]) -> None:
+    add_increments(connection, rollup_rows(store, sums))
 
 
-def put_position(
-    connection: Connection,
-    store: str,
-    gateway: str,
-    epoch: str,
-    *,
-    through_seq: int,
-    ordinal: int,
-    now_ms: int,
-) -> None:
-    row = (store, gateway, epoch, through_seq, ordinal, now_ms, now_ms)
-    _PUT_POSITION.run_tuples(connection, [row])
+def add_category_hours(connection: Connection, store: str, hours: dict[CategoryHour, Sums]) -> None:
+    STATEMENTS["category_hours"].run_tuples(connection, category_rows(store, hours))
+
+
+def rollup_rows(store: str, sums: dict[Key, Sums]) -> list[tuple[Any, ...]]:
+    """Increments of the stored sums, as `rollups` has its columns; of two levels the later one stays."""
+    # In the order of the key: rows that lie together are written one after the other.
+    keys = sorted([(step_ms, at_ms, sku) for step_ms, sku, at_ms in sums])
+    return [(store, step_ms, at_ms, sku, *_SUMS(sums[step_ms, sku, at_ms])) for step_ms, at_ms, sku in keys]
+
+
+def category_rows(store: str, hours: dict[CategoryHour, Sums]) -> list[tuple[Any, ...]]:
+    """Increments of the stored sums, as `category_hours` has its columns."""
+    return [(store, *key, *_CATEGORY_SUMS(hours[key])) for key in sorted(hours)]
 
 
 def clear_alert(connection: Connection, store: str, code: str, subject: str, at_ms: int) -> None:

@@ -8,14 +8,14 @@ still true. A transaction that would touch a second store is a defect and raises
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
 from central.errors import BusyError, CentralError
+from central.ledger.bulk import BulkStatement
 from central.ledger.engine import LANES, Ledger
 from central.ledger.writer import MAX_GROUP, MAX_QUEUED, LedgerWriter, Memory, Transaction, Versioned
 from runtime.clock import Clock
@@ -45,12 +45,9 @@ class LaneTransaction(Transaction):
         self._version = 0
         self._memory: Versioned | None = None
 
-    @property
-    def connection(self) -> Connection:
-        connection = super().connection
-        if not connection.in_transaction():
-            connection.begin()
-        return connection
+    def later(self, statement: BulkStatement, rows: Sequence[tuple[Any, ...]]) -> None:
+        """At once: a transaction mostly has one batch, and the server works on its statements while the next is made."""
+        statement.run_tuples(self.connection, rows)
 
     def hold(self, store: str) -> int:
         from central.ledger.postgresql import one_row  # noqa: PLC0415 - only where the driver is

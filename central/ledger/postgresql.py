@@ -1,6 +1,6 @@
 """What PostgreSQL's driver must know: whole numbers stay whole, and a text keeps no NUL, which the server refuses."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -52,6 +52,19 @@ def one_row(connection: sa.Connection, sql: str, values: tuple[Any, ...]) -> tup
     except psycopg.Error as error:
         raise sa.exc.DBAPIError.instance(sql, None, error, psycopg.Error, hide_parameters=True) from error
     return row
+
+
+def all_rows(
+    connection: sa.Connection, statements: Sequence[str], values: Mapping[str, object]
+) -> list[list[tuple[Any, ...]]]:
+    """The rows that each statement finds; all go out before the first answer is waited for."""
+    driver: Any = connection.connection.driver_connection
+    try:
+        with driver.pipeline():
+            cursors = [driver.execute(sql, values, prepare=True) for sql in statements]
+        return [cursor.fetchall() for cursor in cursors]
+    except psycopg.Error as error:
+        raise sa.exc.DBAPIError.instance(None, None, error, psycopg.Error, hide_parameters=True) from error
 
 
 _DUMPERS = (_without_nul(StrDumper), _without_nul(StrDumperUnknown))

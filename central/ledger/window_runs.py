@@ -1,7 +1,7 @@
 """A batch's windows as one row: their sums in columns, the windows themselves as columnar JSON, zstd, base64.
 
 Windows are most of what comes in, and nobody asks for one of them: they are read a store at a time, to make sums again.
-A row a window cost ten times the space and most of the time of a commit (docs/decisions/013-windows-are-kept-in-runs.md).
+A row a window cost ten times the space and most of the time of a commit (docs/decisions/014-windows-are-kept-in-runs.md).
 """
 
 import base64
@@ -13,8 +13,6 @@ import sqlalchemy as sa
 from pydantic_core import to_json
 from sqlalchemy.engine import Connection
 
-from central.ledger.bulk import BulkStatement
-from central.ledger.tables import windows
 from contract.batch_reading import WindowRow
 from contract.codec import compress, decompress
 
@@ -25,21 +23,17 @@ _SUMMED_AT = tuple(NAMES.index(name) for name in _SUMMED)
 MAX_PLAIN_BYTES = 64 * 2**20
 """Of one run: some hundred times what the largest batch has."""
 
-_INSERT = BulkStatement(windows.insert())
 _RUNS = sa.text(
     """SELECT gateway, epoch, body FROM windows WHERE store_id = :store AND until_ms > :from_ms AND at_ms < :to_ms
     ORDER BY gateway, epoch, seq"""
 )
 
 
-def put_run(connection: Connection, place: tuple[str, str, str], rows: Sequence[Any]) -> None:
-    """rows: of one batch, in order of seq, each a WindowRow or a tuple like it. place: store, gateway, epoch."""
-    if rows:
-        _INSERT.run_tuples(connection, [run_row(place, rows)])
-
-
 def run_row(place: tuple[str, str, str], rows: Sequence[Any]) -> tuple[Any, ...]:
-    """The values of `windows`, in the order of its columns."""
+    """The values of `windows`, in the order of its columns.
+
+    rows: of one batch, in order of seq, each a WindowRow or a tuple like it. place: store, gateway, epoch.
+    """
     columns = list(zip(*rows, strict=True))
     until_ms = max(map(int.__add__, columns[_AT], columns[_SPAN]))
     sums = [sum(columns[place]) for place in _SUMMED_AT]

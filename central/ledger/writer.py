@@ -9,7 +9,7 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
@@ -17,6 +17,7 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy.engine import Connection
 
 from central.errors import BusyError, CentralError
+from central.ledger.bulk import BulkStatement
 from central.ledger.engine import Ledger
 from runtime.clock import Clock
 from runtime.logs import Log
@@ -27,6 +28,8 @@ T = TypeVar("T")
 
 MAX_QUEUED = 500
 MAX_GROUP = 64
+MAX_LATER_ROWS = 20_000
+"""Rows that wait for one statement or another: those of some hundred small batches, or of a few of the largest."""
 MIN_TICK_S = 0.002
 """Real time between two ticks at least: a clock that runs fast moves at every look."""
 
@@ -46,6 +49,8 @@ class Versioned(Protocol):
 class Transaction:
     """What a job gets. The database transaction begins with the first use of `connection`.
 
+    Rows given to `later` wait until somebody looks at the `connection`, or for the commit: the jobs that share a transaction
+    share its statements, too, and each finds what those before it wrote.
     is_shared: other processes write this ledger, too; see `central.ledger.lanes`.
     """
 
@@ -58,6 +63,8 @@ class Transaction:
         self.has_outgoing = False
         self._ledger = ledger
         self._connection: Connection | None = None
+        self._later: dict[BulkStatement, list[tuple[Any, ...]]] = {}
+        self._later_rows = 0
 
     def hold(self, store: str) -> int:
         """Makes this transaction the only writer of `store`. Returns the version that memory of it must have."""
@@ -73,17 +80,41 @@ class Transaction:
 
     @property
     def connection(self) -> Connection:
+        connection = self._begun()
+        if self._later:
+            self._write_later(connection)
+        return connection
+
+    def later(self, statement: BulkStatement, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Writes `rows`, in the statement's order, before anything reads; those of one statement in the order in which they came."""
+        if not rows:
+            return
+        self._later.setdefault(statement, []).extend(rows)
+        self._later_rows += len(rows)
+        if self._later_rows > MAX_LATER_ROWS:
+            self._write_later(self._begun())
+
+    def _begun(self) -> Connection:
         if self._connection is None:
             self._connection = self._ledger.write.connect()
+        if not self._connection.in_transaction():
             self._connection.begin()
         return self._connection
 
+    def _write_later(self, connection: Connection) -> None:
+        waiting, self._later, self._later_rows = self._later, {}, 0
+        for statement, rows in waiting.items():
+            statement.run_tuples(connection, rows)
+
     def commit(self) -> None:
+        if self._later:
+            self._write_later(self._begun())
         if self._connection is not None:
             self._connection.commit()
 
     def close(self) -> None:
         """Rolls back what was not committed."""
+        self._later, self._later_rows = {}, 0
         if self._connection is not None:
             self._connection.close()
             self._connection = None
