@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import sqlalchemy as sa
 
 from central import assortment, couponing, desired_state, restocking, rollouts
+from central.board import Board
 from central.context import CHAIN, Work
 from central.ledger import coupon_rows, note_rows, outgoing, rollout_rows, store_rows
 from central.ledger.agreement import Leadership, take_turn
@@ -55,6 +56,7 @@ class Centre:
         self.rounds = Rounds(self, real_ms)
         self.replays = ReplayDesk(self)
         self.regions = Regions(self)
+        self.board = Board(ledger)
         self.writer.tick = self._tick
         self.writer.on_outgoing = self._relay
         self.since_ms = clock.now_ms()

@@ -20,7 +20,6 @@ from central.errors import NotFoundError, SenderError
 from central.ledger import coupon_rows, store_rows
 from central.ledger.series_views import sku_series
 from central.ledger.sku_views import SHORT_SORTS, SORTS, SkuQuery, sku_page, store_zone
-from central.ledger.store_views import store_views
 from central.memory import load_items, load_prices
 from contract.api import Accepted, Page
 from contract.api.common import ApiModel
@@ -74,15 +73,13 @@ def put_store(store: StorePath, put: StorePut, principal: FromStoreSystem, centr
 @router.get("")
 def get_stores(principal: FromReaders, centre: TheCentre) -> Page[StoreView]:
     """Those that the caller may see."""
-    with centre.ledger.read.connect() as connection:
-        rows = store_views(connection, principal.stores)
+    rows = centre.board.stores(principal.stores)
     return Page(rows=rows, total=len(rows))
 
 
 @router.get("/{store}")
 def get_store(store: StorePath, _: FromReaders, centre: TheCentre) -> StoreView:
-    with centre.ledger.read.connect() as connection:
-        rows = store_views(connection, (store,))
+    rows = centre.board.stores((store,))
     if not rows:
         raise NotFoundError(f"store {store} is unknown; GET /v1/stores lists those that are known")
     return rows[0]

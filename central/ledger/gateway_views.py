@@ -19,6 +19,8 @@ _GATEWAYS = of_stores(
      ORDER BY p.ordinal DESC LIMIT 1) AS through_seq FROM gateways g WHERE {stores} ORDER BY g.gateway"""
 )
 
+_HEARD = of_stores("SELECT gateway, last_heard_ms FROM gateways WHERE {stores}")
+
 
 @dataclass(frozen=True, slots=True)
 class GatewayLook:
@@ -37,6 +39,15 @@ def gateway_views(
     connection: Connection, *, now_ms: int, look: GatewayLook, stores: Stores = None
 ) -> list[GatewayView]:
     return [_view(row, now_ms, look) for row in connection.execute(_GATEWAYS, named(stores))]
+
+
+def gateways_online(
+    connection: Connection, *, now_ms: int, look: GatewayLook, stores: Stores = None
+) -> tuple[int, int]:
+    """How many are heard of, and how many there are."""
+    rows = connection.execute(_HEARD, named(stores)).all()
+    heard = [max(last_ms or 0, look.heard_ms.get(gateway, 0)) for gateway, last_ms in rows]
+    return sum(last_ms > 0 and now_ms - last_ms <= look.silent_ms for last_ms in heard), len(rows)
 
 
 def _view(row: Any, now_ms: int, look: GatewayLook) -> GatewayView:

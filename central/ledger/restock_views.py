@@ -24,7 +24,6 @@ _AUDIT = of_stores(
     LIMIT :limit OFFSET :skip"""
 )
 _SWITCHES = sa.text('SELECT scope, target, "on", who, reason FROM kill_switches ORDER BY scope, target')
-_COUNTS = of_stores("SELECT state, count(*) AS n FROM triggers WHERE {stores} GROUP BY state")
 _INPUTS = sa.text(
     "SELECT inputs, watermark_ms, rule, bundle, quantity_units FROM triggers WHERE trigger_id = :trigger"
 )
@@ -65,10 +64,6 @@ def trigger_page(
         if name in values:
             statement = statement.bindparams(sa.bindparam(name, expanding=True, type_=sa.Text()))
     return [_view(row) for row in connection.execute(statement, values)]
-
-
-def states_count(connection: Connection, stores: Stores = None) -> dict[str, int]:
-    return {row.state: row.n for row in connection.execute(_COUNTS, named(stores))}
 
 
 def evidence_row(connection: Connection, trigger: str) -> dict[str, Any] | None:

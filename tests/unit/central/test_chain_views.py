@@ -3,16 +3,16 @@
 from zoneinfo import ZoneInfo
 
 from central_rows import START_MS
-from ledger_kinds import on_both
+from ledger_kinds import SQLITE, on_both
 from test_ledger import Bench, bench
 
-from central.core.days import day_start_ms
+from central.board import AT_ONCE, FRESH_S, MAX_AGE_S, Board
+from central.core.days import day_after, day_start_ms
 from central.ledger.bulk import BulkStatement
 from central.ledger.chain_views import sku_day, top_categories
 from central.ledger.series_views import sku_series
-from central.ledger.store_views import overview
 from central.ledger.tables import category_hours, rollups, stores
-from contract.api.stores import SkuSeries
+from contract.api.stores import Overview, SkuSeries
 
 DAY_MS, HOUR_MS = 86_400_000, 3_600_000
 SHOPS = {
@@ -113,6 +113,15 @@ def test_a_long_series_knows_the_level_from_before_it_began(kind: str) -> None:
         assert [points[n].on_hand_units for n in (0, 89 * 24 - 1, 89 * 24)] == [7, 7, 4]
 
 
+def look(centre: Bench, board: Board | None = None, days: tuple[int, int] = (-1, 1)) -> Overview:
+    """HQ's first page, from `days[0]` to `days[1]` days after START_MS."""
+    text = (board or centre.centre.board).overview(
+        None, now_ms=START_MS, from_ms=START_MS + days[0] * DAY_MS, to_ms=START_MS + days[1] * DAY_MS,
+        look=centre.centre.look_at_gateways(),
+    )  # fmt: skip
+    return Overview.model_validate_json(text)
+
+
 @on_both
 def test_the_overviews_days_are_the_stores_totals_by_their_own_midnight(kind: str) -> None:
     with bench(kind) as centre:
@@ -122,9 +131,73 @@ def test_the_overviews_days_are_the_stores_totals_by_their_own_midnight(kind: st
             put_sums(centre, store, DAY_MS, "", start, 5)
             put_sums(centre, store, DAY_MS, "sku-1", start, 99)
             put_sums(centre, store, DAY_MS, "", start + 3 * DAY_MS, 99)
-        with centre.ledger.read.connect() as connection:
-            found = overview(
-                connection, now_ms=START_MS, from_ms=START_MS - DAY_MS, to_ms=START_MS + DAY_MS,
-                look=centre.centre.look_at_gateways(),
-            )  # fmt: skip
+        found = look(centre)
         assert [(day.store, day.day, day.units) for day in found.days] == [(store, DAY, 5) for store in SHOPS]
+
+
+@on_both
+def test_the_overview_reaches_back_beyond_what_is_kept_in_memory(kind: str) -> None:
+    with bench(kind) as centre:
+        put_shops(centre)
+        zone = ZoneInfo(SHOPS["store-a"][1])
+        for days in (0, -1, -200, -400):
+            put_sums(centre, "store-a", DAY_MS, "", day_start_ms(day_after(DAY, days), zone), 400 + days)
+        shown = {
+            days: [point.units for point in look(centre, days=days).days]
+            for days in ((-3, 2), (-250, 2), (-401, -199))
+        }
+        assert shown == {(-3, 2): [399, 400], (-250, 2): [200, 399, 400], (-401, -199): [0, 200]}
+
+
+@on_both
+def test_a_shops_figures_are_of_its_own_rows(kind: str) -> None:
+    with bench(kind) as centre:
+        put_shops(centre)
+        start = day_start_ms(DAY, ZoneInfo(SHOPS["store-a"][1]))
+        for store, sold in (("store-a", 3), ("store-b", 9)):
+            put_sums(centre, store, DAY_MS, "", start + (3_600_000 if store == "store-b" else 0), sold)
+        for sku, managed, on_hand in (
+            ("sku-1", 1, 0),
+            ("sku-2", 1, "NULL"),
+            ("sku-3", 0, 4),
+            ("sku-4", 0, "NULL"),
+        ):
+            centre.change(f"INSERT INTO items VALUES ('store-a', '{sku}', '', '', '', {managed})")
+            centre.change(
+                f"INSERT INTO stock VALUES ('store-a', '{sku}', {on_hand}, NULL, {start + HOUR_MS}, 0)"
+            )
+        found = {view.store: view for view in look(centre).stores}
+        a, b, c = (found[store] for store in SHOPS)
+        assert (a.today, a.receipts, a.units, a.cents) == (DAY, 1, 3, 300)
+        assert (a.skus, a.skus_out_of_stock, a.newest_ms) == (3, 1, start + HOUR_MS)
+        assert (b.today, b.skus, b.units, c.today) == (None, 0, 0, None)
+
+
+def test_a_large_chain_is_read_bit_by_bit_and_never_shown_as_it_was_a_minute_ago() -> None:
+    with bench(SQLITE) as centre:
+        stores_of_chain = [f"store-{number:03}" for number in range(3 * AT_ONCE)]
+        rows = [
+            {"store_id": store, "name": store, "region": "", "timezone": "UTC", "currency": "USD", "h3_cell": None,
+             "hours": "[]", "closed_days": "[]"}
+            for store in stores_of_chain
+        ]  # fmt: skip
+        with centre.ledger.write.begin() as connection:
+            BulkStatement(stores.insert()).run(connection, rows)
+        time_s = [100.0]
+
+        def tick() -> float:
+            time_s[0] += 0.01  # each look at the clock takes its time: a budget is two slices
+            return time_s[0]
+
+        board = Board(centre.ledger, tick)
+        assert {view.name for view in look(centre, board).stores} >= set(stores_of_chain)
+        centre.change("UPDATE stores SET name = 'new'")
+        renewed = [view.name for view in look(centre, board).stores].count("new")
+        assert AT_ONCE <= renewed < len(stores_of_chain)
+        time_s[0] += FRESH_S + 1
+        assert board.is_behind()
+        board.catch_up()
+        assert not board.is_behind()
+        centre.change("UPDATE stores SET name = 'newer'")
+        time_s[0] += MAX_AGE_S + 1
+        assert {view.name for view in look(centre, board).stores} == {"newer"}
