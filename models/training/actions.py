@@ -124,11 +124,11 @@ def _series(arguments: argparse.Namespace, best: int = 180) -> "tuple[DailySerie
 
     given: date | None = arguments.test_from
     if arguments.ledger is not None:
-        from models.training.ledger import ledger_name, sold_whole_days, table_from_ledger  # noqa: PLC0415
+        from models.training.ledger import ledger_name, table_from_ledger  # noqa: PLC0415
 
         print("reading sales", flush=True)
         address = _ledger(arguments.ledger)
-        chain = shops = series_from_table(sold_whole_days(table_from_ledger(address)), ledger_name(address))
+        chain = shops = series_from_table(table_from_ledger(address), ledger_name(address))
     elif arguments.table is not None:
         print("reading sales", flush=True)
         chain = shops = series_from_file(arguments.table)

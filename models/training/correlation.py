@@ -25,7 +25,7 @@ def best_correlation(series: DailySeries, network: Network) -> float:
     losses = np.zeros(len(CANDIDATES))
     longest = max(WINDOWS_DAYS)
     for origin in range(HISTORY_DAYS, series.n_days - longest + 1, ORIGIN_STEP_DAYS):
-        sold = series.units[:, origin : origin + longest].astype(np.float64)
+        sold = series.demand(origin, origin + longest).astype(np.float64)
         known = np.flatnonzero(~np.isnan(sold).any(axis=1))
         forecast = network_forecast(series, network, origin, longest)
         for place, candidate in enumerate(CANDIDATES):
@@ -45,10 +45,12 @@ def best_correlation(series: DailySeries, network: Network) -> float:
 
 def network_forecast(series: DailySeries, network: Network, origin: int, horizon_days: int) -> Forecast:
     """What `network` says on the evening before day `origin`, prices unknown."""
+    past = slice(max(0, origin - HISTORY_DAYS), origin)
     inputs = inputs_from(
-        series.units[:, max(0, origin - HISTORY_DAYS) : origin],
+        series.units[:, past],
         series.first_day + timedelta(days=origin),
         category_level=category_levels(series, np.arange(len(series.units)), origin),
+        served_share=None if series.served is None else series.served[:, past],
         horizon_days=horizon_days,
     )
     features = demand_features(inputs).reshape(-1, len(FEATURE_NAMES))

@@ -63,8 +63,11 @@ def price_ratios(series: DailySeries, rows: I64, origin: int, horizon_days: int)
 
 
 def category_levels(series: DailySeries, rows: I64, origin: int) -> F64:
-    """Mean units a day in the last 28 days of the other series in the same shop and category, NaN where alone."""
-    recent = series.units[:, max(0, origin - 28) : origin]
+    """Mean units a day in the last 28 days of the other series in the same shop and category, NaN where alone.
+
+    Of days that were served to the end, as at the edge.
+    """
+    recent = series.demand(max(0, origin - 28), origin)
     known = ~np.isnan(recent)
     mean = np.where(known, recent, 0).sum(axis=1, dtype=np.float64) / np.maximum(known.sum(axis=1), 1)
     listed = known.any(axis=1)

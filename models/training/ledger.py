@@ -3,6 +3,7 @@
 Sales, stock-outs and open days come from the sums by business day, which outlive the receipts that they are made of.
 """
 
+import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -12,14 +13,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from models.errors import TrainingDataError
 
 _DAY_MS = 86_400_000
 _HOUR_MS = 3_600_000
 _SQLITE_HEADER = b"SQLite format 3\x00"
-_STORES = "SELECT store_id, timezone FROM stores ORDER BY store_id"
+_STORES = "SELECT store_id, timezone, hours FROM stores ORDER BY store_id"
 _DAYS = (
     "SELECT sku, at_ms, sold_units, stock_out_ms FROM rollups WHERE store_id = {} AND step_ms = 86400000 AND sku <> ''"
     " AND (sold_units <> 0 OR stock_out_ms > 0) ORDER BY at_ms, sku"
@@ -44,17 +44,18 @@ def is_ledger(address: str) -> bool:
 
 
 def table_from_ledger(address: str) -> pa.Table:
-    """Columns store, sku, date, units, stockout_hours, category, price; a row a SKU and day that sold or was sold out.
+    """Columns store, sku, date, units, stockout_hours, open_hours, category, price; a row a SKU and day that sold or was
+    sold out.
 
     address: the SQLite file or PostgreSQL URL of the centre. units: net of returns. stockout_hours: that the shelf was
-    empty. price: the shelf price in the chain's currency on that day, null before the first. The last business day is
+    empty while the shop was open; open_hours: of that weekday, null where the shop's hours do not name it. price: the shelf price in the chain's currency on that day, null before the first. The last business day is
     not over and is left out, and so is a shop's day of which a gateway lost units: it is unknown, not quiet.
     Raises TrainingDataError when it cannot be opened, is no ledger or holds no sales.
     """
-    columns: dict[str, list[Any]] = {name: [] for name in ("store", "sku", "date", "units", "stockout_hours", "category", "price")}  # fmt: skip
+    columns: dict[str, list[Any]] = {name: [] for name in ("store", "sku", "date", "units", "stockout_hours", "open_hours", "category", "price")}  # fmt: skip
     with _opened(address) as ask:
-        for store, timezone in ask(_STORES, ()):
-            _add_store(columns, ask, str(store), ZoneInfo(str(timezone)))
+        for store, timezone, hours in ask(_STORES, ()):
+            _add_store(columns, ask, str(store), ZoneInfo(str(timezone)), _open_hours(str(hours)))
     if not columns["sku"]:
         raise TrainingDataError(
             f"{_named(address)} holds no whole day of sales yet; train when it has some weeks"
@@ -63,18 +64,12 @@ def table_from_ledger(address: str) -> pa.Table:
         "date": pa.date32(),
         "units": pa.float64(),
         "stockout_hours": pa.float64(),
+        "open_hours": pa.float64(),
         "price": pa.float64(),
     }
     return pa.table(
         {name: pa.array(values, kinds.get(name, pa.string())) for name, values in columns.items()}
     )
-
-
-def sold_whole_days(table: pa.Table) -> pa.Table:
-    """The same with empty units where the shelf was empty for some hours: for those who take sales for demand."""
-    short = pc.greater(pc.fill_null(table["stockout_hours"], 0.0), 0.0)
-    units = pc.if_else(short, pa.scalar(None, pa.float64()), table["units"])
-    return table.set_column(table.column_names.index("units"), "units", units)
 
 
 class _Ask:
@@ -88,7 +83,9 @@ class _Ask:
         return list(self._cursor.fetchall())
 
 
-def _add_store(columns: dict[str, list[Any]], ask: _Ask, store: str, zone: ZoneInfo) -> None:
+def _add_store(
+    columns: dict[str, list[Any]], ask: _Ask, store: str, zone: ZoneInfo, open_hours: dict[int, float]
+) -> None:
     (_, last_ms), *_ = ask(_RANGE, (store,))
     if last_ms is None:
         return
@@ -106,8 +103,15 @@ def _add_store(columns: dict[str, list[Any]], ask: _Ask, store: str, zone: ZoneI
         columns["date"].append(day)
         columns["units"].append(float(units))
         columns["stockout_hours"].append(min(int(stock_out_ms) / _HOUR_MS, 24.0))
+        columns["open_hours"].append(open_hours.get(day.weekday()))
         columns["category"].append(category.get(str(sku)) or None)
         columns["price"].append(_price(prices.get(str(sku), []), int(at_ms) + _DAY_MS))
+
+
+def _open_hours(hours: str) -> dict[int, float]:
+    """Hours open on each weekday that the shop's own hours name, 0 is Monday."""
+    spans = [(each["weekday"], each["closes_minute"] - each["opens_minute"]) for each in json.loads(hours)]
+    return {int(weekday): minutes / 60 for weekday, minutes in spans if minutes > 0}
 
 
 def _day(at_ms: int, zone: ZoneInfo) -> date:

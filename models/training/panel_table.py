@@ -18,7 +18,7 @@ from models.training.panel_cleaning import Cleaned, cleaned_units
 KEYS = ("store", "sku", "date")
 MAX_DAYS = 3660
 MAX_COVARIATES = 12
-_NOT_COVARIATES = frozenset({*KEYS, "units", "stockout_hours", "first_seen"})
+_NOT_COVARIATES = frozenset({*KEYS, "units", "stockout_hours", "open_hours", "first_seen"})
 _FLAGS = frozenset({"price", "discount", "promotion", "holiday"})
 _DENSE_SHARE = 0.02
 _EPOCH = date(1970, 1, 1)

@@ -1,14 +1,14 @@
 """Rolling-origin evaluation: each method forecasts from the same evenings and is scored on what then sold."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
-import numpy.typing as npt
 
 from models.arrays import F64
 from models.baseline import BASELINE_NAME, SeasonalBaseline, moment_dispersion, moving_average
-from models.features import HISTORY_DAYS, inputs_from
+from models.features import HISTORY_DAYS, DemandInputs, inputs_from
 from models.forecast import Forecast, Forecaster
 from models.manifest import HeldOut, Score
 from models.scores import Tally
@@ -18,8 +18,23 @@ from models.training.series import DailySeries
 ORIGIN_STEP_DAYS = 7
 HORIZON_DAYS = 14
 
-Method = Callable[[npt.ArrayLike, date, F64, F64], Forecast]
-"""(history, first day, price ratio, category level) -> forecast of HORIZON_DAYS."""
+
+@dataclass(frozen=True, slots=True)
+class KnownThen:
+    """What is known of every series on the evening before first_day; shapes as in models.features.DemandInputs.
+
+    served: of history's shape, the share of each day's demand that the shelf could serve; None: all of it.
+    """
+
+    history: F64
+    served: F64 | None
+    first_day: date
+    price_ratio: F64
+    category_level: F64
+
+
+Method = Callable[[KnownThen], Forecast]
+"""What is known -> forecast of HORIZON_DAYS."""
 
 
 def held_out_scores(series: DailySeries, first_day: date, model: Forecaster | None) -> HeldOut:
@@ -29,12 +44,8 @@ def held_out_scores(series: DailySeries, first_day: date, model: Forecaster | No
     """
     methods: dict[str, Method] = {}
     if model is not None:
-        methods[model.name] = lambda history, day, _price, level: model.forecast(
-            history, day, category_level=level
-        )
-        methods[f"{model.name} with prices"] = lambda history, day, price, level: model.forecast(
-            history, day, price_ratio=price, category_level=level
-        )
+        methods[model.name] = lambda known: _asked(model, known, None)
+        methods[f"{model.name} with prices"] = lambda known: _asked(model, known, known.price_ratio)
     methods |= PEERS
     tallies = rolled(series, first_day, methods)
     return HeldOut(
@@ -47,17 +58,23 @@ def held_out_scores(series: DailySeries, first_day: date, model: Forecaster | No
 
 
 def rolled(series: DailySeries, first_day: date, methods: dict[str, Method]) -> dict[str, Tally]:
+    """Days on which the shelf ran empty are no truth to be scored by; what forecasts make of them is theirs."""
     tallies = {name: Tally() for name in methods}
     start = (first_day - series.first_day).days
     rows = np.arange(len(series.units))
     for origin in range(start, series.n_days - HORIZON_DAYS + 1, ORIGIN_STEP_DAYS):
-        history = series.units[:, max(0, origin - HISTORY_DAYS) : origin].astype(np.float64)
-        sold = series.units[:, origin : origin + HORIZON_DAYS].astype(np.float64)
-        price = price_ratios(series, rows, origin, HORIZON_DAYS)
-        level = category_levels(series, rows, origin)
+        past = slice(max(0, origin - HISTORY_DAYS), origin)
+        known = KnownThen(
+            series.units[:, past].astype(np.float64),
+            None if series.served is None else series.served[:, past].astype(np.float64),
+            series.first_day + timedelta(days=origin),
+            price_ratios(series, rows, origin, HORIZON_DAYS),
+            category_levels(series, rows, origin),
+        )
         # Closed days are known beforehand to everyone alike: they are NaN in `sold` and not scored.
+        sold = series.demand(origin, origin + HORIZON_DAYS).astype(np.float64)
         for name, method in methods.items():
-            tallies[name].add(method(history, series.first_day + timedelta(days=origin), price, level), sold)
+            tallies[name].add(method(known), sold)
     return tallies
 
 
@@ -73,23 +90,36 @@ def score_from(name: str, tally: Tally) -> Score:
     )
 
 
-def _moving_average_negbin(history: npt.ArrayLike, day: date, _price: F64, level: F64) -> Forecast:
+def _asked(model: Forecaster, known: KnownThen, price_ratio: F64 | None) -> Forecast:
+    return model.forecast(
+        known.history, known.first_day, price_ratio=price_ratio, category_level=known.category_level,
+        served_share=known.served,
+    )  # fmt: skip
+
+
+def _moving_average_negbin(known: KnownThen) -> Forecast:
     """MA28 + NegBin of the series' own moments."""
-    inputs = inputs_from(history, day, category_level=level, horizon_days=HORIZON_DAYS)
-    return _flat_days(moving_average(inputs, 28)[:, None], inputs.history, day, "ma28-negbin")
+    inputs = _whole_days(known)
+    return _flat_days(moving_average(inputs, 28)[:, None], inputs.history, known.first_day, "ma28-negbin")
 
 
-def _seasonal_naive(history: npt.ArrayLike, day: date, _price: F64, level: F64) -> Forecast:
+def _seasonal_naive(known: KnownThen) -> Forecast:
     """Last week again, with NegBin of the series' own moments; unknown days take the 28-day mean."""
-    inputs = inputs_from(history, day, category_level=level, horizon_days=HORIZON_DAYS)
+    inputs = _whole_days(known)
     week = inputs.history[:, -7:]
     week = np.where(np.isnan(week), moving_average(inputs, 28)[:, None], week)
-    return _flat_days(week, inputs.history, day, "seasonal-naive-negbin")
+    return _flat_days(week, inputs.history, known.first_day, "seasonal-naive-negbin")
 
 
-def _baseline(history: npt.ArrayLike, day: date, _price: F64, level: F64) -> Forecast:
-    return SeasonalBaseline("evaluation").forecast(
-        history, day, category_level=level, horizon_days=HORIZON_DAYS
+def _baseline(known: KnownThen) -> Forecast:
+    return _asked(SeasonalBaseline("evaluation"), known, None)
+
+
+def _whole_days(known: KnownThen) -> DemandInputs:
+    """The simple peers leave out days on which the shelf ran empty, as whoever knows of them would."""
+    history = known.history if known.served is None else np.where(known.served < 1, np.nan, known.history)
+    return inputs_from(
+        history, known.first_day, category_level=known.category_level, horizon_days=HORIZON_DAYS
     )
 
 

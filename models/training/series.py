@@ -16,6 +16,8 @@ from models.training.panel_table import served_share
 
 REQUIRED_COLUMNS = ("store", "sku", "date", "units")
 MAX_DAYS = 3660
+_USUAL_OPEN_HOURS = 12.0
+"""Of a day of which the table says hours sold out, and not how long the shop was open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,13 @@ class DailySeries:
     @property
     def last_day(self) -> date:
         return self.first_day + timedelta(days=self.n_days - 1)
+
+    def demand(self, first: int, last: int) -> F32:
+        """Units of the days first..last-1 on which all demand was served, NaN on others."""
+        units = self.units[:, first:last]
+        if self.served is None:
+            return units
+        return np.where(self.served[:, first:last] >= 1, units, np.float32(np.nan))
 
     def before(self, day: date) -> "DailySeries":
         """The part that ends the day before `day`."""
@@ -153,12 +162,19 @@ def series_from_table(table: pa.Table, source: str) -> DailySeries:
 
 
 def _served(table: pa.Table, series: I64, day: I64, units: F32) -> F32 | None:
-    """Of hours sold out, what share of demand they leave: as the heavy form learns it (panel_table)."""
+    """What share of demand the shelf could serve: of the opening hours where the table tells them, as a gateway takes it
+    of its own; else what so many hours sold out leave, as the heavy form learns it (panel_table).
+    """
     if "stockout_hours" not in table.column_names:
         return None
     hours = np.zeros(units.shape)
     hours[series, day] = np.nan_to_num(table["stockout_hours"].cast(pa.float64()).to_numpy())
-    return served_share(units, np.clip(np.ceil(hours), 0, 24).astype(np.int64))
+    if "open_hours" not in table.column_names:
+        return served_share(units, np.clip(np.ceil(hours), 0, 24).astype(np.int64))
+    open_hours = np.full(units.shape, np.nan)
+    open_hours[series, day] = table["open_hours"].cast(pa.float64()).to_numpy()
+    usual = np.where(open_hours > 0, open_hours, _USUAL_OPEN_HOURS)
+    return np.clip(1 - hours / usual, 0, 1).astype(np.float32)
 
 
 def _daily_prices(table: pa.Table, series: I64, day: I64, n_series: int, span: int) -> F32:

@@ -1,21 +1,25 @@
 """Training reads a chain's own history: what the centre took in from gateways, read back as a table of sales."""
 
+import json
 import sqlite3
 from datetime import date, timedelta
 
+import numpy as np
 import pytest
 from central_rows import DAY, START_MS, gap, level, receipt, sale, window
 from ledger_kinds import on_both
 from test_ledger import STORE, bench
 
-from central.ledger import store_rows
+from central.ledger import store_rows, tables
 from contract.documents import Price
 from models.errors import TrainingDataError
-from models.training.ledger import is_ledger, ledger_name, sold_whole_days, table_from_ledger
+from models.training.ledger import is_ledger, ledger_name, table_from_ledger
 from models.training.panel_table import panel_from_tables
+from models.training.series import series_from_table
 
 DAY_MS = 86_400_000
 FIRST = date.fromisoformat(DAY)
+OPEN_HOURS = 10.0
 
 
 def day(number: int) -> str:
@@ -47,6 +51,8 @@ def test_the_ledger_is_a_table_of_sales(kind: str) -> None:
         centre.put_supply(2)
         step = Price(sku="sku-1", price_cents=199, from_ms=START_MS + DAY_MS)
         centre.run(lambda work: store_rows.put_prices(work.connection, STORE, [step], START_MS))
+        hours = json.dumps([{"weekday": n, "opens_minute": 480, "closes_minute": 1080} for n in range(7)])
+        centre.run(lambda work: work.connection.execute(tables.stores.update().values(hours=hours)))
         centre.send(rows())
         address = str(centre.settings.url.removeprefix("sqlite:///"))
         assert is_ledger(address)
@@ -64,10 +70,14 @@ def test_the_ledger_is_a_table_of_sales(kind: str) -> None:
         assert [found["sku-1", day(n)]["units"] for n in range(3)] == [3.0, 3.0, 3.0]
         assert found["sku-2", day(2)] == {
             "store": STORE, "sku": "sku-2", "date": FIRST + timedelta(days=2), "units": 0.0, "stockout_hours": 2.0,
+            "open_hours": OPEN_HOURS,
             "category": "food", "price": None,
         }  # fmt: skip
         assert [found["sku-1", day(n)]["price"] for n in (0, 1, 2)] == [None, 1.99, 1.99]
-        assert sold_whole_days(table)["units"].null_count == 1
+        series = series_from_table(table, "ledger")
+        assert series.served is not None
+        assert series.served[1, 2] == pytest.approx(1 - 2 / OPEN_HOURS)
+        assert np.isnan(series.demand(2, 3)[:, 0]).tolist() == [False, True]
         panel = panel_from_tables(table, table.slice(0, 0), 0).panel
         assert panel.units.tolist() == [[3, 3, 3], pytest.approx([float("nan"), 4, 0], nan_ok=True)]
         assert panel.served is not None
