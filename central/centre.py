@@ -3,17 +3,19 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import sqlalchemy as sa
 
-from central import assortment, couponing, desired_state, restocking, rollouts
+from central import assortment, couponing, desired_state, leasing, restocking, rollouts
 from central.board import Board
 from central.context import CHAIN, Work
+from central.leasing import Ask
 from central.ledger import coupon_rows, note_rows, outgoing, rollout_rows, store_rows
 from central.ledger.agreement import Leadership, take_turn
+from central.ledger.coupon_rows import Campaign
 from central.ledger.engine import Ledger
 from central.ledger.gateway_views import GatewayLook
 from central.ledger.lanes import LaneWriter
@@ -190,13 +192,34 @@ class Centre:
         if self._turn(transaction, "campaigns", now_ms // (self.settings.campaign_interval_min * MINUTE_MS)):
             campaigns = coupon_rows.all_campaigns(transaction.connection)
             stores = couponing.stores_of_round(transaction.connection, campaigns, now_ms)
-            self._for_each(transaction, stores, lambda work: couponing.run_campaigns(work, campaigns))
+            self._for_each(transaction, stores, lambda work: self._run_campaigns(work, campaigns))
         if self._turn(transaction, "forget", now_ms // HOUR_MS):
             coupon_rows.forget_cells(transaction.connection, now_ms)
             self._to_prune = deque(store for store, _ in store_rows.zones(transaction.connection))
         if self._turn(transaction, "rollouts", now_ms // MINUTE_MS):
             self._roll_out(transaction)
         self._prune(transaction)
+
+    def _run_campaigns(self, work: Work, campaigns: Sequence[Campaign], *, again: bool = True) -> None:
+        """A store's round, and once more with the leases that the chain gives it. On a shared ledger each is a job."""
+        store, asks = work.store.store, couponing.run_campaigns(work, campaigns)
+        renewed = [campaign for campaign in campaigns if asks.get(campaign.campaign) is Ask.RENEW]
+        is_shared = work.transaction.is_shared
+        if asks and is_shared:
+            # It reads what is committed when it runs: should this job be rolled back, it finds nothing to do.
+            self.rounds.add(CHAIN, lambda chain: self._answer(chain, store, asks))
+        elif asks:
+            self._answer(work, store, asks)
+        if renewed and again and is_shared:
+            self.rounds.add(store, lambda work: self._run_campaigns(work, renewed, again=False))
+        elif renewed and again:
+            self._run_campaigns(work, renewed, again=False)
+
+    def _answer(self, work: Work, store: str, asks: Mapping[str, Ask]) -> None:
+        for campaign, ask in asks.items():
+            leasing.answer(
+                work.connection, campaign, store, ask, work.now_ms, self.settings.campaign_lease_min
+            )
 
     def _roll_out(self, transaction: Transaction) -> None:
         """Halts what shops refuse; brings stores to what the roll-outs say, where a kill or a new store left one behind."""

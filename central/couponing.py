@@ -3,20 +3,23 @@
 import json
 import secrets
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from central import desired_state
+from central import desired_state, leasing
 from central.context import Work
 from central.core.audiences import cells_within
 from central.core.coupon_hash import code_hash, code_tail
 from central.core.coupons import Issue, ItemState, decide_coupons, is_running
 from central.core.days import day_of, days_between, midnight_before
+from central.core.lease import Rest
 from central.core.redemption import CouponMove, CouponState, CouponUse, KnownCoupon, decide_use
 from central.core.vouched import COUPON
 from central.errors import ConflictError
-from central.ledger import coupon_rows, facts
+from central.leasing import Ask
+from central.ledger import coupon_rows, facts, lease_rows
 from central.ledger.coupon_rows import Campaign, CouponRow
 from central.ledger.outgoing import OutgoingEvent
 from contract.api.offers import CampaignPut
@@ -50,6 +53,7 @@ def put_campaign(connection: Connection, name: str, put: CampaignPut, now_ms: in
     else:
         campaign = Campaign(name, put, known.prefix, known.key_hex, known.salt)
     coupon_rows.put_campaign(connection, campaign, now_ms)
+    lease_rows.recall(connection, name, now_ms)  # leases were for the budget as it was
     return campaign
 
 
@@ -70,8 +74,9 @@ def refresh_keys(work: Work, campaigns: Sequence[Campaign]) -> None:
 
 
 def stores_of_round(connection: Connection, campaigns: Sequence[Campaign], now_ms: int) -> list[str]:
-    """Stores in which a round may do something: a campaign runs there, or coupons have expired."""
+    """Stores in which a round may do something: a campaign runs there, coupons have expired or a lease is over."""
     due = set(coupon_rows.stores_with_expired(connection, now_ms))
+    due |= set(lease_rows.stores_with_leases_over(connection, now_ms))
     running = [campaign for campaign in campaigns if is_running(campaign.put, now_ms)]
     if any(not campaign.put.stores for campaign in running):
         return all_stores(connection)
@@ -79,32 +84,32 @@ def stores_of_round(connection: Connection, campaigns: Sequence[Campaign], now_m
     return sorted(due | {store for campaign in running for store in campaign.put.stores if store in known})
 
 
-def run_campaigns(work: Work, campaigns: Sequence[Campaign]) -> int:
-    """One round of every campaign in this store. Returns how many coupons went out."""
-    store = work.store
-    coupon_rows.expire_coupons(work.connection, store.store, work.now_ms)
-    running = [
-        campaign
-        for campaign in campaigns
-        if is_running(campaign.put, work.now_ms)
-        and (not campaign.put.stores or store.store in campaign.put.stores)
-    ]
-    if not running or store.h3_cell is None:
-        return 0
-    issued = 0
-    for campaign in running:
-        issued += _run_campaign(work, campaign, store.h3_cell)
-    return issued
+def run_campaigns(work: Work, campaigns: Sequence[Campaign]) -> dict[str, Ask]:
+    """One round of every campaign in this store. Returns, by campaign, what it asks of the chain."""
+    store = work.store.store
+    coupon_rows.expire_coupons(work.connection, store, work.now_ms)
+    leases = lease_rows.campaigns_leased(work.connection, store)
+    asks: dict[str, Ask] = {}
+    for campaign in campaigns:
+        if campaign.campaign in leases or leasing.runs_in(campaign, store, work.now_ms):
+            ask = leasing.use_lease(work, campaign, partial(_run_campaign, work, campaign))
+            if ask is not None:
+                asks[campaign.campaign] = ask
+    return asks
 
 
-def _run_campaign(work: Work, campaign: Campaign, cell: str) -> int:
+def _run_campaign(work: Work, campaign: Campaign, rest: Rest) -> tuple[Rest, bool]:
+    """Issues from `rest`. Returns what is left of it, and whether more would have been issued."""
     store, now_ms = work.store, work.now_ms
-    members = coupon_rows.members_near(work.connection, cells_within(cell, campaign.put.reach_rings), now_ms)
+    if store.h3_cell is None:
+        return rest, False
+    cells = cells_within(store.h3_cell, campaign.put.reach_rings)
+    members = coupon_rows.members_near(work.connection, cells, now_ms)
     if not members:
-        return 0
+        return rest, False
     day_ms = midnight_before(now_ms, store.zone)
     a_day = work.settings.coupons_per_member_a_day
-    spent = coupon_rows.spent(work.connection, campaign.campaign, store.store, day_ms, a_day)
+    spent = coupon_rows.spent(work.connection, campaign.campaign, store.store, day_ms, a_day, rest)
     items = item_states(work, day_ms)
     turn = decide_coupons(
         campaign.put, campaign.salt, items, members, spent, now_ms=now_ms, per_member_a_day=a_day
@@ -112,7 +117,8 @@ def _run_campaign(work: Work, campaign: Campaign, cell: str) -> int:
     coupon_rows.assign(work.connection, campaign.campaign, store.store, turn.assigned, now_ms)
     for issue in turn.issues:
         _issue(work, campaign, issue)
-    return len(turn.issues)
+    promised = sum(issue.offer.discount_cents for issue in turn.issues)
+    return Rest(rest.coupons - len(turn.issues), rest.cents - promised), turn.is_short
 
 
 def item_states(work: Work, day_ms: int) -> list[ItemState]:

@@ -104,6 +104,12 @@ class CentralSettings(Settings):
     campaign_interval_min: int = Field(
         default=60, ge=1, description="Minutes of shop time between two evaluations of the campaigns."
     )
+    campaign_lease_min: int = Field(
+        default=120,
+        ge=1,
+        le=10_080,
+        description="Minutes of shop time for which a store holds its part of a campaign's budget before it gives back the rest.",
+    )
     coupons_per_member_a_day: int = Field(
         default=1, ge=0, description="Coupons that one member gets a day at most, over all campaigns."
     )

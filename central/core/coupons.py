@@ -31,11 +31,11 @@ class ItemState:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What the campaign has used: coupons and cents promised or redeemed; today: on this store's business day."""
+    """What the campaign may still promise here, and what it did: today: coupons of this store's business day."""
 
-    coupons: int
+    coupons_left: int
+    cents_left: int
     today: int
-    cents: int
     per_member: Mapping[str, int]
     members_today: frozenset[str] = frozenset()
     holders: frozenset[tuple[str, str]] = frozenset()
@@ -56,10 +56,14 @@ class Issue:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One evaluation of a campaign in one store. assigned: (member, arm) of everyone eligible, also the holdout."""
+    """One evaluation of a campaign in one store. assigned: (member, arm) of everyone eligible, also the holdout.
+
+    is_short: with more coupons or cents left, more would have been issued.
+    """
 
     issues: tuple[Issue, ...]
     assigned: tuple[tuple[str, str], ...]
+    is_short: bool = False
 
 
 def decide_coupons(
@@ -81,7 +85,8 @@ def decide_coupons(
         (member.member, arm_of(member.member, salt, campaign.holdout_percent)) for member in eligible
     )
     treated = [member for member, arm in assigned if arm != HOLDOUT]
-    return Round(tuple(_issues(campaign, offers, treated, spent)), assigned)
+    issues, is_short = _issues(campaign, offers, treated, spent)
+    return Round(tuple(issues), assigned, is_short)
 
 
 def is_running(campaign: CampaignPut, now_ms: int) -> bool:
@@ -134,28 +139,35 @@ def _discount(campaign: CampaignPut, item: ItemState) -> int:
     return min(item.price_cents * campaign.discount_percent // 100, campaign.max_discount_cents)
 
 
-def _issues(campaign: CampaignPut, offers: list[Offer], members: list[str], spent: Spent) -> Iterable[Issue]:
-    left = min(campaign.cap_total - spent.coupons, campaign.cap_per_day - spent.today)
-    budget = campaign.budget_cents - spent.cents
+def _issues(
+    campaign: CampaignPut, offers: list[Offer], members: list[str], spent: Spent
+) -> tuple[list[Issue], bool]:
+    coupons, cents = spent.coupons_left, spent.cents_left
+    today = campaign.cap_per_day - spent.today
     promised: dict[str, int] = {}
-    turn = 0
+    issues: list[Issue] = []
+    turn, is_short = 0, False
     for member in members:
-        if left <= 0:
-            return
+        if len(issues) >= today or (is_short and coupons <= 0):
+            break
         if member in spent.members_today or spent.per_member.get(member, 0) >= campaign.cap_per_member:
             continue
         # Offers take turns, so that one item's surplus is not promised away while another waits.
         for step in range(len(offers)):
             offer = offers[(turn + step) % len(offers)]
-            if offer.discount_cents > budget or (member, offer.item.sku) in spent.holders:
+            if (member, offer.item.sku) in spent.holders:
                 continue
             if not is_safe(_with_promises(offer.item, promised.get(offer.item.sku, 0))):
                 continue
+            if coupons <= 0 or offer.discount_cents > cents:
+                is_short = True
+                continue
             turn += step + 1
-            left, budget = left - 1, budget - offer.discount_cents
+            coupons, cents = coupons - 1, cents - offer.discount_cents
             promised[offer.item.sku] = promised.get(offer.item.sku, 0) + 1
-            yield Issue(member, offer)
+            issues.append(Issue(member, offer))
             break
+    return issues, is_short
 
 
 def _with_promises(item: ItemState, more: int) -> ItemState:

@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 
 from central.core.audiences import Member
 from central.core.coupons import Spent
+from central.core.lease import Rest
 from central.core.redemption import CouponState, KnownCoupon
 from central.ledger import tables
 from contract.api.offers import CampaignPut, MemberPut
@@ -75,10 +76,6 @@ _EXPIRE = sa.text(
 )
 _EXPIRED_STORES = sa.text(
     "SELECT DISTINCT store_id FROM coupons WHERE state = 'issued' AND valid_until_ms <= :now ORDER BY store_id"
-)
-_SPENT = sa.text(
-    """SELECT count(*) AS coupons, coalesce(sum(CASE WHEN state IN ('issued', 'redeemed') THEN discount_cents ELSE 0 END), 0)
-    AS cents FROM coupons WHERE campaign = :campaign"""
 )
 _SPENT_TODAY = sa.text(
     "SELECT count(*) FROM coupons WHERE campaign = :campaign AND issued_ms >= :since AND store_id = :store"
@@ -195,8 +192,10 @@ def expire_coupons(connection: Connection, store: str, now_ms: int) -> None:
     connection.execute(_EXPIRE, {"store": store, "now": now_ms})
 
 
-def spent(connection: Connection, campaign: str, store: str, day_ms: int, per_member_a_day: int) -> Spent:
-    total = connection.execute(_SPENT, {"campaign": campaign}).one()
+def spent(
+    connection: Connection, campaign: str, store: str, day_ms: int, per_member_a_day: int, rest: Rest
+) -> Spent:
+    """rest: of the store's lease."""
     today = (
         connection.execute(_SPENT_TODAY, {"campaign": campaign, "store": store, "since": day_ms}).scalar()
         or 0
@@ -208,9 +207,9 @@ def spent(connection: Connection, campaign: str, store: str, day_ms: int, per_me
         holders.add((row.member, row.sku))
     capped = connection.execute(_TODAY, {"since": day_ms, "cap": max(per_member_a_day, 1)})
     return Spent(
-        total.coupons,
+        rest.coupons,
+        rest.cents,
         today,
-        total.cents,
         per_member,
         frozenset(row.member for row in capped),
         frozenset(holders),

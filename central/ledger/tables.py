@@ -26,6 +26,11 @@ def _int(name: str, *, key: bool = False, nullable: bool = False) -> Column[obje
     return Column(name, BigInteger, primary_key=key, nullable=nullable, autoincrement=False)
 
 
+def _count(name: str) -> Column[object]:
+    """A whole number that begins with 0."""
+    return Column(name, BigInteger, nullable=False, server_default="0")
+
+
 def _index(name: str, *columns: Column[object], only: ColumnElement[bool], unique: bool = False) -> None:
     Index(name, *columns, unique=unique, sqlite_where=only, postgresql_where=only)
 
@@ -284,11 +289,23 @@ members = _table(
     _int("quiet_until_minute"),
 )  # fmt: skip
 _index("members_cell", members.c.h3_cell, only=members.c.h3_cell.is_not(None))
+# granted_*: what stores hold of it by leases, or have promised.
 campaigns = _table(
     "campaigns", _text("campaign", key=True), _text("body"), _text("prefix"), _text("key_hex"), _text("salt"),
-    _int("created_ms"),
+    _int("created_ms"), _count("granted_coupons"), _count("granted_cents"), _count("leases_total"),
 )  # fmt: skip
 Index("campaigns_prefix", campaigns.c.prefix, unique=True)
+# A part of a campaign that one store may promise alone; gone when the store has given back the rest of it.
+campaign_leases = _table(
+    "campaign_leases", _text("campaign", key=True), _text("store_id", key=True), _int("number"), _int("coupons"),
+    _int("cents"), _int("until_ms"),
+)  # fmt: skip
+Index("campaign_leases_store", campaign_leases.c.store_id)
+# The store's side of its newest lease: what is left of it.
+lease_rests = _table(
+    "lease_rests", _text("store_id", key=True), _text("campaign", key=True), _int("number"), _int("coupons"),
+    _int("cents"), _int("is_open"),
+)  # fmt: skip
 assignments = _table(
     "assignments",
     _text("campaign", key=True),
@@ -298,10 +315,11 @@ assignments = _table(
     _int("at_ms"),
 )
 Index("assignments_member", assignments.c.member)
+# returned: it ended unused, and its cents may be promised again.
 coupons = _table(
     "coupons", _text("store_id", key=True), _int("number", key=True), _text("coupon_id"), _text("campaign"),
     _text("member", nullable=True), _text("sku"), _text("gtin"), _text("code_hash"), _text("code_tail"), _text("title"),
-    _int("discount_cents"), _text("state"), _int("issued_ms"), _int("valid_until_ms"),
+    _int("discount_cents"), _text("state"), _int("issued_ms"), _int("valid_until_ms"), _count("returned"),
 )  # fmt: skip
 Index("coupons_code", coupons.c.code_hash)
 Index("coupons_member", coupons.c.member)
@@ -357,7 +375,7 @@ _index("assortment_due", assortment.c.from_ms, assortment.c.store_id, only=assor
 CHAIN_TABLES = frozenset(
     {
         "meta", "endpoints", "deliveries", "gateways", "tokens", "people", "sessions", "kill_switches", "members",
-        "campaigns", "assignments", "turns", "sagas", "bundles", "rollouts", "suppliers", "supplier_stock",
+        "campaigns", "campaign_leases", "assignments", "turns", "sagas", "bundles", "rollouts", "suppliers", "supplier_stock",
     }
 )  # fmt: skip
 """What belongs to the chain: small, or a queue that drains. All others lead their key with `store_id`."""

@@ -22,7 +22,7 @@ from contract.records import SoldLine
 NOW = 1_504_526_400_000
 CELL = "882a930995fffff"
 ITEM = ItemState("sku-1", "09520000000019", "Good 1", "drinks", 500, 100, 0, 1, 2.0, 5.0)
-NOTHING = Spent(0, 0, 0, {})
+NOTHING = Spent(1000, 10_000, 0, {})
 
 
 def campaign(**more: Any) -> CampaignPut:
@@ -114,7 +114,8 @@ def test_caps_budget_stock_and_holdout_hold_together(
     )
     item = replace(ITEM, on_hand_units=on_hand, daily_units=1.0)
     members = [member(n) for n in range(people)]
-    turn = decide_coupons(put, "salt", [item], members, NOTHING, now_ms=NOW)
+    rest = replace(NOTHING, coupons_left=cap_total, cents_left=budget)
+    turn = decide_coupons(put, "salt", [item], members, rest, now_ms=NOW)
     assert len(turn.issues) <= min(cap_total, cap_per_day, max(on_hand - 2, 0))
     assert sum(issue.offer.discount_cents for issue in turn.issues) <= budget
     got = [issue.member for issue in turn.issues]
@@ -130,8 +131,11 @@ def test_a_member_who_has_enough_or_has_this_one_is_passed_by() -> None:
     assert (
         issued(campaign(), [ITEM], [member()], replace(NOTHING, holders=frozenset({("m-1", "sku-1")}))) == []
     )
-    assert issued(campaign(cap_total=5), [ITEM], [member()], replace(NOTHING, coupons=5)) == []
-    assert issued(campaign(), [ITEM], [member()], replace(NOTHING, cents=9_950)) == []
+    for short in (replace(NOTHING, coupons_left=0), replace(NOTHING, cents_left=89)):
+        turn = decide_coupons(campaign(), "salt", [ITEM], [member()], short, now_ms=NOW)
+        assert (turn.issues, turn.is_short) == ((), True)
+    full = replace(NOTHING, today=50, coupons_left=0)
+    assert not decide_coupons(campaign(), "salt", [ITEM], [member()], full, now_ms=NOW).is_short
 
 
 def test_a_campaign_runs_between_its_ends_and_while_active() -> None:
