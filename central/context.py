@@ -41,6 +41,10 @@ class Work:
         self, who: str, action: str, subject: str, reason: str = "", about: Mapping[str, object] | None = None
     ) -> None:
         """Adds to the store's chain. about: the row that the entry vouches for, as it stands now."""
+        if self.store.store == CHAIN and not self.transaction.is_shared:
+            # The command line adds to this one, too, and no head tells of it where one process writes.
+            number, self.store.audit_hash = restock_rows.audit_end(self.connection, CHAIN)
+            self.store.numbers["audit"] = number
         entry: dict[str, object] = {
             "store_id": self.store.store, "number": self.store.next_number("audit"), "at_ms": self.now_ms, "who": who,
             "action": action, "subject": subject, "reason": reason, "digest": "" if about is None else digest_of(about),

@@ -13,10 +13,9 @@ from central.ledger import facts, note_rows, store_rows
 from central.ledger import restock_rows as rows
 from central.memory import Trigger
 from central.noted import mark_shipped, net_load
-from contract.api.deliveries import DeliveryNote, NoteLine
+from contract.api.deliveries import MAX_NOTE_AGE_DAYS, DeliveryNote, NoteLine
 from contract.documents import DeliveriesDocument, NotedLine
 
-MAX_AGE_DAYS = 30
 MAX_OPEN_LINES = 5000
 """Of a store. Source: contract.documents.DeliveriesDocument."""
 AHEAD_MS, DAY_MS = 300_000, 86_400_000
@@ -91,9 +90,9 @@ def refresh_document(work: Work) -> None:
 
 def _check(work: Work, note: DeliveryNote) -> None:
     store, now_ms = work.store, work.now_ms
-    if not now_ms - MAX_AGE_DAYS * DAY_MS <= note.at_ms <= now_ms + AHEAD_MS:
+    if not now_ms - MAX_NOTE_AGE_DAYS * DAY_MS <= note.at_ms <= now_ms + AHEAD_MS:
         raise SenderError(
-            f"at_ms {note.at_ms} must be when the goods arrived: at most {MAX_AGE_DAYS} days ago and not ahead; it is now {now_ms}"
+            f"at_ms {note.at_ms} must be when the goods arrived: at most {MAX_NOTE_AGE_DAYS} days ago and not ahead; it is now {now_ms}"
         )
     seen: set[str] = set()
     for place, line in enumerate(note.lines, 1):

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
+from contract.api.deliveries import MAX_NOTE_AGE_DAYS
 from contract.api.feed import EventType
 from contract.ids import SkuText
 from runtime.settings import Settings
@@ -136,6 +137,11 @@ class CentralSettings(Settings):
         ge=0,
         description="Days for which proposals are kept, longer while an order of their SKU is open; 0: for ever.",
     )
+    delivery_note_days: int = Field(
+        default=800,
+        ge=0,
+        description="Days for which delivery notes are kept, longer while an order waits for their load; at least 31, or 0: for ever.",
+    )
     alert_days: int = Field(
         default=400, ge=0, description="Days for which alerts that were cleared are kept; 0: for ever."
     )
@@ -208,6 +214,16 @@ class CentralSettings(Settings):
     log_level: str = Field(
         default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG, INFO, WARNING or ERROR."
     )
+
+    @field_validator("delivery_note_days")
+    @classmethod
+    def _note_may_come_again(cls, days: int) -> int:
+        """The same note again changes nothing only while it is known, and one is taken that is 30 days old."""
+        if 0 < days <= MAX_NOTE_AGE_DAYS:
+            raise ValueError(
+                f"{days} is too few: a note of the last {MAX_NOTE_AGE_DAYS} days may come again; set {MAX_NOTE_AGE_DAYS + 1} or more, or 0"
+            )
+        return days
 
     @property
     def url(self) -> str:

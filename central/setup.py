@@ -3,16 +3,15 @@
 import re
 import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
 from central.access import Reach, Scope
 from central.auth import GATEWAY_PREFIX, LINK_PREFIX, TOKEN_PREFIX, hash_of, new_secret
 from central.ledger import credentials, people
 from central.ledger.engine import Ledger
+from central.operator_work import OPERATOR, operator_work
 from central.settings import CentralSettings
 from central.timeseries.projection import forget_target
 from central.timeseries.sql import rebuild_store
@@ -51,10 +50,14 @@ def add_gateway(settings: CentralSettings, store: str, gateway: str) -> str:
                 f"--{what} {name!r} must be lower case letters, digits and inner hyphens, at most 48"
             )
     key = new_secret(GATEWAY_PREFIX)
-    with _ledger(settings) as connection:
-        other = credentials.put_gateway(connection, gateway, store, hash_of(key), SystemClock().now_ms())
-    if other is not None:
-        raise OperatorError(f"gateway {gateway} stands in store {other}; choose another id for store {store}")
+    with operator_work(settings) as work:
+        other = credentials.put_gateway(work.connection, gateway, store, hash_of(key), SystemClock().now_ms())
+        if other is not None:
+            raise OperatorError(
+                f"gateway {gateway} stands in store {other}; choose another id for store {store}"
+            )
+        about = {"gateway": gateway, "store": store, "key_hash": hash_of(key)}
+        work.audit(OPERATOR, "add-gateway", gateway, f"store {store}: a new key", about)
     return key
 
 
@@ -65,12 +68,17 @@ def create_token(
     _check_name(name)
     _check_reach(reach, scope)
     token, now_ms = new_secret(TOKEN_PREFIX), SystemClock().now_ms()
-    with _ledger(settings) as connection:
+    with operator_work(settings) as work:
+        expires_ms = now_ms + days * DAY_MS if days else None
+        kept = None if reach is None else reach.to_json()
         credentials.put_token(
-            connection, name, scope, hash_of(token), now_ms,
-            expires_ms=now_ms + days * DAY_MS if days else None,
-            reach=None if reach is None else reach.to_json(),
-        )  # fmt: skip
+            work.connection, name, scope, hash_of(token), now_ms, expires_ms=expires_ms, reach=kept
+        )
+        about = {
+            "token_hash": hash_of(token), "name": name, "scope": scope, "expires_ms": expires_ms, "reach": kept,
+        }  # fmt: skip
+        said = f"{scope}, {_shown(kept)}, {f'for {days} days' if days else 'for ever'}"
+        work.audit(OPERATOR, "create-token", name, said[:300], about)
     return token
 
 
@@ -84,37 +92,41 @@ def put_person(
     from central.passwords import hash_password  # noqa: PLC0415 - the other commands hash no password
 
     password_hash = hash_password(password)
-    with _ledger(settings) as connection:
-        people.put_person(
-            connection, plain, password_hash, role, None if reach is None else reach.to_json(), SystemClock().now_ms()
-        )  # fmt: skip
+    with operator_work(settings) as work:
+        kept = None if reach is None else reach.to_json()
+        people.put_person(work.connection, plain, password_hash, role, kept, SystemClock().now_ms())
+        about = {"person": plain, "password_hash": password_hash, "role": role, "reach": kept}
+        work.audit(OPERATOR, "put-person", plain, f"{role}, {_shown(kept)}"[:300], about)
 
 
 def make_link(settings: CentralSettings, name: str) -> str:
     """A code that opens one session of the person within LINK_MIN minutes. Raises OperatorError for an unknown name."""
     code, now_ms = new_secret(LINK_PREFIX), SystemClock().now_ms()
-    with _ledger(settings) as connection:
-        if people.person_row(connection, unicodedata.normalize("NFKC", name)) is None:
-            raise OperatorError(
-                f"nobody is called {name!r}; `shelfloop central person list` shows who is there"
-            )
-        people.open_session(
-            connection, name, hash_of(code), now_ms, now_ms + LINK_MIN * 60_000, kind="link"
-        )  # fmt: skip
+    with operator_work(settings) as work:
+        plain = unicodedata.normalize("NFKC", name)
+        if people.person_row(work.connection, plain) is None:
+            raise OperatorError(f"nobody is called {name!r}; `shelfloop central access` shows who is there")
+        until_ms = now_ms + LINK_MIN * 60_000
+        people.open_session(work.connection, plain, hash_of(code), now_ms, until_ms, kind="link")
+        work.audit(OPERATOR, "make-link", plain, f"opens one session within {LINK_MIN} minutes")
     return code
 
 
 def remove_person(settings: CentralSettings, name: str) -> int:
-    with _ledger(settings) as connection:
-        return people.delete_person(connection, unicodedata.normalize("NFKC", name))
+    with operator_work(settings) as work:
+        plain = unicodedata.normalize("NFKC", name)
+        count = people.delete_person(work.connection, plain)
+        if count:
+            work.audit(OPERATOR, "remove-person", plain)
+    return count
 
 
 def who_may(settings: CentralSettings) -> list[str]:
     """A line for each person and each token that works."""
     now_ms = SystemClock().now_ms()
-    with _ledger(settings) as connection:
-        persons = people.all_people(connection)
-        tokens = [row for row in credentials.all_tokens(connection) if not row.revoked]
+    with operator_work(settings) as work:
+        persons = people.all_people(work.connection)
+        tokens = [row for row in credentials.all_tokens(work.connection) if not row.revoked]
     lines = [f"person {row.person}: {row.role}, {_shown(row.reach)}" for row in persons]
     for row in tokens:
         left = (
@@ -126,23 +138,33 @@ def who_may(settings: CentralSettings) -> list[str]:
 
 
 def revoke_token(settings: CentralSettings, name: str) -> int:
-    with _ledger(settings) as connection:
-        return credentials.revoke_tokens(connection, name)
+    with operator_work(settings) as work:
+        count = credentials.revoke_tokens(work.connection, name)
+        if count:
+            work.audit(OPERATOR, "revoke-tokens", name, f"{count} of this name")
+    return count
 
 
 def rewrite_series(settings: CentralSettings) -> None:
     """Lets the centre write all time series to their server again."""
-    with _ledger(settings) as connection:
-        forget_target(connection)
+    with operator_work(settings) as work:
+        forget_target(work.connection)
+        work.audit(OPERATOR, "rewrite-series", "all")
 
 
 def rebuild_rollups(settings: CentralSettings) -> Iterator[tuple[str, int]]:
     """(store, rows) as each store's sums are done."""
-    with _ledger(settings) as connection:
-        stores = connection.execute(_STORES).all()
-    for row in stores:
-        with _ledger(settings) as connection:
-            yield row.store_id, rebuild_store(connection, row.store_id, ZoneInfo(row.timezone))
+    with operator_work(settings) as work:
+        stores = work.connection.execute(_STORES).all()
+        work.audit(OPERATOR, "rebuild-rollups", "all")
+    ledger = Ledger(settings.url)
+    try:
+        for row in stores:
+            with ledger.write.begin() as connection:
+                rows = rebuild_store(connection, row.store_id, ZoneInfo(row.timezone))
+            yield row.store_id, rows
+    finally:
+        ledger.close()
 
 
 def _check_name(name: str) -> None:
@@ -168,14 +190,3 @@ def _shown(reach: str | None) -> str:
         return "the whole chain"
     of = Reach.from_json(reach)
     return ", ".join([*(f"store {name}" for name in of.stores), *(f"region {name}" for name in of.regions)])
-
-
-@contextmanager
-def _ledger(settings: CentralSettings) -> Iterator[Connection]:
-    ledger = Ledger(settings.url)
-    try:
-        ledger.require()
-        with ledger.write.begin() as connection:
-            yield connection
-    finally:
-        ledger.close()

@@ -115,9 +115,13 @@ def _prune(settings: CentralSettings, _: argparse.Namespace) -> int:
         for store, zone in stores:
             for table, rows in prune_store(ledger, transact, settings, store, ZoneInfo(zone), now_ms):
                 dropped[table] += rows
-    print(
-        ", ".join(f"{rows} of {table}" for table, rows in sorted(dropped.items())) or "nothing is old enough"
-    )
+    said = ", ".join(f"{rows} of {table}" for table, rows in sorted(dropped.items()))
+    if said:
+        from central.operator_work import OPERATOR, operator_work  # noqa: PLC0415
+
+        with operator_work(settings) as work:
+            work.audit(OPERATOR, "prune", "what had its time", said[:300])
+    print(said or "nothing is old enough")
     return EXIT_OK
 
 

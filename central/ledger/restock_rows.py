@@ -5,6 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from central.core.audit_chain import FIRST
 from central.core.lifecycle import OPEN, WAITING
 from central.ledger import tables
 from contract.api.restock import TriggerState
@@ -89,6 +90,7 @@ _PUT_SWITCH = sa.text(
     VALUES (:scope, :target, :on, :who, :reason, :now) ON CONFLICT (scope, target) DO UPDATE SET
     "on" = excluded."on", who = excluded.who, reason = excluded.reason, changed_ms = excluded.changed_ms"""
 )
+_AUDIT_END = sa.text("SELECT number, hash FROM audit WHERE store_id = :store ORDER BY number DESC LIMIT 1")
 _INSERT_AUDIT = tables.audit.insert()
 
 
@@ -196,6 +198,12 @@ def newest_digest(connection: Connection, store: str, action: str) -> str | None
     """Of the newest entry of that action in the store's chain; None when there is none."""
     found = connection.execute(_NEWEST_DIGEST, {"store": store, "action": action}).scalar()
     return None if found is None else str(found)
+
+
+def audit_end(connection: Connection, store: str) -> tuple[int, str]:
+    """(number, hash) of the newest entry of the store's chain."""
+    row = connection.execute(_AUDIT_END, {"store": store}).one_or_none()
+    return (0, FIRST) if row is None else (int(row.number), str(row.hash))
 
 
 def insert_audit(connection: Connection, row: dict[str, Any]) -> None:

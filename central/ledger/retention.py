@@ -1,7 +1,8 @@
 """What is forgotten after its time, a few rows a transaction; of facts the ledger notes since when it has them.
 
 Never forgotten: gaps, the audit and what it vouches for (triggers with their statuses, coupons and their events), the
-feed, sums by the day, levels, and all that people set. A proposal stays while an order of its SKU is open.
+feed, sums by the day, levels, and all that people set. A proposal stays while an order of its SKU is open, a delivery
+note while a line of it waits for the gateway, or an order for its load.
 """
 
 from collections.abc import Sequence
@@ -65,6 +66,10 @@ _NOT_THE_NEWEST = """first_day < :before_day AND first_day < (SELECT max(g.first
 _NOT_OPEN = "at_ms < :before_ms AND NOT EXISTS (SELECT 1 FROM triggers o WHERE {})".format(  # noqa: S608
     f"o.store_id = t.store_id AND o.sku = t.sku AND {_OPEN}"
 )
+_NO_ONE_WAITS = f"""at_ms < :before_ms AND NOT EXISTS (SELECT 1 FROM delivery_notes n WHERE n.store_id = t.store_id
+    AND n.note = t.note AND n.state = 'open') AND NOT EXISTS (SELECT 1 FROM triggers o WHERE o.store_id = t.store_id
+    AND o.despatch = t.despatch AND {_OPEN}) AND NOT EXISTS (SELECT 1 FROM outside_orders u WHERE u.store_id = t.store_id
+    AND u.despatch = t.despatch AND u.state = 'open')"""  # noqa: S608
 
 RULES = (
     # The till's own totals first: receipts without them are not a broken book.
@@ -74,6 +79,7 @@ RULES = (
     _rule("windows", "window_days", _SEQ, "until_ms < :before_ms", order="until_ms", is_fact=True),
     _rule("stock_facts", "stock_fact_days", _SEQ, "at_ms < :before_ms", order="at_ms", is_fact=True),
     _rule("proposals", "proposal_days", _SEQ, _NOT_OPEN, order="at_ms"),
+    _rule("delivery_notes", "delivery_note_days", "note, sku", _NO_ONE_WAITS, order="at_ms, note, sku"),
     _rule("alert_acks", "alert_days", "code, subject, raised_ms", "raised_ms < :before_ms", order="raised_ms"),
     _rule("alerts", "alert_days", _SEQ, "at_ms < :before_ms AND cleared_ms IS NOT NULL", order="at_ms"),
     _rule("quarantine", "quarantine_days", "number", "at_ms < :before_ms", order="number"),

@@ -7,6 +7,8 @@ from pydantic import Field, model_validator
 from contract.api.common import ApiModel
 from contract.ids import EpochMs, Gtin, Id, SkuText
 
+MAX_NOTE_AGE_DAYS = 30
+"""Of the arrival that a note tells; the same note may come again for as long."""
 NoteId = Annotated[str, Field(min_length=1, max_length=64)]
 
 

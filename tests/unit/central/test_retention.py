@@ -23,12 +23,15 @@ from central_rows import (
     window,
 )
 from ledger_kinds import on_both
+from pydantic import ValidationError
+from test_deliveries import line, order, take
 from test_ledger import STORE, Bench, bench
 
 from central.__main__ import main
 from central.core.days import day_after
 from central.ledger import retention
 from central.retention import Retention, prune_store
+from central.settings import CentralSettings
 from central.setup import rebuild_rollups
 from contract.records import Record
 
@@ -37,7 +40,7 @@ DAY = "2017-09-04"
 ZONE = ZoneInfo("America/New_York")
 DAYS = {
     "receipt_days": 60, "window_days": 40, "stock_fact_days": 50, "proposal_days": 30, "alert_days": 30,
-    "quarantine_days": 30, "forecast_days": 30, "quarter_rollup_days": 20, "hour_rollup_days": 90,
+    "quarantine_days": 30, "delivery_note_days": 40, "forecast_days": 30, "quarter_rollup_days": 20, "hour_rollup_days": 90,
 }  # fmt: skip
 SUMS = """SELECT step_ms, sku, at_ms, receipts, sold_units, sold_cents, picked_units, delivered_units, on_hand_units
     FROM rollups WHERE step_ms = {step} ORDER BY 1, 2, 3"""
@@ -151,6 +154,37 @@ def test_a_proposal_stays_while_an_order_of_its_sku_is_open(kind: str) -> None:
         assert prune(centre, 400)["proposals"] == 1
         assert centre.rows("SELECT sku FROM proposals ORDER BY sku") == [("sku-2",), ("sku-3",)]
         assert count(centre, "triggers") == 3
+
+
+@on_both
+def test_a_delivery_note_goes_when_nobody_waits_for_its_load_any_more(kind: str) -> None:
+    with bench(kind) as centre:
+        centre.put_supply()
+        order(centre, 12, number=2, despatch="D-2")
+        take(centre, line(12), line(3, 3), note="N-1", despatch="D-1")
+        take(centre, line(12, 2), note="N-2", despatch="D-2")
+        take(centre, line(12), note="N-3", despatch="D-3")
+        told = [delivery("D-1", 12, seq=1), delivery("D-2", 12, number=2, seq=2), delivery("D-3", 12, seq=3)]
+        centre.send(told)
+        assert "delivery_notes" not in prune(centre, 39)
+        # Of N-1 one line was not told by the gateway; the order of N-2's load is open again, N-3 has done its work.
+        centre.change("UPDATE outside_orders SET state = 'open' WHERE despatch = 'D-2'")
+        assert prune(centre, 41)["delivery_notes"] == 1
+        assert centre.rows("SELECT DISTINCT note FROM delivery_notes ORDER BY note") == [("N-1",), ("N-2",)]
+        centre.send([delivery("D-1", 3, number=3, seq=4)])
+        centre.change("UPDATE outside_orders SET state = 'closed' WHERE despatch = 'D-2'")
+        centre.send([proposal(4, seq=5)])
+        centre.change("UPDATE triggers SET despatch = 'D-1' WHERE sku = 'sku-4'")
+        assert prune(centre, 41)["delivery_notes"] == 1
+        assert centre.rows("SELECT DISTINCT note FROM delivery_notes ORDER BY note") == [("N-1",)]
+        centre.change("UPDATE triggers SET state = 'closed'")
+        assert prune(centre, 41)["delivery_notes"] == 2
+
+
+def test_a_note_is_known_for_as_long_as_it_may_come_again(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="31 or more"):
+        CentralSettings(state_dir=tmp_path, delivery_note_days=30)
+    assert CentralSettings(state_dir=tmp_path, delivery_note_days=31).delivery_note_days == 31
 
 
 def test_an_alert_that_is_still_raised_and_the_newest_forecast_stay() -> None:

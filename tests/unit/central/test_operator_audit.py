@@ -1,0 +1,93 @@
+"""What the command line changes stands in the audit, beside a centre that runs."""
+
+from pathlib import Path
+
+import pytest
+from central_rows import START_MS
+from ledger_kinds import on_both
+from test_ledger import GATEWAY, STORE, Bench, bench
+
+from central.access import Reach
+from central.context import CHAIN, Work
+from central.ledger.audit_check import verify_audit
+from central.operator_work import OPERATOR
+from central.setup import (
+    add_gateway,
+    create_token,
+    make_link,
+    put_person,
+    rebuild_rollups,
+    remove_person,
+    revoke_token,
+    rewrite_series,
+)
+from runtime.errors import OperatorError
+
+
+def entries(made: Bench) -> list[tuple[object, ...]]:
+    return made.rows("SELECT who, action, subject, reason FROM audit WHERE store_id = '' ORDER BY number")
+
+
+def centre_notes(made: Bench, subject: str) -> None:
+    """The running centre, which has the chain in memory, adds an entry of its own."""
+    transaction = made.centre.writer.transaction(START_MS)
+    try:
+        made.centre.store_job(CHAIN, lambda work: note(work, subject))(transaction)
+        transaction.commit()
+    finally:
+        transaction.close()
+
+
+def note(work: Work, subject: str) -> None:
+    work.audit("Ann", "log-in", subject)
+
+
+@on_both
+def test_each_command_is_an_entry_between_those_of_the_running_centre(kind: str) -> None:
+    with bench(kind) as made:
+        settings = made.settings
+        before = len(entries(made))
+        centre_notes(made, "first")
+        add_gateway(settings, STORE, "gw-2")
+        token = create_token(settings, "system", "erp", days=30, reach=Reach(regions=("north",)))
+        centre_notes(made, "second")
+        put_person(settings, "Ann", "store", "a long password", reach=Reach(stores=(STORE,)))
+        code = make_link(settings, "Ann")
+        revoke_token(settings, "erp")
+        revoke_token(settings, "erp")  # none is left: nothing was changed
+        remove_person(settings, "Ann")
+        remove_person(settings, "Ann")
+        rewrite_series(settings)
+        assert [store for store, _ in rebuild_rollups(settings)] == [STORE]
+        centre_notes(made, "third")
+        assert entries(made)[before:] == [
+            ("Ann", "log-in", "first", ""),
+            (OPERATOR, "add-gateway", "gw-2", f"store {STORE}: a new key"),
+            (OPERATOR, "create-token", "erp", "system, region north, for 30 days"),
+            ("Ann", "log-in", "second", ""),
+            (OPERATOR, "put-person", "Ann", f"store, store {STORE}"),
+            (OPERATOR, "make-link", "Ann", "opens one session within 15 minutes"),
+            (OPERATOR, "revoke-tokens", "erp", "1 of this name"),
+            (OPERATOR, "remove-person", "Ann", ""),
+            (OPERATOR, "rewrite-series", "all", ""),
+            (OPERATOR, "rebuild-rollups", "all", ""),
+            ("Ann", "log-in", "third", ""),
+        ]
+        with made.ledger.read.connect() as connection:
+            assert verify_audit(connection).breaks == ()
+        kept = str(made.rows("SELECT * FROM audit"))
+        assert token not in kept
+        assert code not in kept
+        made.change("DELETE FROM audit WHERE action = 'create-token' AND subject = 'erp'")
+        with made.ledger.read.connect() as connection:
+            assert [broken.store for broken in verify_audit(connection).breaks] == [CHAIN]
+
+
+def test_a_command_that_is_refused_changes_nothing_and_leaves_no_entry(tmp_path: Path) -> None:
+    made = Bench(tmp_path)
+    before = entries(made)
+    for store, gateway in (("store-2", GATEWAY), ("Bad", "gw-3")):
+        with pytest.raises(OperatorError, match=gateway if store == "store-2" else store):
+            add_gateway(made.settings, store, gateway)
+    assert entries(made) == before
+    made.ledger.close()
