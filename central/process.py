@@ -26,7 +26,7 @@ from central.timeseries.server import prepare_server, server_store
 from central.transferring import Transfers
 from runtime.clock import clock_from_setting
 from runtime.errors import EXIT_OK, OperatorError
-from runtime.heap import use_one_heap
+from runtime.heap import keep_what_is_loaded, use_one_heap
 from runtime.logs import Log, start_logging
 from runtime.status import Page, StatusServer
 from runtime.supervise import Supervisor
@@ -66,6 +66,7 @@ def run_centre(settings: CentralSettings) -> int:
         limit_concurrency=500, backlog=256, timeout_graceful_shutdown=5,
     )  # fmt: skip
     server = Server(config)
+    keep_what_is_loaded()
     supervisor.stop_on_signals()
     supervisor.start("writer", centre.run)
     centre.writer.submit(centre.store_job(CHAIN, note_settings))

@@ -49,13 +49,13 @@ def get_accounting(principal: FromPeople, centre: TheCentre, store: StoreFilter 
         return store_views.accounting(connection, principal.of_reach(store))
 
 
-@router.get("/v1/gateways")
-def get_gateways(principal: FromPeople, centre: TheCentre) -> Page[GatewayView]:
+@router.get("/v1/gateways", response_model=Page[GatewayView])
+def get_gateways(principal: FromPeople, centre: TheCentre) -> Response:
     with centre.ledger.read.connect() as connection:
         rows = gateway_views(
             connection, now_ms=centre.clock.now_ms(), look=centre.look_at_gateways(), stores=principal.stores
         )
-    return Page(rows=rows, total=len(rows))
+    return Response(Page(rows=rows, total=len(rows)).model_dump_json(), media_type="application/json")
 
 
 @router.get("/v1/alerts")

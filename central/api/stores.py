@@ -70,11 +70,11 @@ def put_store(store: StorePath, put: StorePut, principal: FromStoreSystem, centr
     return get_store(store, principal, centre)
 
 
-@router.get("")
-def get_stores(principal: FromReaders, centre: TheCentre) -> Page[StoreView]:
+@router.get("", response_model=Page[StoreView])
+def get_stores(principal: FromReaders, centre: TheCentre) -> Response:
     """Those that the caller may see."""
     rows = centre.board.stores(principal.stores)
-    return Page(rows=rows, total=len(rows))
+    return Response(Page(rows=rows, total=len(rows)).model_dump_json(), media_type="application/json")
 
 
 @router.get("/{store}")

@@ -4,6 +4,7 @@ import json
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -54,8 +55,8 @@ _COUPONS = _of(
 )
 _SUMS = Probe(
     """SELECT r.store_id, r.at_ms, r.receipts, r.sold_units, r.sold_cents, r.stock_out_ms, r.shrink_units
-    FROM {stores} o CROSS JOIN {starts} s CROSS JOIN rollups r
-    WHERE r.store_id = o.store_id AND r.step_ms = :step AND r.at_ms = s.start_ms AND r.sku = ''"""
+    FROM {stores} {starts} rollups r
+    WHERE r.store_id = o.store_id AND r.step_ms = :step AND {at_start} AND r.sku = ''"""
 )
 
 
@@ -145,12 +146,18 @@ def _board(
 def _days(store: str, zone: ZoneInfo, sums: Sequence[Any], from_ms: int) -> Days:
     name = json.dumps(store)
     texts = [
-        f'{{"day":"{day_of(at_ms, zone)}","store":{name},"receipts":{receipts},"units":{units},"cents":{cents},'
+        f'{{"day":"{_day_at(at_ms, zone)}","store":{name},"receipts":{receipts},"units":{units},"cents":{cents},'
         f'"stock_out_ms":{stock_out_ms},"shrink_units":{shrink_units}}}'
         for _, at_ms, receipts, units, cents, stock_out_ms, shrink_units in sums
     ]
     offsets = accumulate((len(text) + 1 for text in texts), initial=0)
     return Days(",".join(texts), tuple(one[1] for one in sums), tuple(offsets), from_ms)
+
+
+@lru_cache(maxsize=4096)
+def _day_at(start_ms: int, zone: ZoneInfo) -> str:
+    """Stores of one zone share their days."""
+    return day_of(start_ms, zone)
 
 
 def _by_day(rows: Sequence[Any]) -> dict[tuple[str, int], list[str]]:

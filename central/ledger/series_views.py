@@ -26,8 +26,8 @@ LEVEL_REACH_MS = 60 * DAY_MS
 _ITEM = sa.text("SELECT name, managed FROM items WHERE store_id = :store AND sku = :sku")
 _POINTS = Probe(
     """SELECT r.at_ms, r.sold_units, r.sold_cents, r.picked_units, r.delivered_units, r.stock_out_ms, r.on_hand_units,
-    r.level_ms FROM {starts} s CROSS JOIN rollups r WHERE r.store_id = :store AND r.step_ms = :step
-    AND r.at_ms = s.start_ms AND r.sku = :sku"""
+    r.level_ms FROM {starts} rollups r WHERE r.store_id = :store AND r.step_ms = :step
+    AND {at_start} AND r.sku = :sku"""
 )
 _SOLD = sa.text(
     """SELECT r.at_ms - r.at_ms % :step AS at_ms,
@@ -41,8 +41,8 @@ _SOLD = sa.text(
     AND r.at_ms >= :from_ms AND r.at_ms < :to_ms GROUP BY 1"""
 )
 _LEVEL_BEFORE = Probe(
-    """SELECT r.at_ms, r.on_hand_units FROM {starts} s CROSS JOIN rollups r WHERE r.store_id = :store
-    AND r.step_ms = :step AND r.at_ms = s.start_ms AND r.sku = :sku AND r.level_ms >= 0"""
+    """SELECT r.at_ms, r.on_hand_units FROM {starts} rollups r WHERE r.store_id = :store
+    AND r.step_ms = :step AND {at_start} AND r.sku = :sku AND r.level_ms >= 0"""
 )
 """Without an order: a planner that is told to take the latest first looks at every SKU on its way there."""
 _FORECAST = sa.text(
