@@ -203,7 +203,7 @@ class Sender:
 
     def _record(self, transaction: Transaction, attempts: list[Attempt]) -> None:
         name, now_ms, connection = self.endpoint.endpoint, real_ms(), transaction.connection
-        delivered = failed = 0
+        delivered = failed = given_up = 0
         for attempt in attempts:
             outcome = attempt.verdict.outcome
             delivered += outcome is Outcome.DELIVERED
@@ -214,11 +214,19 @@ class Sender:
                     due_ms=now_ms + int(attempt.verdict.wait_s * 1000), status=attempt.status,
                 )  # fmt: skip
             elif outcome is Outcome.DISABLE:
-                outgoing.disable_endpoint(
+                given_up += outgoing.disable_endpoint(
                     connection, name, transaction.now_ms, "410: the receiver is gone for good"
                 )
+            elif outcome is Outcome.GIVEN_UP:
+                outgoing.give_up(connection, name, attempt.due.position)
+                given_up += 1
             else:
                 outgoing.delivery_done(connection, name, attempt.due.position)
+        if given_up:
+            log.warning(
+                "webhook deliveries given up", endpoint=name, events=given_up, position=attempts[0].due.position,
+                status=attempts[-1].status, next_step="when the receiver answers again: replay after given_up_from - 1",
+            )  # fmt: skip
         if attempts[-1].verdict.outcome is not Outcome.DISABLE:
             outgoing.endpoint_seen(
                 connection,

@@ -143,8 +143,8 @@ def webhook_views(connection: Connection, owner: str = "") -> list[WebhookView]:
     return [
         WebhookView(
             webhook=row.endpoint, url=row.url, types=json.loads(row.types), enabled=bool(row.enabled),
-            delivered_total=row.delivered_total, failed_total=row.failed_total, pending=row.pending,
-            last_status=row.last_status, last_ms=row.last_ms,
+            delivered_total=row.delivered_total, failed_total=row.failed_total, given_up_total=row.given_up_total,
+            given_up_from=row.given_up_from, pending=row.pending, last_status=row.last_status, last_ms=row.last_ms,
         )
         for row in connection.execute(_ENDPOINTS)
         if owner in ("", row.owner)

@@ -105,6 +105,16 @@ _SEEN = sa.text(
     """UPDATE endpoints SET delivered_total = delivered_total + :delivered, failed_total = failed_total + :failed,
     last_status = :status, last_ms = :now WHERE endpoint = :endpoint"""
 )
+_WAITING = sa.text(
+    "SELECT count(*) AS lost, min(position) AS first FROM deliveries WHERE endpoint = :endpoint"
+)
+_GIVE_UP = sa.text(
+    """UPDATE endpoints SET given_up_total = given_up_total + :lost, given_up_from = CASE
+    WHEN given_up_from IS NULL OR given_up_from > :first THEN :first ELSE given_up_from END WHERE endpoint = :endpoint"""
+)
+_ASKED_AGAIN = sa.text(
+    "UPDATE endpoints SET given_up_from = NULL WHERE endpoint = :endpoint AND given_up_from > :after"
+)
 _DISABLE = sa.text(
     "UPDATE endpoints SET enabled = 0, last_status = :status, last_ms = :now WHERE endpoint = :endpoint"
 )
@@ -236,6 +246,12 @@ def delivery_done(connection: Connection, endpoint: str, position: int) -> None:
     connection.execute(_DONE, {"endpoint": endpoint, "position": position})
 
 
+def give_up(connection: Connection, endpoint: str, position: int) -> None:
+    """The delivery will not be tried again, and is counted as lost to the endpoint."""
+    connection.execute(_GIVE_UP, {"endpoint": endpoint, "lost": 1, "first": position})
+    delivery_done(connection, endpoint, position)
+
+
 def delivery_later(
     connection: Connection, endpoint: str, position: int, *, attempts: int, due_ms: int, status: str
 ) -> None:
@@ -265,9 +281,14 @@ def endpoint_seen(
     )
 
 
-def disable_endpoint(connection: Connection, endpoint: str, now_ms: int, status: str) -> None:
+def disable_endpoint(connection: Connection, endpoint: str, now_ms: int, status: str) -> int:
+    """Nothing more goes there. Returns how many deliveries waited: they are given up."""
     connection.execute(_DISABLE, {"endpoint": endpoint, "now": now_ms, "status": status})
+    row = connection.execute(_WAITING, {"endpoint": endpoint}).one()
+    if row.lost:
+        connection.execute(_GIVE_UP, {"endpoint": endpoint, "lost": row.lost, "first": row.first})
     connection.execute(_DROP, {"endpoint": endpoint})
+    return int(row.lost)
 
 
 def put_endpoint(connection: Connection, row: dict[str, Any]) -> None:
@@ -295,6 +316,7 @@ def replay(
             _DELIVER,
             [{"endpoint": endpoint, "position": row.position, "due_ms": real_now_ms} for row in rows],
         )
+    connection.execute(_ASKED_AGAIN, {"endpoint": endpoint, "after": after})
     return len(rows)
 
 

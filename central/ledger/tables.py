@@ -233,11 +233,12 @@ _index("outgoing_unplaced", outgoing.c.store_id, outgoing.c.number, only=outgoin
 _index("outgoing_secret", outgoing.c.created_ms, only=outgoing.c.secret == 1)
 _index("outgoing_member", outgoing.c.member, only=outgoing.c.member.is_not(None))
 
+# given_up_from: the lowest position that was given up and not asked for again since.
 endpoints = _table(
     "endpoints", _text("endpoint", key=True), _text("url"), _text("types"), _text("owner"), _text("secret"),
     _int("enabled"), _int("created_ms"), _int("delivered_total"), _int("failed_total"), _text("last_status"),
     _int("last_ms", nullable=True), _text("old_secret", nullable=True), _int("old_secret_until_ms", nullable=True),
-    _text("reach", nullable=True),
+    _text("reach", nullable=True), _count("given_up_total"), _int("given_up_from", nullable=True),
 )  # fmt: skip
 deliveries = _table(
     "deliveries", _text("endpoint", key=True), _int("position", key=True), _int("attempts"), _int("due_ms"),

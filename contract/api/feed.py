@@ -117,12 +117,20 @@ class SecretRotation(ApiModel):
 
 
 class WebhookView(ApiModel):
+    """given_up_total: events that were not taken in the whole schedule, or waited when the webhook was switched off.
+
+    given_up_from: the lowest position of those that were not asked for again since; a replay after the one before it sends
+    them, and a new webhook's owner reads them from the feed.
+    """
+
     webhook: str
     url: str
     types: list[str]
     enabled: bool
     delivered_total: int
     failed_total: int
+    given_up_total: int
+    given_up_from: int | None
     pending: int
     last_status: str
     last_ms: EpochMs | None

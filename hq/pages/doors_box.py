@@ -56,11 +56,16 @@ def door_rows(doors: DoorsView, now_ms: int) -> list[Row]:
 
 def _webhook_row(webhook: WebhookView, now_ms: int) -> Row:
     # Receivers may keep a secret in the query: it is nobody's to read here.
+    said = f"{number(webhook.delivered_total)} delivered · {number(webhook.pending)} waiting"
+    if webhook.given_up_total:
+        said += f" · {number(webhook.given_up_total)} given up"
+    if webhook.given_up_from is not None:
+        said += f": replay after {webhook.given_up_from - 1}"
     return {
         "id": webhook.webhook,
         "what": cell(
             f"Webhook failures, {webhook.url.partition('?')[0]}",
-            sub=f"{number(webhook.delivered_total)} delivered · {number(webhook.pending)} waiting",
+            sub=said,
         ),
         "count": cell(number(webhook.failed_total), webhook.failed_total, tone="warn"),
         "last": cell(webhook.last_status or UNKNOWN, sub="" if webhook.enabled else "switched off"),

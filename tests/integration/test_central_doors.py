@@ -296,6 +296,27 @@ def test_gone_for_good_disables_the_endpoint(
     fire(gateway)
     centre.wait_quiet()
     assert len(receiver.calls) == 1
+    assert view(system, webhook)["given_up_total"] == 1
+
+
+def test_what_is_given_up_is_counted_and_can_be_asked_for_again(
+    centre: CentreProcess, gateway: Gateway, receiver: Receiver
+) -> None:
+    receiver.answers = [500] * 8
+    system, webhook = subscribe(centre, receiver.url)
+    end = get(system, "/v1/feed", limit=500)["next"]
+    fire(gateway)
+    fire(gateway)
+    centre.wait_until(lambda: view(system, webhook)["given_up_total"] == 2)
+    lost = view(system, webhook)
+    assert (lost["pending"], lost["failed_total"], lost["given_up_from"]) == (0, 8, end + 1)
+    assert "webhook deliveries given up" in (centre.folder / "log").read_text()
+    replayed = post(system, f"/v1/webhooks/{webhook}/replay?after={end}", {})
+    assert replayed["accepted"] == 2
+    centre.wait_until(lambda: view(system, webhook)["delivered_total"] == 2)
+    again = view(system, webhook)
+    assert (again["given_up_total"], again["given_up_from"]) == (2, None)
+    system.delete(f"/v1/webhooks/{webhook}")
 
 
 def test_a_redirect_is_not_followed(centre: CentreProcess, gateway: Gateway, receiver: Receiver) -> None:

@@ -253,7 +253,7 @@ class FakeCentral:
     def doors(self) -> DoorsView:
         hook = WebhookView(
             webhook="wh-1", url="http://erp.example/hook?key=s3cret", types=[], enabled=True, delivered_total=40,
-            failed_total=5, pending=1, last_status="HTTP 500", last_ms=self.now_ms - 120_000,
+            failed_total=5, given_up_total=2, given_up_from=41, pending=1, last_status="HTTP 500", last_ms=self.now_ms - 120_000,
         )  # fmt: skip
         healthy = hook.model_copy(update={"webhook": "wh-2", "url": "http://app.example/", "failed_total": 0})
         some = not self.empty
