@@ -84,11 +84,17 @@ def _reach(arguments: argparse.Namespace) -> "Reach | None":
 
 
 def _person_add(settings: CentralSettings, arguments: argparse.Namespace) -> int:
-    from central.setup import put_person  # noqa: PLC0415
+    from central.setup import check_minutes, make_link, put_person  # noqa: PLC0415
 
-    password = _password(arguments.password_file)
+    by_link = arguments.by_link is not None
+    if by_link and arguments.password_file is not None:
+        raise OperatorError("--by-link and --password-file exclude each other; leave one out")
+    check_minutes(arguments.minutes)
+    password = None if by_link else _password(arguments.password_file)
     put_person(settings, arguments.name, arguments.role, password, reach=_reach(arguments))
     print(f"{arguments.name} can log in as {arguments.role}; sessions opened before have ended")
+    if by_link:
+        _show_secret(make_link(settings, arguments.name, arguments.minutes), arguments.by_link)
     return EXIT_OK
 
 
@@ -103,7 +109,7 @@ def _person_remove(settings: CentralSettings, arguments: argparse.Namespace) -> 
 def _person_link(settings: CentralSettings, arguments: argparse.Namespace) -> int:
     from central.setup import make_link  # noqa: PLC0415
 
-    _show_secret(make_link(settings, arguments.name), arguments.link_file)
+    _show_secret(make_link(settings, arguments.name, arguments.minutes), arguments.link_file)
     return EXIT_OK
 
 
@@ -250,19 +256,30 @@ def _parser() -> argparse.ArgumentParser:
     person.add_argument(
         "--password-file", type=Path, metavar="FILE", help="read the password there instead of asking"
     )
+    person.add_argument(
+        "--by-link", type=Path, metavar="FILE", help="no password: write the code of a one-time link there"
+    )
+    _add_minutes(person)
     _add_reach(person)
     remove = command(persons, "remove", "Remove a person and end all sessions.", _person_remove)
     remove.add_argument("--name", required=True)
     link = command(
-        persons, "link", "Make a code that logs the person in once, within 15 minutes: HQ's page /login?link=CODE.",
+        persons, "link", "Make a code that logs the person in once: HQ's page /login?link=CODE.",
         _person_link,
     )  # fmt: skip
     link.add_argument("--name", required=True)
+    _add_minutes(link)
     link.add_argument(
         "--link-file", type=Path, metavar="FILE", help="write the code there instead of printing it"
     )
     command(commands, "access", "List the people and the tokens that may come in.", _access)
     return parser
+
+
+def _add_minutes(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--minutes", type=int, default=15, metavar="N", help="how long the link works (default: 15)"
+    )
 
 
 def _add_reach(command: argparse.ArgumentParser) -> None:

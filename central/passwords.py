@@ -11,6 +11,8 @@ from runtime.errors import OperatorError
 
 MIN_CHARS, MAX_CHARS = 12, 200
 """Source: NIST SP 800-63B: length counts, composition rules do not; a bound, for hashing is work."""
+NO_PASSWORD = ""
+"""In place of the hash of a person who comes in by one-time links only."""
 AT_ONCE = 2
 """A hash takes 64 MiB and half a tenth of a second: log-ins must not take the machine from the gateways."""
 WAIT_S = 5.0
@@ -42,14 +44,17 @@ def hash_password(password: str) -> str:
 
 
 def is_password(password_hash: str | None, password: str) -> bool:
-    """Whether it is the right one. None: nobody has this name; takes as long. Raises BusyError when many log in."""
+    """Whether it is the right one. Raises BusyError when many log in.
+
+    password_hash: None when nobody has this name, NO_PASSWORD for who has none; both take as long as a wrong one.
+    """
     if not _slots.acquire(timeout=WAIT_S):
         raise BusyError("many people are logging in; try again in a few seconds")
     try:
         plain = unicodedata.normalize("NFKC", password[:MAX_CHARS])
-        found = _hasher.verify(password_hash if password_hash is not None else _nobodys(), plain)
+        found = _hasher.verify(password_hash or _nobodys(), plain)
     except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
         return False
     finally:
         _slots.release()
-    return found and password_hash is not None
+    return found and bool(password_hash)

@@ -22,7 +22,7 @@ from runtime.errors import OperatorError
 MAX_NAME_CHARS = 80
 TOKEN_DAYS = 365
 """A token that leaks must not work for ever; the command says the day."""
-LINK_MIN = 15
+LINK_MIN, MAX_LINK_MIN = 15, 1440
 DAY_MS = 86_400_000
 _STORES = sa.text("SELECT store_id, timezone FROM stores ORDER BY store_id")
 
@@ -83,15 +83,18 @@ def create_token(
 
 
 def put_person(
-    settings: CentralSettings, name: str, role: str, password: str, *, reach: Reach | None = None
+    settings: CentralSettings, name: str, role: str, password: str | None, *, reach: Reach | None = None
 ) -> None:
-    """Makes a person, or gives one a new password, role and reach; open sessions end. Raises OperatorError for bad values."""
+    """Makes a person, or gives one a new password, role and reach; open sessions end. Raises OperatorError for bad values.
+
+    password: None for one who comes in by one-time links only.
+    """
     plain = unicodedata.normalize("NFKC", name)
     _check_name(plain)
     _check_reach(reach, role)
-    from central.passwords import hash_password  # noqa: PLC0415 - the other commands hash no password
+    from central.passwords import NO_PASSWORD, hash_password  # noqa: PLC0415 - the other commands hash none
 
-    password_hash = hash_password(password)
+    password_hash = NO_PASSWORD if password is None else hash_password(password)
     with operator_work(settings) as work:
         kept = None if reach is None else reach.to_json()
         people.put_person(work.connection, plain, password_hash, role, kept, SystemClock().now_ms())
@@ -99,17 +102,23 @@ def put_person(
         work.audit(OPERATOR, "put-person", plain, f"{role}, {_shown(kept)}"[:300], about)
 
 
-def make_link(settings: CentralSettings, name: str) -> str:
-    """A code that opens one session of the person within LINK_MIN minutes. Raises OperatorError for an unknown name."""
+def make_link(settings: CentralSettings, name: str, minutes: int = LINK_MIN) -> str:
+    """A code that opens one session of the person within so many minutes. Raises OperatorError for bad values."""
+    check_minutes(minutes)
     code, now_ms = new_secret(LINK_PREFIX), SystemClock().now_ms()
     with operator_work(settings) as work:
         plain = unicodedata.normalize("NFKC", name)
         if people.person_row(work.connection, plain) is None:
             raise OperatorError(f"nobody is called {name!r}; `shelfloop central access` shows who is there")
-        until_ms = now_ms + LINK_MIN * 60_000
+        until_ms = now_ms + minutes * 60_000
         people.open_session(work.connection, plain, hash_of(code), now_ms, until_ms, kind="link")
-        work.audit(OPERATOR, "make-link", plain, f"opens one session within {LINK_MIN} minutes")
+        work.audit(OPERATOR, "make-link", plain, f"opens one session within {minutes} minutes")
     return code
+
+
+def check_minutes(minutes: int) -> None:
+    if not 1 <= minutes <= MAX_LINK_MIN:
+        raise OperatorError(f"--minutes {minutes}: a link works for 1 to {MAX_LINK_MIN} minutes")
 
 
 def remove_person(settings: CentralSettings, name: str) -> int:

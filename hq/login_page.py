@@ -22,6 +22,8 @@ def register_login(web: FastAPI, people: People) -> None:
         try:
             made = await people.log_in(LogIn(link=link[:200]))
         except HqError as error:
+            if await _is_in(people, request):
+                return RedirectResponse("/", 303)  # the link that let this browser in, once more
             return _page("/", _said(error), _status_of(error))
         return _welcome(request, made, "/")
 
@@ -50,6 +52,13 @@ def register_login(web: FastAPI, people: People) -> None:
         reply = RedirectResponse(LOGIN_PATH, 303)
         reply.delete_cookie(COOKIE)
         return reply
+
+
+async def _is_in(people: People, request: Request) -> bool:
+    try:
+        return await people.me(request.cookies.get(COOKIE, "")) is not None
+    except HqError:
+        return False
 
 
 def _welcome(request: Request, made: SessionMade, after: str) -> Response:

@@ -175,12 +175,14 @@ class _Demo:
         ]
 
     def _announce(self, crew: Crew) -> None:
-        url = self._layout.hq_url
+        url = crew.login_url()
         if crew.broker_kind != "mosquitto":
             self._progress.say(
                 "the broker is rumqttd (iotcore), for demos and quick tests only; shops have Mosquitto"
             )
-        self._progress.say(f"\n    HQ's page: {url}\n\n(Ctrl-C ends everything)")
+        self._progress.say(
+            f"\n    HQ's page: {url}\n\n(the link lets one browser in; Ctrl-C ends everything)"
+        )
         if sys.stdout.isatty() and not self._options.no_browser and not self._options.exit:
             with contextlib.suppress(webbrowser.Error):
                 webbrowser.open(url)

@@ -39,7 +39,10 @@ from simulator.orchestrator.supervisor import ChildError, ProcessSpec, ProcessSu
 DOCUMENTS_TO_OPEN = frozenset({"store", "items", "planogram", "prices", "supply", "history"})
 FIRST_DAY = date(2017, 9, 4)
 """A Monday, after the part of the year that trained the models."""
-SCOPES = ("admin", "hq", "system", "member-app")
+SCOPES = ("admin", "system", "member-app")
+VISITOR = "demo"
+"""Who looks at HQ's pages."""
+LINK_MINUTES = 1440
 START_LIMIT_S = 90.0
 SHORT_SHIPMENT = {"nth": 2, "missing_units": 2}
 
@@ -91,6 +94,10 @@ class Crew:
             self._central_command(
                 "token", "create", "--config", str(config), "--scope", scope, "--name", f"demo-{scope}", "--token-file", path
             )  # fmt: skip
+        self._central_command(
+            "person", "add", "--config", str(config), "--name", VISITOR, "--role", "hq", "--by-link", str(layout.link_file),
+            "--minutes", str(LINK_MINUTES),
+        )  # fmt: skip
         for place in layout.shops:
             self._central_command(
                 "gateway", "add", "--config", str(config), "--store", place.store, "--gateway", place.gateway,
@@ -99,6 +106,10 @@ class Crew:
         self._start(CENTRAL_NAME, "central", "run", "--config", str(config))
         self._watch(CENTRAL_NAME, CENTRAL_NAME, layout.central_status_port)
         return CentreAdmin(layout.central_url, layout.token_file("admin").read_text(encoding="utf-8").strip())
+
+    def login_url(self) -> str:
+        """HQ's page with the code that lets one browser in, once."""
+        return f"{self.layout.hq_url}login?link={self.layout.link_file.read_text(encoding='utf-8').strip()}"
 
     def start_hq(self) -> None:
         config = write_settings(self.layout.root / "hq.toml", hq_settings(self.layout))

@@ -47,6 +47,11 @@ class Layout:
         return self.root / "clock"
 
     @property
+    def link_file(self) -> Path:
+        """The code that lets one browser into HQ's pages."""
+        return self.root / "hq.link"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 

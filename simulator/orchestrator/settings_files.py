@@ -11,6 +11,8 @@ from simulator.orchestrator.layout import Layout, ShopPlace
 AUTO_APPROVE_BELOW_CENTS = 8_000
 """Orders of less go out by themselves; dearer ones wait for a person, and the report lists them."""
 CAMPAIGN_INTERVAL_MIN = 240
+SESSION_H = 24 * 7
+"""Who watches a demo has no password to log in again with."""
 WEBHOOK_RETRIES_S = (0.0, 0.2, 0.5, 1.0, 1.0, 2.0, 2.0, 5.0, 5.0, 10.0, 30.0)
 """A killed consumer is back in a second: the schedule of days is for the world outside a demo."""
 
@@ -73,13 +75,13 @@ def central_settings(layout: Layout) -> dict[str, object]:
         "retry_schedule_s": list(WEBHOOK_RETRIES_S),
         "auto_approve_below_cents": AUTO_APPROVE_BELOW_CENTS,
         "campaign_interval_min": CAMPAIGN_INTERVAL_MIN,
+        "session_h": SESSION_H,
     }
 
 
 def hq_settings(layout: Layout) -> dict[str, object]:
     return {
         "central_url": layout.central_url,
-        "token_file": str(layout.token_file("hq")),
         "port": layout.hq_port,
         "status_port": layout.hq_status_port,
         "clock_file": str(layout.clock_file),

@@ -1,5 +1,6 @@
 """The whole line of data, as a user runs it: real processes, real wires, the books at the end."""
 
+import contextlib
 import os
 import re
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 from demo_runs import DemoRun, demo_argv, processes_of, run_demo
 
@@ -83,6 +85,22 @@ def test_the_report_is_explained_key_by_key(three_days: DemoRun) -> None:
     assert [key for key in three_days.report if f"`{key}`" not in page] == []
 
 
+def let_in_once(pages: str, link: str) -> None:
+    """Nothing is open without the printed link, which lets one browser in, and nobody after it."""
+    deadline_s = time.monotonic() + 60
+    while time.monotonic() < deadline_s:
+        with contextlib.suppress(httpx.TransportError):
+            httpx.get(f"{pages}login", timeout=30)
+            break
+        time.sleep(0.1)
+    assert httpx.get(pages, timeout=30).headers["location"] == "/login"
+    with httpx.Client(base_url=pages, timeout=30) as browser:
+        assert browser.get(link).headers["location"] == "/"
+        assert browser.get("/").status_code == 200
+        assert browser.get(link).headers["location"] == "/"  # once more in the same browser: it is in already
+    assert httpx.get(pages + link, timeout=30).status_code == 401
+
+
 def test_ctrl_c_ends_everything(tmp_path: Path) -> None:
     keep = tmp_path / "demo"
     demo = subprocess.Popen(
@@ -91,7 +109,8 @@ def test_ctrl_c_ends_everything(tmp_path: Path) -> None:
     assert demo.stdout is not None
     with demo.stdout:
         for line in demo.stdout:
-            if re.search(r"HQ's page: http://127\.0\.0\.1:\d+/", line):
+            if found := re.search(r"HQ's page: (http://127\.0\.0\.1:\d+/)(login\?link=\S+)", line):
+                let_in_once(*found.groups())
                 break
         else:
             pytest.fail("the demo never gave HQ's address")

@@ -151,6 +151,7 @@ def test_a_one_time_link_opens_the_pages_once(pages: Pages, centre: CentreProces
     browser = pages.browser()
     assert browser.get("/login", params={"link": code}).status_code == 303
     assert browser.get("/").status_code == 200
+    assert browser.get("/login", params={"link": code}).headers["location"] == "/"  # it is in already
     again = pages.browser().get("/login", params={"link": code})
     assert (again.status_code, "used or expired" in again.text) == (401, True)
 

@@ -7,10 +7,14 @@ from central_rows import START_MS
 from ledger_kinds import on_both
 from test_ledger import GATEWAY, STORE, Bench, bench
 
+from central.__main__ import main
 from central.access import Reach
+from central.auth import hash_of
 from central.context import CHAIN, Work
+from central.ledger import people
 from central.ledger.audit_check import verify_audit
 from central.operator_work import OPERATOR
+from central.passwords import NO_PASSWORD, is_password
 from central.setup import (
     add_gateway,
     create_token,
@@ -21,6 +25,7 @@ from central.setup import (
     revoke_token,
     rewrite_series,
 )
+from runtime.clock import SystemClock
 from runtime.errors import OperatorError
 
 
@@ -90,4 +95,39 @@ def test_a_command_that_is_refused_changes_nothing_and_leaves_no_entry(tmp_path:
         with pytest.raises(OperatorError, match=gateway if store == "store-2" else store):
             add_gateway(made.settings, store, gateway)
     assert entries(made) == before
+    made.ledger.close()
+
+
+def test_who_has_no_password_comes_in_by_a_link_and_by_no_password(tmp_path: Path) -> None:
+    made = Bench(tmp_path)
+    config = tmp_path / "central.toml"
+    config.write_text(f'state_dir = "{tmp_path}"\n')
+    link = tmp_path / "link"
+    words = [
+        "person",
+        "add",
+        "--config",
+        str(config),
+        "--name",
+        "demo",
+        "--role",
+        "hq",
+        "--by-link",
+        str(link),
+    ]
+    assert main([*words, "--minutes", "30"]) == 0
+    assert link.stat().st_mode & 0o777 == 0o600
+    [(password_hash,)] = made.rows("SELECT password_hash FROM people")
+    assert password_hash == NO_PASSWORD
+    assert not is_password(NO_PASSWORD, "")
+    assert not is_password(NO_PASSWORD, "nobody")
+    with made.ledger.write.begin() as connection:
+        code = hash_of(link.read_text().strip())
+        now_ms = SystemClock().now_ms()
+        assert people.use_link(connection, code, now_ms + 29 * 60_000) == "demo"
+        assert people.use_link(connection, code, now_ms) is None
+    for more in (["--minutes", "0"], ["--minutes", "1441"], ["--password-file", str(link)]):
+        before = entries(made)
+        assert main([*words, *more]) == 78
+        assert entries(made) == before
     made.ledger.close()
