@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from central.access import SCOPE_BY_ROLE, Principal, Reach, Scope
 from central.errors import UnauthorizedError
+from central.gateway_keys import GatewayKeys
 from central.ledger import credentials, people
 from central.ledger.engine import Ledger
 
@@ -43,12 +44,18 @@ class Authority:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._known: dict[str, _Known] = {}
+        self._gateways = GatewayKeys(ledger)
         self._lock = threading.Lock()
 
     def known(self, authorization: str | None) -> Principal | None:
         """Who it is if that was asked a moment ago: no look at the ledger."""
         secret = bearer_of(authorization)
-        entry = self._known.get(hash_of(secret)) if secret else None
+        if not secret:
+            return None
+        digest = hash_of(secret)
+        if secret.startswith(GATEWAY_PREFIX) and (found := self._gateways.find(digest)) is not None:
+            return found
+        entry = self._known.get(digest)
         return entry.principal if entry is not None and time.monotonic() < entry.until_s else None
 
     def principal(self, authorization: str | None) -> Principal:
@@ -60,6 +67,8 @@ class Authority:
             )
         digest = hash_of(secret)
         known = self.known(authorization)
+        if known is None and secret.startswith(GATEWAY_PREFIX):
+            known = self._gateways.find_now(digest)
         if known is not None:
             return known
         now_ms = time.time_ns() // 1_000_000

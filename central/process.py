@@ -1,5 +1,6 @@
 """The centre as a process: writer, dispatcher, status page and web server, each in a supervised thread."""
 
+import gc
 import logging
 import socket
 from collections import Counter
@@ -36,11 +37,14 @@ log = Log("central")
 
 STOP_WAIT_S = 10
 STALLED_AFTER_S = 30.0
+YOUNG_OBJECTS = 50_000
+"""New objects before the collector of cycles looks at them: a batch makes some thousand, and next to none in cycles."""
 
 
 def run_centre(settings: CentralSettings) -> int:
     """Runs until SIGTERM or SIGINT. Raises OperatorError when a port, the ledger or the clock file is not usable."""
     use_one_heap()
+    gc.set_threshold(YOUNG_OBJECTS, 10, 10)
     start_logging(settings.log_level)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     clock = clock_from_setting(settings.clock_file)

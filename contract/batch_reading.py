@@ -66,8 +66,17 @@ def read_batch(body: bytes, encoding: str) -> tuple[Batch, BatchRows]:
     rows = _rows(parsed)
     if rows is None:
         return _the_long_way(plain)
-    batch = Batch.model_construct(**{name: getattr(parsed, name) for name in _ENVELOPE}, records={})
-    return batch, BatchRows(rows, ())
+    return _envelope_of(parsed), BatchRows(rows, ())
+
+
+def _envelope_of(parsed: Any) -> Batch:
+    """As model_construct makes it, at a fraction of its time."""
+    batch = Batch.__new__(Batch)
+    _set(batch, "__dict__", {**parsed.__dict__, "records": {}})
+    _set(batch, "__pydantic_fields_set__", set(parsed.__pydantic_fields_set__))
+    _set(batch, "__pydantic_extra__", None)
+    _set(batch, "__pydantic_private__", None)
+    return batch
 
 
 def _the_long_way(plain: bytes) -> tuple[Batch, BatchRows]:

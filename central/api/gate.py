@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from central.access import Principal, Scope
+from central.api.batches import BatchDoor
 from central.api.problems import count_refusal, problem_of
 from central.auth import Authority
 from central.centre import Centre
@@ -30,6 +31,7 @@ STRANGERS_PER_S, STRANGERS_BURST = 5.0, 500
 class Gate:
     def __init__(self, app: ASGIApp, authority: Authority, centre: Centre) -> None:
         self._app, self._authority, self._centre = app, authority, centre
+        self._door = BatchDoor(centre)
         self._callers = Throttle(centre.settings.requests_per_s, centre.settings.requests_burst)
         self._strangers = Throttle(STRANGERS_PER_S, STRANGERS_BURST)
 
@@ -54,7 +56,11 @@ class Gate:
             count_refusal(self._centre, error.status, scope["path"])
             await problem_of(error)(scope, receive, send)
             return
-        await self._app(scope, _bounded(receive, limit), send)
+        gateway = self._door.gateway_of(scope)
+        if gateway is not None:
+            await self._door(scope, _bounded(receive, limit), send, gateway)
+        else:
+            await self._app(scope, _bounded(receive, limit), send)
 
     async def _principal(self, authorization: str, address: str) -> Principal:
         known = self._authority.known(authorization)

@@ -49,26 +49,28 @@ def count_refusal(centre: Centre, status: int, path: str) -> None:
 
 def install(app: FastAPI) -> None:
     """Makes each error that a route can raise one problem."""
-    app.add_exception_handler(CentralError, _central)
-    app.add_exception_handler(ContractError, _contract)
+    app.add_exception_handler(CentralError, _raised)
+    app.add_exception_handler(ContractError, _raised)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unexpected)
+    app.add_exception_handler(Exception, _raised)
+
+
+def answer_to(error: Exception, centre: Centre, path: str, method: str, route: str) -> Response:
+    """The answer to what a route raised, counted and logged. route: the template, since paths name members."""
+    if isinstance(error, CentralError):
+        count_refusal(centre, error.status, path)
+        return problem_of(error)
+    if isinstance(error, ContractError):
+        count_refusal(centre, 422, path)
+        return problem_response(422, "The message makes no sense", str(error))
+    log.error("request failed", method=method, route=route, error=repr(error))
+    return problem_response(500, "The centre failed", "it was our fault; the log says more. Send again later")
 
 
 def _refusal(request: Request, status: int, title: str, detail: str) -> Response:
     count_refusal(request.app.state.centre, status, request.url.path)
     return problem_response(status, title, detail)
-
-
-async def _central(request: Request, error: Exception) -> Response:
-    assert isinstance(error, CentralError)
-    count_refusal(request.app.state.centre, error.status, request.url.path)
-    return problem_of(error)
-
-
-async def _contract(request: Request, error: Exception) -> Response:
-    return _refusal(request, 422, "The message makes no sense", str(error))
 
 
 async def _validation(request: Request, error: Exception) -> Response:
@@ -87,8 +89,6 @@ async def _http(request: Request, error: Exception) -> Response:
     return _refusal(request, error.status_code, str(error.detail), detail)
 
 
-async def _unexpected(request: Request, error: Exception) -> Response:
-    # The template, not the path: paths name members.
+async def _raised(request: Request, error: Exception) -> Response:
     route = getattr(request.scope.get("route"), "path", "no route")
-    log.error("request failed", method=request.method, route=route, error=repr(error))
-    return problem_response(500, "The centre failed", "it was our fault; the log says more. Send again later")
+    return answer_to(error, request.app.state.centre, request.url.path, request.method, route)

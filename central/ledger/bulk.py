@@ -1,6 +1,7 @@
 """One statement for many rows, compiled once: SQLAlchemy builds parameters row by row, which costs more than the insert.
 
-SQLite runs it a row at a time without leaving the process. PostgreSQL gets all rows as one array a column and unnests
+SQLite gets TOGETHER rows a statement: between two statements its driver lets other threads run, and each time that costs as
+much as a row. PostgreSQL gets all rows as one array a column and unnests
 them: one message instead of one a row.
 """
 
@@ -9,6 +10,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,6 +20,8 @@ from central.ledger.tables import metadata
 
 _INSERT = re.compile(r"\s*INSERT INTO (\w+) \(([^)]*)\)\s+VALUES \(([^)]*)\)(.*)", re.DOTALL)
 _NAMED = re.compile(r":(\w+)$")
+
+TOGETHER = 32
 
 Rows = Sequence[dict[str, Any]]
 
@@ -67,7 +71,13 @@ class BulkStatement:
         if compiled.elements is None:
             try:
                 # Past SQLAlchemy, whose way to the driver costs as much as ten rows.
-                connection.connection.cursor().executemany(compiled.sql, rows)
+                cursor = connection.connection.cursor()
+                first = 0
+                while len(rows) - first >= TOGETHER:
+                    some = chain.from_iterable(rows[first : first + TOGETHER])
+                    cursor.execute(compiled.sql_together, tuple(some))
+                    first += TOGETHER
+                cursor.executemany(compiled.sql, rows[first:])
             except sqlite3.Error as error:
                 raise sa.exc.DBAPIError.instance(
                     compiled.sql, None, error, sqlite3.Error, hide_parameters=True
@@ -82,9 +92,10 @@ class BulkStatement:
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
-    """elements: how each column's values become elements of an array; None where the driver takes them as they are."""
+    """sql_together: of TOGETHER rows, for SQLite. elements: how each column's values become elements of an array; None where the driver takes them as they are."""
 
     sql: str
+    sql_together: str
     names: tuple[str, ...]
     elements: tuple[Callable[[Any], str], ...] | None
 
@@ -98,7 +109,11 @@ def _compiled(text: str, *, is_postgresql: bool) -> _Compiled:
     quoted = ", ".join(f'"{column}"' for column in columns)
     into = f"INSERT INTO {match[1]} ({quoted})"
     if not is_postgresql:
-        return _Compiled(f"{into} VALUES ({', '.join('?' * len(names))}){match[4]}", names, None)
+        values = f"({', '.join('?' * len(names))})"
+        together = ", ".join([values] * TOGETHER)
+        return _Compiled(
+            f"{into} VALUES {values}{match[4]}", f"{into} VALUES {together}{match[4]}", names, None
+        )
     types = [_TYPES[type(table.c[column].type)] for column in columns]
     arrays = ", ".join(f"%s::{sql}[]" for sql, _ in types)
     elements = tuple(
@@ -107,7 +122,7 @@ def _compiled(text: str, *, is_postgresql: bool) -> _Compiled:
     )
     tail = match[4].replace("%", "%%")
     sql = f"{into} SELECT * FROM unnest({arrays}){tail}"  # noqa: S608 - our own names
-    return _Compiled(sql, names, elements)
+    return _Compiled(sql, "", names, elements)
 
 
 def _name(part: str) -> str:

@@ -13,6 +13,13 @@ _PUT_GATEWAY = sa.text(
     VALUES (:gateway, :store, :hash, :now, '', '', '{}', '[]', '[]', 0, 0, 0)
     ON CONFLICT (gateway) DO UPDATE SET key_hash = excluded.key_hash"""
 )
+_KEYS = sa.text("SELECT key_hash, gateway, store_id FROM gateways LIMIT :limit")
+_KEYS_CHANGE = sa.text("SELECT value FROM meta WHERE key = 'gateway_keys'")
+_KEYS_CHANGED = sa.text(
+    """INSERT INTO meta (key, value) VALUES ('gateway_keys', '1')
+    ON CONFLICT (key) DO UPDATE SET value = CAST(CAST(meta.value AS BIGINT) + 1 AS TEXT)"""
+)
+"""So that a centre that knows all keys need not read them again to learn that none has changed."""
 _STORE_OF = sa.text("SELECT store_id FROM gateways WHERE gateway = :gateway")
 _PUT_TOKEN = sa.text(
     """INSERT INTO tokens (token_hash, name, scope, created_ms, revoked, expires_ms, reach)
@@ -33,7 +40,18 @@ def put_gateway(connection: Connection, gateway: str, store: str, key_hash: str,
     if owner is not None and owner != store:
         return str(owner)
     connection.execute(_PUT_GATEWAY, {"gateway": gateway, "store": store, "hash": key_hash, "now": now_ms})
+    connection.execute(_KEYS_CHANGED)
     return None
+
+
+def keys_change(connection: Connection) -> str:
+    """Another text whenever a gateway was put; "" before the first."""
+    return connection.execute(_KEYS_CHANGE).scalar() or ""
+
+
+def gateway_keys(connection: Connection, limit: int) -> list[tuple[str, str, str]]:
+    """(hash of the key, gateway, store)."""
+    return [tuple(row) for row in connection.execute(_KEYS, {"limit": limit})]
 
 
 def put_token(

@@ -61,10 +61,6 @@ _ADD_ROLLUP = BulkStatement(
         level_ms = CASE WHEN excluded.level_ms >= rollups.level_ms THEN excluded.level_ms ELSE rollups.level_ms END"""
     )
 )
-_SUMS = attrgetter(
-    "receipts", "sold_units", "sold_cents", "picked_units", "delivered_units", "shrink_units", "unresolved_g",
-    "stock_out_ms", "on_hand_units", "level_ms",
-)  # fmt: skip
 _ADD_CATEGORY_HOUR = BulkStatement(
     sa.text(
         """INSERT INTO category_hours (store_id, at_ms, category, sold_units, sold_cents, picked_units,
@@ -174,8 +170,12 @@ def add_category_hours(connection: Connection, store: str, hours: dict[CategoryH
 def rollup_rows(store: str, sums: dict[Key, Sums]) -> list[tuple[Any, ...]]:
     """Increments of the stored sums, as `rollups` has its columns; of two levels the later one stays."""
     # In the order of the key: rows that lie together are written one after the other.
-    keys = sorted([(step_ms, at_ms, sku) for step_ms, sku, at_ms in sums])
-    return [(store, step_ms, at_ms, sku, *_SUMS(sums[step_ms, sku, at_ms])) for step_ms, at_ms, sku in keys]
+    ordered = sorted([(step_ms, at_ms, sku, row) for (step_ms, sku, at_ms), row in sums.items()])
+    return [
+        (store, step_ms, at_ms, sku, row.receipts, row.sold_units, row.sold_cents, row.picked_units, row.delivered_units,
+         row.shrink_units, row.unresolved_g, row.stock_out_ms, row.on_hand_units, row.level_ms)
+        for step_ms, at_ms, sku, row in ordered
+    ]  # fmt: skip
 
 
 def category_rows(store: str, hours: dict[CategoryHour, Sums]) -> list[tuple[Any, ...]]:

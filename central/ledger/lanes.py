@@ -9,21 +9,26 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 
 from central.errors import BusyError, CentralError
 from central.ledger.bulk import BulkStatement
 from central.ledger.engine import LANES, Ledger
-from central.ledger.writer import MAX_GROUP, MAX_QUEUED, LedgerWriter, Memory, Transaction, Versioned
+from central.ledger.writer import (
+    MAX_GROUP,
+    MAX_QUEUED,
+    LedgerWriter,
+    Memory,
+    Settled,
+    Transaction,
+    Versioned,
+)
 from runtime.clock import Clock
 from runtime.logs import Log
 
 log = Log("central.writer")
-
-T = TypeVar("T")
 
 CHAIN = ""
 """Jobs of no store stand in the chain's line."""
@@ -136,9 +141,8 @@ class _Lines:
 class _Job:
     __slots__ = ("future", "run")
 
-    def __init__(self, run: Callable[[Transaction], Any]) -> None:
-        self.run = run
-        self.future: Future[Any] = Future()
+    def __init__(self, run: Callable[[Transaction], Any], future: Settled) -> None:
+        self.run, self.future = run, future
 
 
 class LaneWriter(LedgerWriter):
@@ -163,10 +167,8 @@ class LaneWriter(LedgerWriter):
     def transaction(self, now_ms: int) -> Transaction:
         return LaneTransaction(self._ledger, now_ms)
 
-    def submit(self, job: Callable[[Transaction], T]) -> "Future[T]":
-        waiting = _Job(job)
-        self._lines.add(getattr(job, "store", CHAIN), waiting)
-        return waiting.future
+    def submit_to(self, job: Callable[[Transaction], Any], waiting: Settled) -> None:
+        self._lines.add(getattr(job, "store", CHAIN), _Job(job, waiting))
 
     def poke(self) -> None:
         self._poked.set()

@@ -123,10 +123,18 @@ class Transaction:
 Job = Callable[[Transaction], Any]
 
 
+class Settled(Protocol):
+    """Who waits for a job: one of the two is called once, in the thread that ran it, after the commit."""
+
+    def set_result(self, result: Any) -> None: ...
+
+    def set_exception(self, error: BaseException) -> None: ...
+
+
 @dataclass(slots=True)
 class _Waiting:
     job: Job
-    future: Future[Any] = field(default_factory=Future)
+    future: Settled = field(default_factory=Future)
 
 
 class LedgerWriter:
@@ -154,12 +162,16 @@ class LedgerWriter:
 
     def submit(self, job: Callable[[Transaction], T]) -> "Future[T]":
         """The job's result, once it is on the disk. Raises BusyError when the queue is full."""
-        waiting = _Waiting(job)
+        future: Future[T] = Future()
+        self.submit_to(job, future)
+        return future
+
+    def submit_to(self, job: Job, waiting: Settled) -> None:
+        """The same, for whoever waits in a way of his own."""
         try:
-            self._queue.put_nowait(waiting)
+            self._queue.put_nowait(_Waiting(job, waiting))
         except queue.Full:
             raise BusyError(f"{MAX_QUEUED} requests wait for the ledger; send again in a second") from None
-        return waiting.future
 
     def call(self, job: Callable[[Transaction], T]) -> T:
         return self.submit(job).result()

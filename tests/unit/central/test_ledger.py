@@ -234,4 +234,4 @@ def _refuse_in_a_group(centre: Bench) -> None:
         futures[1].result()
     with pytest.raises(ZeroDivisionError):
         futures[2].result()
-    assert centre.rows("SELECT key FROM meta ORDER BY key") == [("kept",), ("schema",)]
+    assert centre.rows("SELECT key FROM meta WHERE key IN ('half', 'kept')") == [("kept",)]
