@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 FRESH_S = 15 * 60.0
 BUDGET_S = 2.0
 """Of reading for one question: a store of 2,000 SKUs takes a fifth of a second, so a chain comes in over several questions."""
+MAX_SUMMED = 16
+"""Answers that are kept until a store is read again: summing a chain's categories takes as long as a page may."""
 NO_REGION = "no region"
 _STORES = sa.text("SELECT store_id, name, region, timezone FROM stores ORDER BY store_id")
 
@@ -36,6 +39,8 @@ class Regions:
         self._centre, self._monotonic_s = centre, monotonic_s
         self._reading = threading.Lock()
         self._read: dict[str, _Read] = {}
+        self._reads = 0
+        self._summed: OrderedDict[tuple[object, ...], RegionalOutlook] = OrderedDict()
 
     def outlook(self, stores: Collection[str] | None, region: str | None, limit: int) -> RegionalOutlook:
         """The hottest first, then the coolest, then by units. stores: in the caller's reach, None is all."""
@@ -47,6 +52,15 @@ class Regions:
             if (stores is None or row.store_id in stores) and (region is None or row.region == region)
         ]
         self._bring_up_to_date(rows)
+        key = (limit, tuple(rows), self._reads)
+        found = self._summed.get(key)
+        if found is None:
+            found = self._summed[key] = self._sum(rows, limit)
+            while len(self._summed) > MAX_SUMMED:
+                self._summed.popitem(last=False)
+        return found
+
+    def _sum(self, rows: list[Any], limit: int) -> RegionalOutlook:
         read = {row.store_id: self._read[row.store_id].outlook for row in rows if row.store_id in self._read}
         regions: dict[str, list[Any]] = {}
         for row in rows:
@@ -80,6 +94,7 @@ class Regions:
                 with self._centre.ledger.read.connect() as connection:
                     found = store_outlook(connection, row.store_id, ZoneInfo(row.timezone))
                 self._read[row.store_id] = _Read(now_s, found)
+                self._reads += 1
         finally:
             self._reading.release()
 

@@ -12,6 +12,8 @@ from sqlalchemy.engine import Connection
 
 from central.core.days import day_of, day_start_ms
 from central.core.replay import Outcome, PlayedDay, Rule, changed, play_by_day
+from central.core.rollups import STORE_TOTAL
+from central.ledger.of_skus import OfSkus
 from contract.documents import SupplyDocument, SupplyLine
 from contract.records import QUANTILE_LEVELS
 
@@ -20,9 +22,9 @@ HISTORY_DAYS = 56
 _HIGH = QUANTILE_LEVELS.index(0.9)
 
 _SUPPLY = sa.text("SELECT body FROM documents WHERE store_id = :store AND kind = 'supply'")
-_DAYS = sa.text(
+_DAYS = OfSkus(
     """SELECT sku, at_ms, sold_units, stock_out_ms, on_hand_units FROM rollups WHERE store_id = :store
-    AND step_ms = :step AND at_ms >= :from_ms AND at_ms < :to_ms ORDER BY at_ms"""
+    AND step_ms = :step AND at_ms >= :from_ms AND at_ms < :to_ms AND {among} ORDER BY at_ms"""
 )
 _FORECASTS = sa.text(
     """SELECT sku, first_day, mean, quantiles FROM forecasts WHERE store_id = :store AND first_day >= :first
@@ -139,11 +141,12 @@ def _weeks_of(
         return None
     end = date.fromisoformat(day_of(int(last_ms), zone))  # the newest day is not over
     dates = [end - timedelta(days=back) for back in range(n_days, 0, -1)]
-    facts = _facts(connection, store, zone, dates[0] - timedelta(days=HISTORY_DAYS), end)
     stored = _forecasts(connection, store, dates[0], end)
     forecast = {sku for sku, day in stored if day >= dates[0]}
     lines = {line.sku: line for line in SupplyDocument.from_json(body).lines}
-    skus = sorted(lines.keys() & facts.keys() & forecast)
+    wanted = [STORE_TOTAL, *sorted(lines.keys() & forecast)]
+    facts = _facts(connection, store, zone, dates[0] - timedelta(days=HISTORY_DAYS), end, wanted)
+    skus = [sku for sku in wanted[1:] if sku in facts]
     kept = skus
     if max_skus is not None and len(skus) > max_skus:
         sold = {sku: sum(units for units, _, _ in facts[sku].values()) for sku in skus}
@@ -174,16 +177,21 @@ def _days(
     return found
 
 
-def _facts(connection: Connection, store: str, zone: ZoneInfo, first: date, end: date) -> Facts:
-    """SKU -> day -> (sold units, ms of stock-out, on hand at its end)."""
+def _facts(
+    connection: Connection, store: str, zone: ZoneInfo, first: date, end: date, skus: Sequence[str]
+) -> Facts:
+    """Of `skus`, those that have any."""
     found: Facts = {}
     span = {
         "store": store, "step": DAY_MS, "from_ms": day_start_ms(first.isoformat(), zone),
         "to_ms": day_start_ms(end.isoformat(), zone),
     }  # fmt: skip
-    for row in connection.execute(_DAYS, span):
-        day = date.fromisoformat(day_of(row.at_ms, zone))
-        found.setdefault(row.sku, {})[day] = (row.sold_units, row.stock_out_ms, row.on_hand_units)
+    days: dict[int, date] = {}
+    for sku, at_ms, sold_units, stock_out_ms, on_hand_units in _DAYS.run(connection, span, skus):
+        day = days.get(at_ms)
+        if day is None:
+            day = days[at_ms] = date.fromisoformat(day_of(at_ms, zone))
+        found.setdefault(sku, {})[day] = (sold_units, stock_out_ms, on_hand_units)
     return found
 
 

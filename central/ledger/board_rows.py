@@ -45,7 +45,7 @@ _FIGURES = _of(
     FROM stores s WHERE s.store_id IN :stores ORDER BY s.store_id"""
 )
 _WATERMARKS = _of(
-    "SELECT store_id, max(watermark_ms) FROM gateways WHERE store_id IN :stores GROUP BY store_id"
+    "SELECT store_id, max(watermark_ms) AS watermark_ms FROM gateways WHERE store_id IN :stores GROUP BY store_id"
 )
 _STATES = _of(
     "SELECT store_id, state, count(*) FROM triggers WHERE store_id IN :stores GROUP BY store_id, state"
@@ -93,7 +93,7 @@ def store_boards(connection: Connection, stores: Sequence[str]) -> list[StoreBoa
     """Of those of `stores` that exist, by store."""
     of = {"stores": list(stores)}
     rows = connection.execute(_FIGURES, of).all()
-    watermarks = dict(connection.execute(_WATERMARKS, of).all())
+    watermarks = {row.store_id: row.watermark_ms for row in connection.execute(_WATERMARKS, of).all()}
     states = _counts(connection.execute(_STATES, of).all())
     coupons = _counts(connection.execute(_COUPONS, of).all())
     sums: dict[str, list[Any]] = {}

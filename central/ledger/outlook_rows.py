@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
@@ -11,7 +12,8 @@ from sqlalchemy.engine import Connection
 
 from central.core.days import day_of, day_start_ms
 from central.core.outlook import DAYS, WEEKS, CategorySum, SkuOutlook, spread_of, sums_of
-from central.core.rollups import DAY_MS
+from central.core.rollups import DAY_MS, STORE_TOTAL
+from central.ledger.of_skus import OfSkus
 from contract.records import QUANTILE_LEVELS
 
 _LOW, _HIGH = QUANTILE_LEVELS.index(0.1), QUANTILE_LEVELS.index(0.9)
@@ -21,9 +23,9 @@ _FORECASTS = sa.text(
     """SELECT sku, first_day, mean, quantiles FROM forecasts WHERE store_id = :store AND first_day >= :first
     ORDER BY first_day"""
 )
-_SOLD = sa.text(
+_SOLD = OfSkus(
     """SELECT sku, at_ms, sold_units FROM rollups WHERE store_id = :store AND step_ms = :step AND at_ms >= :from_ms
-    AND at_ms < :to_ms"""
+    AND at_ms < :to_ms AND {among}"""
 )
 
 
@@ -43,9 +45,9 @@ def store_outlook(connection: Connection, store: str, zone: ZoneInfo) -> StoreOu
         return StoreOutlook({}, {}, None, 0)
     today = date.fromisoformat(day_of(int(last_ms), zone))
     items = {row.sku: row for row in connection.execute(_ITEMS, {"store": store})}
-    sold, covered = _sold(connection, store, zone, today)
     fresh = (today - timedelta(days=1)).isoformat()
     newest = {row.sku: row for row in connection.execute(_FORECASTS, {"store": store, "first": fresh})}
+    sold, covered = _sold(connection, store, zone, today, [STORE_TOTAL, *newest])
     found = [
         _of_sku(store, sku, items[sku].category, row, sold.get(sku, Counter()), covered)
         for sku, row in newest.items()
@@ -81,7 +83,7 @@ def _of_sku(
 
 
 def _sold(
-    connection: Connection, store: str, zone: ZoneInfo, today: date
+    connection: Connection, store: str, zone: ZoneInfo, today: date, skus: Sequence[str]
 ) -> tuple[dict[str, Counter[int]], Counter[int]]:
     """SKU -> weekday -> units of the weeks before today, and how many days of each weekday were heard of at all."""
     days = [today - timedelta(days=back) for back in range(1, 7 * WEEKS + 1)]
@@ -94,10 +96,10 @@ def _sold(
     }
     sold: dict[str, Counter[int]] = {}
     heard: set[int] = set()
-    for row in connection.execute(_SOLD, span):
-        weekday = weekday_of.get(row.at_ms)
+    for sku, at_ms, sold_units in _SOLD.run(connection, span, skus):
+        weekday = weekday_of.get(at_ms)
         if weekday is None:
             continue
-        heard.add(row.at_ms)
-        sold.setdefault(row.sku, Counter())[weekday] += row.sold_units
+        heard.add(at_ms)
+        sold.setdefault(sku, Counter())[weekday] += sold_units
     return sold, Counter(weekday_of[at_ms] for at_ms in heard)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from central.core.replay import Outcome, PlayedDay, Rule, changed, order_quantity, play, play_by_day
+from central.core.replay import FIGURES, Outcome, PlayedDay, Rule, changed, order_quantity, play, play_by_day
 
 RULE = Rule(
     service_level=0.95, lead_time_days=2, review_days=1, pack_units=6, min_order_units=0, max_stock_units=None,
@@ -29,6 +29,11 @@ def test_the_days_add_up_to_the_whole():
     days = play_by_day(steady(), RULE, opening_units=40)
     assert len(days) == 28
     assert sum(days, Outcome()) == play(steady(), RULE, opening_units=40)
+
+
+def test_outcomes_add_up_field_by_field():
+    ones, tens = (Outcome(*(factor * n for n in range(1, len(FIGURES) + 1))) for factor in (1, 10))
+    assert [getattr(ones + tens, name) for name in FIGURES] == [11 * n for n in range(1, len(FIGURES) + 1)]
 
 
 def test_a_higher_service_level_misses_less_and_holds_more():
