@@ -126,9 +126,12 @@ _SERIES = {
     "event": "outgoing",
 }
 """What is numbered within a store, and the table that has the highest number."""
+_AFTER_RESTORE = "UNION ALL SELECT CAST(value AS BIGINT) / 1000 FROM meta WHERE key = 'restored_ms'"
+"""For numbers that others know orders and coupons by: none is given twice (ledger/backup.py)."""
 _HIGHEST = ", ".join(
-    f"(SELECT max(number) FROM {table} WHERE store_id = :store)"  # noqa: S608 - our own names
-    for table in _SERIES.values()
+    f"(SELECT max(number) FROM (SELECT max(number) AS number FROM {table} WHERE store_id = :store "  # noqa: S608 - our own names
+    f"{_AFTER_RESTORE if series in ('trigger', 'coupon') else ''}) {series}_numbers)"
+    for series, table in _SERIES.items()
 )
 _ALL = {
     "store": Read("SELECT name, timezone, currency, h3_cell FROM stores WHERE store_id = :store"),

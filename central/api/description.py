@@ -20,6 +20,7 @@ CHANGING = {
     "409": "Not possible in this state",
     "413": "The body is too large",
 }
+BEYOND = {"409": "The cursor is beyond the feed's end; `detail` says where to go on"}
 BEARER = {
     "bearer": {
         "type": "http",
@@ -59,6 +60,8 @@ def _describe(path: str, method: str, operation: dict[str, Any]) -> None:
         statuses |= NAMED
     if method != "get":
         statuses |= CHANGING
+    if path == "/v1/feed":
+        statuses |= BEYOND
     schema = {"$ref": REF.format(model="Problem")}
     for status, text in sorted(statuses.items()):
         responses[status] = {"description": text, "content": {PROBLEM: {"schema": schema}}}

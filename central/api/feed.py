@@ -18,7 +18,7 @@ from central.api.gate import FromConsumer, FromConsumerOrHq, TheCentre
 from central.centre import Centre, real_ms
 from central.context import CHAIN, Work
 from central.dispatch import Dispatcher
-from central.errors import ForbiddenError, NotFoundError, SenderError
+from central.errors import ConflictError, ForbiddenError, NotFoundError, SenderError
 from central.ledger import outgoing
 from central.ledger.of_stores import Stores
 from central.webhook_signature import new_webhook_secret
@@ -75,7 +75,10 @@ async def get_feed(
     wait: Annotated[float, Query(ge=0, le=MAX_WAIT_S)] = 0, limit: Annotated[int, Query(ge=1, le=500)] = 100,
     types: Annotated[str, Query(max_length=400, description="event types with commas; empty: all yours")] = "",
 ) -> Response:  # fmt: skip
-    """Events after the cursor, in order. With `wait`, answers as soon as there is one, or empty when time is up."""
+    """Events after the cursor, in order. With `wait`, answers as soon as there is one, or empty when time is up.
+
+    409 for a cursor beyond the end: it is another ledger's, or of rows that a restored backup does not have.
+    """
     wanted = _types(principal, [part for part in types.split(",") if part])
     deadline = time.monotonic() + wait
     while True:
@@ -186,6 +189,7 @@ def replay(webhook: WebhookPath, principal: FromConsumer, centre: TheCentre, aft
 
     def job(work: Work) -> int:
         types = tuple(json.loads(_own(work, webhook, principal).types))
+        _require_known(work.connection, after)
         work.audit(principal.name, "replay-webhook", webhook, f"after position {after}")
         return outgoing.replay(work.connection, webhook, types, after, real_ms())
 
@@ -198,7 +202,20 @@ def _rows(
     centre: Centre, after: int, limit: int, types: tuple[str, ...], stores: Stores
 ) -> list[tuple[int, str]]:
     with centre.ledger.read.connect() as connection:
-        return outgoing.feed_rows(connection, after, limit, types, stores)
+        rows = outgoing.feed_rows(connection, after, limit, types, stores)
+        if not rows and after:
+            _require_known(connection, after)
+    return rows
+
+
+def _require_known(connection: Connection, after: int) -> None:
+    """Raises ConflictError when the feed has not come as far as `after`: an empty answer would hide what comes next."""
+    end = outgoing.last_position(connection)
+    if after > end:
+        raise ConflictError(
+            f"after {after} is beyond the feed's end, {end}: the cursor is another ledger's. Go on from {end}, or read again "
+            "from an older position and pass by the events whose id you know"
+        )
 
 
 def _feed_body(rows: list[tuple[int, str]], after: int) -> str:

@@ -20,12 +20,18 @@ from central.ledger.bulk import BulkStatement
 from central.ledger.engine import Ledger
 from central.ledger.schema import HEAD, revision_of
 from central.ledger.tables import metadata
+from runtime.clock import SystemClock
 from runtime.errors import OperatorError
 
 FORMAT = "shelfloop-ledger-1"
 ROWS_AT_ONCE = 1000
 LEFT_OUT = frozenset({"meta", "turns", "store_heads"})
 """What the database that is restored has of its own."""
+
+_RESTORED = sa.text(
+    """INSERT INTO meta (key, value) VALUES ('restored_ms', :now)
+    ON CONFLICT (key) DO UPDATE SET value = excluded.value"""
+)
 
 
 def back_up(ledger: Ledger, path: Path) -> int:
@@ -72,12 +78,16 @@ def _write(connection: Connection, file: BinaryIO) -> int:
 def restore(ledger: Ledger, path: Path) -> int:
     """Fills an empty ledger, in one transaction. Returns the rows.
 
+    What the lost ledger handed out after the backup is not handed out again: positions of the feed go on at the
+    milliseconds, numbers of orders and coupons at the seconds since 1970, which no count of them reaches by itself.
     Raises OperatorError when the ledger has rows, when the file is torn, or when it is of another schema.
     """
     try:
         with path.open("rb") as file, ledger.write.begin() as connection:
             _refuse_rows(connection, ledger.shown)
-            return _read(connection, file, path)
+            count = _read(connection, file, path)
+            connection.execute(_RESTORED, {"now": str(SystemClock().now_ms())})
+            return count
     except OSError as error:
         raise OperatorError(f"{path}: {error.strerror}; give a file that `backup` wrote") from None
     except (zstandard.ZstdError, sa.exc.DBAPIError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -79,7 +79,10 @@ _UNPLACED = sa.text(
 _STORES_UNPLACED = sa.text("SELECT DISTINCT store_id FROM outgoing WHERE position IS NULL ORDER BY store_id")
 _ONE_RELAY = sa.text("SELECT pg_advisory_xact_lock(4821)")
 _TELL_ALL = sa.text("SELECT pg_notify('shelfloop_placed', '')")
-_LAST = sa.text("SELECT max(position) FROM outgoing")
+_LAST = sa.text(
+    """SELECT max(position) FROM (SELECT max(position) AS position FROM outgoing
+    UNION ALL SELECT CAST(value AS BIGINT) FROM meta WHERE key = 'restored_ms') ends"""
+)
 _PLACE = sa.text("UPDATE outgoing SET position = :position WHERE store_id = :store AND number = :number")
 _ENDPOINTS = sa.text(
     """SELECT endpoint, url, types, secret, old_secret, old_secret_until_ms, reach FROM endpoints
@@ -339,7 +342,7 @@ def rows_after(connection: Connection, after: int, limit: int, types: tuple[str,
 
 
 def last_position(connection: Connection) -> int:
-    """Of the newest event in the feed, 0 before the first."""
+    """Of the newest event in the feed, 0 before the first; after a restore at least where positions go on (backup.py)."""
     return int(connection.execute(_LAST).scalar() or 0)
 
 

@@ -351,6 +351,22 @@ def test_a_dead_and_a_slow_endpoint_do_not_delay_a_healthy_one(
     slow.close()
 
 
+def test_a_cursor_of_another_ledger_is_told_where_the_feed_ends(
+    centre: CentreProcess, gateway: Gateway, receiver: Receiver
+) -> None:
+    system, webhook = subscribe(centre, receiver.url)
+    fire(gateway)
+    centre.wait_quiet()
+    end = get(system, "/v1/feed", limit=500)["next"]
+    for reply in (
+        system.get("/v1/feed", params={"after": end + 1, "wait": 20}),
+        system.post(f"/v1/webhooks/{webhook}/replay?after={end + 1}"),
+    ):
+        assert is_problem(reply, 409)
+        assert f"the feed's end, {end}:" in reply.json()["detail"]
+    system.delete(f"/v1/webhooks/{webhook}")
+
+
 def test_replay_sends_the_same_events_again(
     centre: CentreProcess, gateway: Gateway, receiver: Receiver
 ) -> None:

@@ -4,14 +4,21 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from central_rows import proposal
 from ledger_kinds import KINDS, database
 from test_ledger import STREAM, Bench, bench
 
+from central.ledger import outgoing
 from central.ledger.audit_check import verify_audit
 from central.ledger.backup import LEFT_OUT, back_up, restore
 from central.ledger.engine import Ledger
+from central.ledger.outgoing import OutgoingEvent
 from central.ledger.tables import metadata
+from central.store_loading import load_store
 from runtime.errors import OperatorError
+
+TRIGGERS = sa.text("SELECT trigger_id FROM triggers")
+POSITIONS = sa.text("SELECT position FROM outgoing WHERE event_id = 'e-1'")
 
 
 def contents(ledger: Ledger) -> dict[str, list[tuple[object, ...]]]:
@@ -54,6 +61,34 @@ def test_what_is_restored_equals_what_was_backed_up(kind: str, target: str, tmp_
                 assert verify_audit(connection).breaks == ()
             with pytest.raises(OperatorError, match="not empty"):
                 restore(other, path)
+        finally:
+            other.close()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_restored_ledger_hands_out_nothing_again(kind: str, tmp_path: Path) -> None:
+    with bench(kind) as centre, database(kind) as url:
+        centre.put_supply()
+        path = tmp_path / "ledger.backup"
+        back_up(centre.ledger, path)
+        centre.send([proposal(seq=1)])
+        centre.run(lambda work: outgoing.place_events(work.connection, 0) and None)
+        with centre.ledger.read.connect() as connection:
+            lost = connection.execute(TRIGGERS).scalars().all()
+            end = outgoing.last_position(connection)
+        other = empty(tmp_path, url)
+        try:
+            restore(other, path)
+            with other.write.begin() as connection:
+                assert outgoing.last_position(connection) > end
+                numbers = load_store(connection, "store-1").numbers
+                put = [(1, OutgoingEvent("e-1", "store-1", "shelfloop.restock.trigger.v1", "t", {}))]
+                outgoing.put_events(connection, "here", put, 0)
+                outgoing.place_events(connection, 0)
+                [position] = connection.execute(POSITIONS).scalars().all()
+            assert position > end
+            assert lost and numbers["trigger"] > len(lost)
+            assert (numbers["event"], numbers["coupon"] > 10**9) == (0, True)
         finally:
             other.close()
 
