@@ -9,7 +9,7 @@ is the bundle's network, fitted on the same days. --quick takes a seeded part of
 printed, and only the whole run is to be compared with the goals.
 --growth tells time and memory of `models forecast --train` as the number of series grows.
 Peers: moving average and last week (negative binomial of the series' own moments), LightGBM with a model a quantile on
-the heavy form's features (pip install '.[bench]'), and statsforecast's classical methods, which want an older SciPy and
+the heavy form's features, and statsforecast's classical methods, which want an older SciPy and
 so an environment of their own: python3 -m venv var/peers && var/peers/bin/pip install statsforecast==2.1.1
 Seeds are fixed. Drawn examples and each method's forecasts are kept in --cache (default var/forecast-cache) until the code
 they come from or the data change, so a run that was stopped goes on where it was; the whole takes some 5 GB there.

@@ -36,7 +36,7 @@ class GatewayForm:
 
 
 def _series(panel: Panel) -> DailySeries:
-    """In-stock days alone, no prices; the category is the narrowest group within a shop."""
-    units = panel.demand(0, panel.n_days)
+    """No prices; the category is the narrowest group within a shop. Days that were cut short are recovered, as at the edge."""
     inside = [codes for name, codes in panel.groups.items() if name == "store" or name.startswith("store_")]
-    return DailySeries(panel.first_day, units, np.full_like(units, np.nan), inside[-1], "benchmark")
+    prices = np.full_like(panel.units, np.nan)
+    return DailySeries(panel.first_day, panel.units, prices, inside[-1], "benchmark", panel.served)

@@ -28,7 +28,8 @@ _FEATURES = ("models/panel.py", "models/panel_days.py", "models/panel_features.p
 _SIMPLE = (f"{_HERE}peers.py", "models/quantiles.py")
 CODE = {
     HEAVY: (*_FEATURES, "models/quantile_network.py", "models/paths.py", *(f"models/training/{name}.py" for name in (
-        "adam", "group_totals", "heavy", "heavy_training", "partitions", "quantile_fit", "spreads"))),
+        "adam", "graphs", "group_totals", "heavy", "heavy_training", "median_trees", "partitions", "quantile_fit", "spreads",
+        "tree_graph"))),
     GATEWAY: (f"{_HERE}gateway.py", "models/censoring.py", "models/features.py", "models/forecast.py", "models/quantiles.py",
               *(f"models/training/{name}.py" for name in ("adam", "correlation", "examples", "network"))),
     "simple": _SIMPLE,
@@ -63,7 +64,7 @@ def methods_of(bench: Bench, name: str, past: Panel, horizon_days: int) -> dict[
         try:
             trees = LightGbm(past, size.lightgbm_rows, size.lightgbm_rounds, horizon_days, say)
         except ModuleNotFoundError:
-            say("NO LightGBM: its rows are missing; pip install -c constraints.txt '.[bench]'")
+            say("NO LightGBM: its rows are missing; pip install -c constraints.txt '.[train]'")
         else:
             fit = (size.lightgbm_rows, size.lightgbm_rounds, horizon_days)
             methods["LightGBM"] = keeper.keeping("LightGBM", fitted_on, fit, CODE["LightGBM"], trees.forecast)

@@ -28,15 +28,16 @@ THINNED_SHARES = (1 / 3, 1 / 10)
 MAX_TRAINING_SHOP_SERIES = 1500
 HEAVY_ROWS, GATEWAY_ROWS = 3_000_000, 600_000
 GATEWAY_EPOCHS = 10
+TREES = 150
 
 
 def train(arguments: argparse.Namespace) -> int:
     heavy = arguments.form == "heavy"
     rows = arguments.rows or (HEAVY_ROWS if heavy else GATEWAY_ROWS)
     epochs = arguments.epochs or (0 if heavy else GATEWAY_EPOCHS)
-    if rows < 1000 or epochs < 0 or min(arguments.networks, arguments.partitions) < 1:
+    if rows < 1000 or min(epochs, arguments.trees) < 0 or min(arguments.networks, arguments.partitions) < 1:
         print(
-            "shelfloop models train: --rows must be >= 1000, --networks and --partitions >= 1, --epochs >= 0",
+            "shelfloop models train: --rows must be >= 1000, --networks and --partitions >= 1, --epochs and --trees >= 0",
             file=sys.stderr,
         )
         return EXIT_USAGE
@@ -70,11 +71,13 @@ def _train_bundle(arguments: argparse.Namespace, rows: int, epochs: int) -> int:
 def _train_heavy(arguments: argparse.Namespace, rows: int, epochs: int) -> int:
     from models.training.heavy_build import HeavyPlan, build_heavy, panel_of  # noqa: PLC0415
     from models.training.heavy_training import Recipe  # noqa: PLC0415
+    from models.training.median_trees import TreeFit  # noqa: PLC0415
     from models.training.panel_examples import Draw  # noqa: PLC0415
     from models.training.quantile_fit import QuantileFit  # noqa: PLC0415
 
     fit = QuantileFit(networks=arguments.networks, epochs=epochs, seed=arguments.seed)
-    recipe = Recipe(Draw(rows=rows, seed=arguments.seed), fit, arguments.partitions)
+    trees = TreeFit(rounds=arguments.trees, seed=arguments.seed)
+    recipe = Recipe(Draw(rows=rows, seed=arguments.seed), fit, arguments.partitions, trees)
     history, source = _history(arguments)
     plan = HeavyPlan(source, arguments.test_from, recipe)
     panel = panel_of(history, _say).panel
@@ -222,15 +225,20 @@ def forecast(arguments: argparse.Namespace) -> int:
     from models.inference import open_models  # noqa: PLC0415
     from models.training.forecast_files import ForecastJob, forecast_files  # noqa: PLC0415
     from models.training.heavy_training import Recipe  # noqa: PLC0415
+    from models.training.median_trees import TreeFit  # noqa: PLC0415
     from models.training.panel_examples import Draw  # noqa: PLC0415
     from models.training.quantile_fit import QuantileFit  # noqa: PLC0415
 
-    if min(arguments.rows, arguments.networks) < 1 or arguments.epochs < 0:
-        print("shelfloop models forecast: --rows and --networks must be >= 1, --epochs >= 0", file=sys.stderr)
+    if min(arguments.rows, arguments.networks) < 1 or min(arguments.epochs, arguments.trees) < 0:
+        print(
+            "shelfloop models forecast: --rows and --networks must be >= 1, --epochs and --trees >= 0",
+            file=sys.stderr,
+        )
         return EXIT_USAGE
     recipe = Recipe(
         Draw(rows=arguments.rows, seed=arguments.seed),
         QuantileFit(networks=arguments.networks, epochs=arguments.epochs, seed=arguments.seed),
+        trees=TreeFit(rounds=arguments.trees, seed=arguments.seed),
     )
     job = ForecastJob(
         arguments.history,

@@ -33,7 +33,7 @@ def config_values(path: Path) -> dict[str, str]:
             values = tomllib.load(file)
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"--config {path}: {error}; write lines such as: rows = 600000") from None
-    known = {"form", "table", "ledger", "test-from", "name", "version", "rows", "epochs", "networks", "partitions", "ray", "seed"}  # fmt: skip
+    known = {"form", "table", "ledger", "test-from", "name", "version", "rows", "epochs", "networks", "trees", "partitions", "ray", "seed"}  # fmt: skip
     unknown = sorted(set(values) - known)
     if unknown:
         raise ConfigError(
@@ -76,6 +76,12 @@ def _add_train(commands: "Commands[argparse.ArgumentParser]", config: Mapping[st
     )
     train.add_argument(
         "--networks", type=int, default=5, help="heavy: networks to average (default %(default)s)"
+    )
+    train.add_argument(
+        "--trees",
+        type=int,
+        default=actions.TREES,
+        help="heavy: boosted trees beside the networks, 0 for none (default %(default)s)",
     )
     train.add_argument(
         "--partitions",
@@ -186,6 +192,12 @@ def _add_forecast(commands: "Commands[argparse.ArgumentParser]") -> None:
         "--rows", type=int, default=actions.HEAVY_ROWS, help="training examples to draw (default %(default)s)"
     )
     forecast.add_argument("--networks", type=int, default=5, help="networks to average (default %(default)s)")
+    forecast.add_argument(
+        "--trees",
+        type=int,
+        default=actions.TREES,
+        help="boosted trees beside them, 0 for none (default %(default)s)",
+    )
     forecast.add_argument(
         "--epochs",
         type=int,

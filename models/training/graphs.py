@@ -21,6 +21,8 @@ from models.training.network import (
 
 OPSET = 17
 IR_VERSION = 8
+TREES_OPSET = 3
+"""Of ai.onnx.ml."""
 
 
 class Drawing:
@@ -71,9 +73,11 @@ class Drawing:
             [helper.make_tensor_value_info(key, TensorProto.FLOAT, shape) for key, shape in shapes.items()],
             self.constants,
         )
+        # Trees are a set of nodes of their own; graphs without them say nothing of it.
+        sets = {"": OPSET} | {node.domain: TREES_OPSET for node in self.nodes if node.domain}
         model = helper.make_model(
             graph,
-            opset_imports=[helper.make_opsetid("", OPSET)],
+            opset_imports=[helper.make_opsetid(domain, version) for domain, version in sets.items()],
             ir_version=IR_VERSION,
             producer_name="shelfloop",
         )

@@ -10,6 +10,7 @@ from models.panel_features import features_at
 from models.paths import whole_units, window_quantiles
 from models.quantile_network import DAY_LEVELS, DayQuantiles, QuantileNetwork, ensemble_forecast
 from models.training.group_totals import drawn_to_totals, has_totals
+from models.training.median_trees import MedianTrees, drawn_to_medians
 from models.training.partitions import panel_part, parts_of_stores
 from models.training.spreads import CLASS_LEVELS, Spread, with_spreads
 from models.training.workers import ThisProcess, Workers
@@ -19,7 +20,9 @@ WINDOW_LEVELS = DAY_LEVELS
 
 @dataclass(frozen=True, slots=True)
 class HeavyModel:
-    """spreads, correlations: of each class of CLASS_LEVELS, slow first: how far quantiles lie from the median beside what
+    """trees: beside the networks; None for a model of networks alone.
+
+    spreads, correlations: of each class of CLASS_LEVELS, slow first: how far quantiles lie from the median beside what
     the networks say (below it, above it); between two days' standings. partitions: see partitions.parts_of_stores; what a
     series knows of other shops is what its part holds.
     """
@@ -28,6 +31,20 @@ class HeavyModel:
     spreads: tuple[Spread, ...]
     correlations: tuple[float, ...]
     partitions: int = 1
+    trees: MedianTrees | None = None
+
+    @property
+    def daily(self) -> "DailyModel":
+        return DailyModel(self.networks, self.spreads, self.trees)
+
+
+@dataclass(frozen=True, slots=True)
+class DailyModel:
+    """What single days are asked of; fields as of HeavyModel."""
+
+    networks: tuple[QuantileNetwork, ...]
+    spreads: tuple[Spread, ...]
+    trees: MedianTrees | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +65,7 @@ def day_forecast(
 ) -> DayQuantiles:
     """Mean and quantiles of the days after the panel's last, of all series or of `rows`; units not rounded."""
     if model.partitions == 1 and rows is not None and not has_totals(panel):
-        return asked(model.networks, model.spreads, panel, rows, horizon_days)
+        return asked(model.daily, panel, rows, horizon_days)
     whole = drawn_to_totals(panel, _whole(model, panel, horizon_days, workers or ThisProcess()))
     return whole if rows is None else DayQuantiles(whole.mean[rows], whole.quantiles[rows])
 
@@ -64,17 +81,16 @@ def heavy_forecast(
     return HeavyForecast(daily.mean, whole_units(daily.quantiles), window)
 
 
-def asked(
-    networks: tuple[QuantileNetwork, ...], spreads: tuple[Spread, ...], panel: Panel, rows: I64, days: int
-) -> DayQuantiles:
-    """What the networks say of the series `rows` for the days after the panel's last, totals aside."""
+def asked(model: DailyModel, panel: Panel, rows: I64, days: int) -> DayQuantiles:
+    """What networks and trees say of the series `rows` for the days after the panel's last, totals aside."""
     # Features of a few thousand series at once: 28 days of all 30,000 would take gigabytes.
     chunks = np.array_split(rows, max(1, len(rows) * days // 200_000))
     parts = []
     for chunk in chunks:
         features = features_at(panel, panel.n_days, np.arange(days), chunk)
-        found = ensemble_forecast(networks, features)
-        parts.append(DayQuantiles(found.mean, with_spreads(found.quantiles, features.level, spreads)))
+        found = ensemble_forecast(model.networks, features)
+        found = DayQuantiles(found.mean, with_spreads(found.quantiles, features.level, model.spreads))
+        parts.append(found if model.trees is None else drawn_to_medians(model.trees, features, found))
     return DayQuantiles(
         np.concatenate([part.mean for part in parts]), np.concatenate([part.quantiles for part in parts])
     )
@@ -89,10 +105,10 @@ def by_class(mean: F32, values: tuple[float, ...]) -> list[tuple[I64, float]]:
 def _whole(model: HeavyModel, panel: Panel, days: int, workers: Workers) -> DayQuantiles:
     parts = parts_of_stores(panel, model.partitions)
     if len(parts) == 1:
-        return asked(model.networks, model.spreads, panel, parts[0], days)
-    networks = workers.shared(model.networks)
+        return asked(model.daily, panel, parts[0], days)
+    daily = workers.shared(model.daily)
     found: list[DayQuantiles] = workers.map(
-        _asked_all, [(networks, model.spreads, panel_part(panel, rows), days) for rows in parts]
+        _asked_all, [(daily, panel_part(panel, rows), days) for rows in parts]
     )
     mean = np.empty((panel.n_series, days), np.float32)
     quantiles = np.empty((panel.n_series, days, len(DAY_LEVELS)), np.float32)
@@ -101,7 +117,5 @@ def _whole(model: HeavyModel, panel: Panel, days: int, workers: Workers) -> DayQ
     return DayQuantiles(mean, quantiles)
 
 
-def _asked_all(
-    networks: tuple[QuantileNetwork, ...], spreads: tuple[Spread, ...], part: Panel, days: int
-) -> DayQuantiles:
-    return asked(networks, spreads, part, np.arange(part.n_series, dtype=np.int64), days)
+def _asked_all(model: DailyModel, part: Panel, days: int) -> DayQuantiles:
+    return asked(model, part, np.arange(part.n_series, dtype=np.int64), days)

@@ -98,8 +98,10 @@ def build_heavy(folder: Path, panel: Panel, plan: HeavyPlan, say: Say, workers: 
         spreads=[list(spread) for spread in model.spreads],
         correlations=list(model.correlations),
         partitions=plan.recipe.partitions,
-        recipe={"draw": str(plan.recipe.draw), "fit": str(plan.recipe.fit)},
+        recipe={name: str(getattr(plan.recipe, name)) for name in ("draw", "fit", "trees")},
         networks_sha256=hashlib.sha256(content).hexdigest(),
+        trees_sha256=None if model.trees is None else hashlib.sha256(model.trees.content).hexdigest(),
+        trees_share=0.0 if model.trees is None else model.trees.share,
         held_out_first_day=panel.day(first).isoformat(),
         held_out_last_day=panel.day(panel.n_days - 1).isoformat(),
         held_out=[
@@ -108,7 +110,7 @@ def build_heavy(folder: Path, panel: Panel, plan: HeavyPlan, say: Say, workers: 
             for measure, each in of_method.items()
         ],
     )
-    save_heavy(folder, content, manifest)
+    save_heavy(folder, content, model.trees, manifest)
     write_card(folder, folder.name, learned_by(manifest), scored, scores, panel, first, methods[folder.name])
     return manifest
 

@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from models.graph import Graph
-from models.quantile_network import QuantileNetwork
+from models.quantile_network import DAY_LEVELS, QuantileNetwork
 from models.training.heavy import HeavyModel
 from models.training.heavy_files import HeavyModelError, load_heavy
+from models.training.median_trees import scaling_to
 from models.training.quantile_graph import PARITY_TOLERANCE, quantile_graph
 from models.training.spreads import with_spreads
 
@@ -20,7 +21,7 @@ def export_heavy(folder: Path, out: Path) -> float:
     Raises HeavyModelError when it is above PARITY_TOLERANCE; nothing is written then.
     """
     model, _ = load_heavy(folder)
-    content = quantile_graph(model.networks, model.spreads)
+    content = quantile_graph(model.networks, model.spreads, model.trees)
     partial = out.with_name(out.name + ".partial")
     partial.write_bytes(content)
     worst = _worst_difference(model, Graph(content, out))
@@ -42,6 +43,11 @@ def _worst_difference(model: HeavyModel, graph: Graph) -> float:
     level = random.gamma(0.5, 6, _ROWS).astype(np.float32) + np.float32(0.002)
     mean, quantiles = _own(model.networks, rows, level)
     quantiles = with_spreads(quantiles, level, model.spreads)
+    if model.trees is not None:
+        scaling = scaling_to(
+            model.trees.median(rows, level), quantiles[:, DAY_LEVELS.index(0.5)], model.trees.share
+        )
+        mean, quantiles = mean * scaling, quantiles * scaling[:, None]
     said = graph.run({"features": rows, "level": level})
     pairs = ((said["mean"], mean), (said["quantiles"], quantiles))
     return max(float((np.abs(a - b) / np.maximum(np.abs(b), 1)).max()) for a, b in pairs)

@@ -1,6 +1,6 @@
 """A fitted heavy model as a folder: written, and read again to forecast what it was not trained on.
 
-networks.npz holds the arrays, model.json what they mean; equal recipes on equal sales give equal bytes of both.
+networks.npz holds the arrays, trees.onnx the trees beside them, model.json what they mean; equal recipes on equal sales give equal bytes of all.
 """
 
 import hashlib
@@ -19,9 +19,11 @@ from models.panel import Panel
 from models.panel_features import FEATURES_VERSION
 from models.quantile_network import DAY_LEVELS, QuantileNetwork
 from models.training.heavy import HeavyModel
+from models.training.median_trees import MedianTrees
 
 MODEL_FILE = "model.json"
 NETWORKS_FILE = "networks.npz"
+TREES_FILE = "trees.onnx"
 CARD_FILE = "CARD.md"
 
 
@@ -58,6 +60,8 @@ class HeavyManifest(Message):
     partitions: Annotated[int, Field(ge=1)]
     recipe: dict[str, str]
     networks_sha256: Sha256
+    trees_sha256: Sha256 | None = None
+    trees_share: Annotated[float, Field(ge=0, le=1)] = 0.0
     held_out_first_day: DayText | None = None
     held_out_last_day: DayText | None = None
     held_out: list[HeldOutScore] = []
@@ -75,10 +79,13 @@ def networks_bytes(networks: tuple[QuantileNetwork, ...]) -> bytes:
     return out.getvalue()
 
 
-def save_heavy(folder: Path, content: bytes, manifest: HeavyManifest) -> None:
-    """Writes both files to `folder`, made when missing. content: networks_bytes of what the manifest names."""
+def save_heavy(folder: Path, content: bytes, trees: MedianTrees | None, manifest: HeavyManifest) -> None:
+    """Writes the files to `folder`, made when missing. content: networks_bytes of what the manifest names."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / NETWORKS_FILE).write_bytes(content)
+    (folder / TREES_FILE).unlink(missing_ok=True)
+    if trees is not None:
+        (folder / TREES_FILE).write_bytes(trees.content)
     (folder / MODEL_FILE).write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
@@ -91,6 +98,7 @@ def load_heavy(folder: Path) -> tuple[HeavyModel, HeavyManifest]:
     try:
         manifest = HeavyManifest.model_validate_json((folder / MODEL_FILE).read_bytes())
         content = (folder / NETWORKS_FILE).read_bytes()
+        trees = None if manifest.trees_sha256 is None else (folder / TREES_FILE).read_bytes()
     except OSError as error:
         raise HeavyModelError(
             f"{folder} is no heavy model ({error}); shelfloop models train FOLDER --form heavy writes one"
@@ -103,12 +111,19 @@ def load_heavy(folder: Path) -> tuple[HeavyModel, HeavyManifest]:
         raise HeavyModelError(
             f"{folder} was trained with features {manifest.features_version}, this is {FEATURES_VERSION}: train it again"
         )
-    if hashlib.sha256(content).hexdigest() != manifest.networks_sha256:
-        raise HeavyModelError(f"{folder / NETWORKS_FILE} is not what {MODEL_FILE} says: copy the folder anew")
+    for name, given, told in (
+        (NETWORKS_FILE, content, manifest.networks_sha256),
+        (TREES_FILE, trees, manifest.trees_sha256),
+    ):
+        if given is not None and hashlib.sha256(given).hexdigest() != told:
+            raise HeavyModelError(f"{folder / name} is not what {MODEL_FILE} says: copy the folder anew")
     if manifest.quantile_levels != list(DAY_LEVELS):
         raise HeavyModelError(f"{folder} has other quantiles than {list(DAY_LEVELS)}: train it again")
     spreads = tuple((below, above) for below, above in manifest.spreads)
-    model = HeavyModel(_networks(content), spreads, tuple(manifest.correlations), manifest.partitions)
+    model = HeavyModel(
+        _networks(content), spreads, tuple(manifest.correlations), manifest.partitions,
+        None if trees is None else MedianTrees(trees, manifest.trees_share),
+    )  # fmt: skip
     return model, manifest
 
 
@@ -127,7 +142,8 @@ def require_fit(manifest: HeavyManifest, panel: Panel) -> None:
 
 def learned_by(manifest: HeavyManifest) -> dict[str, str]:
     return {
-        "form": "heavy: networks that give mean and 22 quantiles of a day",
+        "form": "heavy: networks that give mean and 22 quantiles of a day"
+        + (", drawn to the median of boosted trees" if manifest.trees_sha256 else ""),
         "learned from": f"{manifest.source}, {manifest.series} series, {manifest.first_day} to {manifest.last_day}",
         "examples": str(manifest.examples),
         "known ahead": ", ".join(manifest.covariates) or "weekday and day of the month alone",

@@ -8,13 +8,14 @@ import numpy as np
 from models.arrays import F32, F64
 from models.panel import Panel
 from models.paths import window_quantiles
-from models.quantile_network import DAY_LEVELS, QuantileNetwork
+from models.quantile_network import DAY_LEVELS
 from models.scores import pinball
-from models.training.heavy import HeavyModel, asked, by_class
+from models.training.heavy import DailyModel, HeavyModel, asked, by_class
+from models.training.median_trees import TreeFit, fitted_trees, with_measured_share
 from models.training.panel_examples import Draw, PanelExamples, joined_examples, panel_examples
 from models.training.partitions import panel_part, parts_of_stores
-from models.training.quantile_fit import QuantileFit, fit_ensemble
-from models.training.spreads import CLASS_LEVELS, Spread, fitted_spreads
+from models.training.quantile_fit import QuantileFit, fit_ensemble, settled
+from models.training.spreads import CLASS_LEVELS, fitted_spreads
 from models.training.workers import ThisProcess, Workers
 
 Say = Callable[[str], None]
@@ -35,6 +36,7 @@ class Recipe:
     draw: Draw = field(default_factory=Draw)
     fit: QuantileFit = field(default_factory=QuantileFit)
     partitions: int = 1
+    trees: TreeFit = field(default_factory=TreeFit)
 
 
 def train_heavy(
@@ -49,15 +51,24 @@ def train_heavy(
     if examples is None:
         examples = draw_examples(panel, recipe, say, workers)
     say(f"{len(examples.units)} examples of {examples.rows.shape[1]} features")
-    total = recipe.fit.networks * recipe.fit.passes(len(examples.units))
+    # Before the networks: they standardise the rows in place, and forecasts ask trees as the rows are.
+    beside = fitted_trees(examples, recipe.trees, recipe.fit.networks)
+    total = recipe.fit.networks * settled(recipe.fit, examples).epochs
     networks = fit_ensemble(
         examples, recipe.fit, lambda n, loss: say(f"epoch {n}/{total}: loss {loss:.5f}"), workers
     )
+    trees = None
+    if beside is not None:
+        trees = with_measured_share(beside, examples, networks[-1], recipe.fit.scale_power)
+        say(
+            f"drawn to the median of {recipe.trees.rounds} trees: {0.0 if trees is None else trees.share:g} of the way"
+        )
     spreads = fitted_spreads(examples, networks)
     say("width of the bands, slow to busy: " + ", ".join(f"{low:.2f} / {high:.2f}" for low, high in spreads))
-    correlations = _correlations(panel, networks, spreads, recipe.draw.horizon_days, recipe.draw.seed)
+    daily = DailyModel(networks, spreads, trees)
+    correlations = _correlations(panel, daily, recipe.draw.horizon_days, recipe.draw.seed)
     say(f"correlation between days, slow to busy: {', '.join(f'{value:g}' for value in correlations)}")
-    return HeavyModel(networks, spreads, correlations, recipe.partitions)
+    return HeavyModel(networks, spreads, correlations, recipe.partitions, trees)
 
 
 def draw_examples(panel: Panel, recipe: Recipe, say: Say, workers: Workers | None = None) -> PanelExamples:
@@ -79,13 +90,7 @@ def _drawn(part: Panel, draw: Draw) -> PanelExamples:
     return panel_examples(part, draw, lambda _done, _of: None)
 
 
-def _correlations(
-    panel: Panel,
-    networks: tuple[QuantileNetwork, ...],
-    spreads: tuple[Spread, ...],
-    horizon_days: int,
-    seed: int,
-) -> tuple[float, ...]:
+def _correlations(panel: Panel, model: DailyModel, horizon_days: int, seed: int) -> tuple[float, ...]:
     """For each class the correlation with the least pinball loss over sums of 3, 7, 14 and 28 days before the end."""
     origin = panel.n_days - min(horizon_days, panel.n_days // 3)
     days = panel.n_days - origin
@@ -95,7 +100,7 @@ def _correlations(
     rows = np.sort(random.permutation(known)[:_SERIES_TO_SET_CORRELATION]).astype(np.int64)
     if len(rows) < _LEAST_SERIES_A_CLASS or days < 2:
         return (_USUAL_CORRELATION,) * (len(CLASS_LEVELS) + 1)
-    daily = asked(networks, spreads, panel.before(origin), rows, days)
+    daily = asked(model, panel.before(origin), rows, days)
     totals = np.cumsum(sold[rows], axis=1)
     lengths = [length for length in (3, 7, 14, 28) if length <= days] or [days]
     found = []

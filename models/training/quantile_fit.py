@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,7 +18,10 @@ _TWEEDIE_POWER = 1.3
 """Between Poisson (1) and gamma (2): a day's variance grows with mean**1.3, as sales of single items do."""
 _MEAN_SHARE = 0.3
 _QUANTILE_SHARE = 4.0
-_VISITS = 6_000_000
+_VISITS, _VISITS_OF_SHORT = 6_000_000, 3_000_000
+_HIDDEN, _HIDDEN_OF_SHORT = (128, 64), (64, 32)
+SHORT_DAYS = 120
+"""Examples of fewer different days: a large network, or a long fit, learns those days by heart."""
 _WARM_UP_STEPS = 200
 _LEAST_BATCH_ROWS = 128
 _LEAST_STEPS_AN_EPOCH = 150
@@ -28,11 +31,12 @@ _LEAST_STEPS_AN_EPOCH = 150
 class QuantileFit:
     """How to fit. scale_power: a series weighs 1 / scale**power in the pinball loss; 1 weighs all alike, 0 by units.
 
-    Each of several networks leaves out a run of days of its own (see `left_out`). epochs: passes over the examples; 0 is
-    as many as make six million visits, two to five.
+    Each of several networks leaves out a run of days of its own (see `left_out`). hidden: () is 128 and 64, or half of
+    that for a short history. epochs: passes over the examples; 0 is as many as make six million visits (three of a short
+    history), two to five.
     """
 
-    hidden: tuple[int, ...] = (128, 64)
+    hidden: tuple[int, ...] = ()
     epochs: int = 0
     batch_rows: int = 2048
     learning_rate: float = 2e-3
@@ -41,16 +45,20 @@ class QuantileFit:
     networks: int = 5
     seed: int = 1
 
-    def passes(self, examples: int) -> int:
-        """How often each of so many examples is seen: few new ones teach more than many old ones again."""
-        return self.epochs or min(max(round(_VISITS / max(examples, 1)), 2), 5)
+
+def settled(fit: QuantileFit, examples: PanelExamples) -> QuantileFit:
+    """The same with what it leaves to the examples said: few new ones teach more than many old ones again."""
+    short = int(np.ptp(examples.day)) < SHORT_DAYS if len(examples.day) else True
+    visits = _VISITS_OF_SHORT if short else _VISITS
+    epochs = fit.epochs or min(max(round(visits / max(len(examples.day), 1)), 2), 5)
+    return replace(fit, epochs=epochs, hidden=fit.hidden or (_HIDDEN_OF_SHORT if short else _HIDDEN))
 
 
 def fit_ensemble(
     examples: PanelExamples, fit: QuantileFit, on_epoch: OnEpoch, workers: Workers | None = None
 ) -> tuple[QuantileNetwork, ...]:
     """Networks that differ by their seeds and the days they leave out, one job each. Standardises examples.rows in place: they serve for nothing else after."""
-    rows = examples.rows
+    fit, rows = settled(fit, examples), examples.rows
     centre = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
     spread = rows.std(axis=0, dtype=np.float64).astype(np.float32)
     # A column that never moved says nothing when it first does, such as a season of last year: it is muted.
@@ -61,7 +69,7 @@ def fit_ensemble(
     days_out = left_out(examples, fit.networks)
     if workers is None or isinstance(workers, ThisProcess):
         found = [
-            _fitted(examples, days_out, number, fit, _counted_from(number * fit.passes(len(rows)), on_epoch))
+            _fitted(examples, days_out, number, fit, _counted_from(number * fit.epochs, on_epoch))
             for number in range(fit.networks)
         ]
     else:
@@ -101,10 +109,9 @@ def _fitted(
     # Small tables take smaller batches: a fit needs some hundred steps.
     batch_rows = min(fit.batch_rows, max(_LEAST_BATCH_ROWS, len(usable) // _LEAST_STEPS_AN_EPOCH))
     batches = max(1, len(usable) // batch_rows)
-    epochs = fit.passes(len(examples.units))
-    steps = batches * epochs
+    steps = batches * fit.epochs
     warm_up = min(_WARM_UP_STEPS, max(1, steps // 10))
-    for epoch in range(epochs):
+    for epoch in range(fit.epochs):
         losses = []
         order = random.permutation(usable)
         for batch, rows in enumerate(np.array_split(order, batches)):
