@@ -5,7 +5,7 @@ from typing import Any
 
 from central.context import Work
 from central.core.ingest import BatchVerdict
-from central.core.rollups import QUARTER_MS, RollupSums, category_hours
+from central.core.rollups import QUARTER_MS, RollupSums, category_hours, order_of_epoch
 from central.ledger import facts, window_runs
 from central.ledger.facts import STATEMENTS
 from central.store_memory import Position
@@ -20,12 +20,12 @@ from runtime.logs import printable
 class Gathered:
     """Filled record by record, then written once."""
 
-    def __init__(self, work: Work, batch: Batch) -> None:
+    def __init__(self, work: Work, batch: Batch, ordinal: int) -> None:
         self._work, self._batch = work, batch
         self._tables: dict[str, list[Row]] = {}
         self._place = (work.store.store, batch.gateway, batch.epoch)
         self.windows: list[WindowRow] = []
-        self.sums = RollupSums(work.store.zone, work.store.items)
+        self.sums = RollupSums(work.store.zone, work.store.items, order_of_epoch(ordinal))
         self.levels: set[str] = set()
         """SKUs whose level in memory is new."""
         self.rejected: list[RejectedRecord] = []

@@ -43,7 +43,7 @@ class Intake:
         newest = store.newest_ordinal(batch.gateway)
         self._ordinal = known.ordinal if known else newest + 1
         self._live = is_live(self._ordinal, newest)
-        self._rows = Gathered(work, batch)
+        self._rows = Gathered(work, batch, self._ordinal)
         self._proposals: list[ProposalRecord] = []
         self._deliveries: list[StockFact] = []
         self._receipts: list[ReceiptRecord] = []

@@ -21,11 +21,16 @@ QUARTER_MS, HOUR_MS, DAY_MS = 900_000, 3_600_000, 86_400_000
 """A day is named 86_400_000 though one with a DST change has an hour more or less: it starts at local midnight."""
 STORE_TOTAL = ""
 NO_LEVEL_MS = -1
+EPOCH_ORDERS, MAX_EPOCH = 2**40, 2**22
 
 
 @dataclass(slots=True)
 class Sums:
-    """on_hand_units: the last level heard in the bucket, at level_ms (NO_LEVEL_MS: none heard)."""
+    """on_hand_units: the last level heard in the bucket, at level_ms (NO_LEVEL_MS: none heard).
+
+    level_order: where its record stands in the gateway's stream, so that of two levels of one moment the one that was told
+    later stands, in which quarter hour or batch ever it came: a window ends when the next quarter hour begins.
+    """
 
     receipts: int = 0
     sold_units: int = 0
@@ -37,16 +42,27 @@ class Sums:
     stock_out_ms: int = 0
     on_hand_units: int | None = None
     level_ms: int = NO_LEVEL_MS
+    level_order: int = 0
 
     def plus(self, other: "Sums") -> "Sums":
-        """A new row. Of two levels the later one stays, of two of the same moment the other's."""
-        newer = other if other.level_ms >= self.level_ms else self
+        """A new row. Of two levels the later one stays, of two of the same moment the one told later."""
+        is_newer = (other.level_ms, other.level_order) >= (self.level_ms, self.level_order)
+        newer = other if is_newer else self
         return Sums(
             self.receipts + other.receipts, self.sold_units + other.sold_units, self.sold_cents + other.sold_cents,
             self.picked_units + other.picked_units, self.delivered_units + other.delivered_units,
             self.shrink_units + other.shrink_units, self.unresolved_g + other.unresolved_g,
             self.stock_out_ms + other.stock_out_ms, newer.on_hand_units, newer.level_ms,
+            newer.level_order,
         )  # fmt: skip
+
+
+def order_of_epoch(ordinal: int) -> int:
+    """What is added to a record's seq to give its place in all that its gateway told. ordinal: 1 for the first epoch.
+
+    A gateway that says a seq above EPOCH_ORDERS, or opens more than MAX_EPOCH epochs, mixes up its own order alone.
+    """
+    return min(ordinal, MAX_EPOCH) * EPOCH_ORDERS
 
 
 Key = tuple[int, str, int]
@@ -57,10 +73,15 @@ CategoryHour = tuple[int, str]
 
 @dataclass(slots=True)
 class RollupSums:
-    """Gathers increments of one store; `rows` are then added to what the ledger has."""
+    """Gathers increments of one store; `rows` are then added to what the ledger has.
+
+    Windows and stock facts are added in the order of their epochs and, within one, of their seq.
+    """
 
     zone: ZoneInfo
     managed: Container[str]
+    epoch_order: int = 0
+    """Of the epoch whose records are added now; see `order_of_epoch`."""
     _quarters: dict[tuple[str, int], Sums] = field(default_factory=dict)
     """Of (SKU, quarter hour): what belongs to the day in which the quarter hour lies."""
     _dated: dict[Key, Sums] = field(default_factory=dict)
@@ -82,8 +103,21 @@ class RollupSums:
 
     def add_windows(self, windows: Iterable[WindowRow]) -> None:
         # The busiest lines of the centre: one look-up a window.
-        quarters = self._quarters
-        for _, at_ms, sku, span_ms, picked, put_back, _, unresolved_g, on_hand, _, stock_out_ms, _ in windows:
+        quarters, epoch_order = self._quarters, self.epoch_order
+        for (
+            seq,
+            at_ms,
+            sku,
+            span_ms,
+            picked,
+            put_back,
+            _,
+            unresolved_g,
+            on_hand,
+            _,
+            stock_out_ms,
+            _,
+        ) in windows:
             key = (sku, at_ms - at_ms % QUARTER_MS)
             row = quarters.get(key)
             if row is None:
@@ -93,7 +127,7 @@ class RollupSums:
             row.stock_out_ms += stock_out_ms
             end_ms = at_ms + span_ms
             if end_ms >= row.level_ms:
-                row.on_hand_units, row.level_ms = on_hand, end_ms
+                row.on_hand_units, row.level_ms, row.level_order = on_hand, end_ms, epoch_order + seq
 
     def add_stock_fact(self, fact: StockFact) -> None:
         key = (fact.sku, fact.at_ms - fact.at_ms % QUARTER_MS)
@@ -108,6 +142,7 @@ class RollupSums:
             fact.fact is StockFactKind.LEVEL or fact.on_hand_units is not None
         ) and fact.at_ms >= row.level_ms:
             row.on_hand_units, row.level_ms = fact.on_hand_units, fact.at_ms
+            row.level_order = self.epoch_order + fact.seq
 
     def rows(self) -> dict[Key, Sums]:
         """All that was added, in each of its buckets; buckets with the same content may be one object."""

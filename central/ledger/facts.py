@@ -45,9 +45,10 @@ _PUT_STOCK = BulkStatement(
 _ADD_ROLLUP = BulkStatement(
     sa.text(
         """INSERT INTO rollups (store_id, step_ms, at_ms, sku, receipts, sold_units, sold_cents, picked_units,
-        delivered_units, shrink_units, unresolved_g, stock_out_ms, on_hand_units, level_ms)
+        delivered_units, shrink_units, unresolved_g, stock_out_ms, on_hand_units, level_ms, level_order)
         VALUES (:store_id, :step_ms, :at_ms, :sku, :receipts, :sold_units, :sold_cents, :picked_units,
-        :delivered_units, :shrink_units, :unresolved_g, :stock_out_ms, :on_hand_units, :level_ms)
+        :delivered_units, :shrink_units, :unresolved_g, :stock_out_ms, :on_hand_units, :level_ms,
+        :level_order)
         ON CONFLICT (store_id, step_ms, at_ms, sku) DO UPDATE SET
         receipts = rollups.receipts + excluded.receipts, sold_units = rollups.sold_units + excluded.sold_units,
         sold_cents = rollups.sold_cents + excluded.sold_cents,
@@ -56,8 +57,10 @@ _ADD_ROLLUP = BulkStatement(
         shrink_units = rollups.shrink_units + excluded.shrink_units,
         unresolved_g = rollups.unresolved_g + excluded.unresolved_g,
         stock_out_ms = rollups.stock_out_ms + excluded.stock_out_ms,
-        on_hand_units = CASE WHEN excluded.level_ms >= rollups.level_ms THEN excluded.on_hand_units
-                             ELSE rollups.on_hand_units END,
+        on_hand_units = CASE WHEN (excluded.level_ms, excluded.level_order) >= (rollups.level_ms, rollups.level_order)
+                             THEN excluded.on_hand_units ELSE rollups.on_hand_units END,
+        level_order = CASE WHEN (excluded.level_ms, excluded.level_order) >= (rollups.level_ms, rollups.level_order)
+                           THEN excluded.level_order ELSE rollups.level_order END,
         level_ms = CASE WHEN excluded.level_ms >= rollups.level_ms THEN excluded.level_ms ELSE rollups.level_ms END"""
     )
 )
@@ -173,7 +176,8 @@ def rollup_rows(store: str, sums: dict[Key, Sums]) -> list[tuple[Any, ...]]:
     ordered = sorted([(step_ms, at_ms, sku, row) for (step_ms, sku, at_ms), row in sums.items()])
     return [
         (store, step_ms, at_ms, sku, row.receipts, row.sold_units, row.sold_cents, row.picked_units, row.delivered_units,
-         row.shrink_units, row.unresolved_g, row.stock_out_ms, row.on_hand_units, row.level_ms)
+         row.shrink_units, row.unresolved_g, row.stock_out_ms, row.on_hand_units, row.level_ms,
+         row.level_order)
         for step_ms, at_ms, sku, row in ordered
     ]  # fmt: skip
 

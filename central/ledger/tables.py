@@ -146,11 +146,12 @@ stock = _table(
     _int("on_shelf_units", nullable=True), _int("at_ms"), _int("shrink_units"),
 )  # fmt: skip
 # Time before SKU: what happens now lies together, and a batch dirties few pages. A series reads its span of all SKUs.
+# level_order: of levels of one moment the highest stands (central/core/rollups.py).
 rollups = _table(
     "rollups", _text("store_id", key=True), _int("step_ms", key=True), _int("at_ms", key=True),
     _text("sku", key=True), _int("receipts"), _int("sold_units"), _int("sold_cents"), _int("picked_units"),
     _int("delivered_units"), _int("shrink_units"), _int("unresolved_g"), _int("stock_out_ms"),
-    _int("on_hand_units", nullable=True), _int("level_ms"),
+    _int("on_hand_units", nullable=True), _int("level_ms"), _count("level_order"),
 )  # fmt: skip
 
 # Of managed items, by the category that they had when it was told.

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from central.core.days import day_after, day_of, day_start_ms
-from central.core.rollups import RollupSums, category_hours
+from central.core.rollups import RollupSums, category_hours, order_of_epoch
 from central.ledger import facts, retention
 from central.ledger.window_runs import windows_of
 from contract.devices import LineKind, Place
@@ -85,16 +85,17 @@ def _sums_of_day(
     ordinals = {
         (row.gateway, row.epoch): row.ordinal for row in connection.execute(_EPOCHS, {"store": store})
     }
-    told: list[tuple[int, str, int, Any]] = [
-        (ordinals.get((gateway, epoch), 0), gateway, window.seq, window)
+    told: list[tuple[int, int, str, Any]] = [
+        (ordinals.get((gateway, epoch), 0), window.seq, gateway, window)
         for gateway, epoch, window in windows_of(connection, store, start_ms, end_ms)
     ]
     rows = connection.execute(_FACTS, {"store": store, "from_ms": start_ms, "to_ms": end_ms}).mappings()
     told.extend(
-        (ordinals.get((row["gateway"], row["epoch"]), 0), row["gateway"], row["seq"], _fact(row))
+        (ordinals.get((row["gateway"], row["epoch"]), 0), row["seq"], row["gateway"], _fact(row))
         for row in rows
     )
-    for *_, record in sorted(told, key=lambda one: one[:3]):
+    for ordinal, *_, record in sorted(told, key=lambda one: one[:3]):
+        sums.epoch_order = order_of_epoch(ordinal)
         if isinstance(record, StockFact):
             sums.add_stock_fact(record)
         else:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import sqlalchemy as sa
 from central_rows import START_MS, delivery, gtin, level, receipt, sale, window
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from ledger_kinds import POSTGRESQL, SQLITE
 from local_postgresql import why_absent
@@ -28,7 +28,9 @@ SUMS = "SELECT * FROM rollups ORDER BY step_ms, at_ms, sku"
 HOURS = "SELECT * FROM category_hours ORDER BY at_ms, category"
 CATEGORY = {"sku-1": "bread", "sku-2": "milk", "sku-3": "milk"}
 
-TIMES = st.integers(0, 60 * 24 * 3).map(lambda minute: START_MS + minute * 60_000)
+# Some lie where a window ends as the next quarter hour begins: two levels of one moment in two quarter hours.
+MINUTES = st.integers(0, 60 * 24 * 3) | st.sampled_from((0, 14, 15, 29, 30))
+TIMES = MINUTES.map(lambda minute: START_MS + minute * 60_000)
 SKUS = st.integers(1, 4)  # the fourth is not managed
 LINES = st.lists(st.tuples(SKUS, st.integers(1, 5)), min_size=1, max_size=3)
 
@@ -116,11 +118,12 @@ def check(kind: str, rows: list[Record], cuts: list[int], late: bool) -> None:
         centre.run(put_items)
         places = [0, *sorted(cut for cut in cuts if cut < len(rows)), len(rows)]
         batches = [rows[a:b] for a, b in itertools.pairwise(places) if a < b]
+        sent = Counter[str]()
         for number, batch in enumerate(batches):
             # A backlog of an older epoch is history: it adds to sums like everything else.
-            epoch = "old" if late and number == len(batches) - 1 else "new"
-            first = batch[0].seq if epoch == "new" else 1
-            moved = [row.model_copy(update={"seq": first + n}) for n, row in enumerate(batch)]
+            epoch = f"epoch-{number % 2}" if late else "epoch-0"
+            moved = [row.model_copy(update={"seq": sent[epoch] + n}) for n, row in enumerate(batch, 1)]
+            sent[epoch] += len(batch)
             answer = centre.send(moved, epoch=epoch)
             assert answer is not None
             assert not answer.rejected
@@ -153,7 +156,33 @@ def _mappings(ledger, sql):  # type: ignore[no-untyped-def]
         return connection.execute(sa.text(sql)).all()
 
 
+def two_levels_of_one_moment() -> list[Record]:
+    """A minute before a quarter hour: nothing; at it: 25 are counted; the window that ended then says 24, and is told last."""
+    at_ms = START_MS + 15 * 60_000
+    told = [
+        window(1, at_ms=at_ms - 120_000, span_ms=60_000, on_hand_units=26),
+        level(1, 25, at_ms=at_ms),
+        window(1, at_ms=at_ms - 60_000, span_ms=60_000, on_hand_units=24),
+    ]
+    return [row.model_copy(update={"seq": seq}) for seq, row in enumerate(told, 1)]
+
+
+@pytest.mark.parametrize("cuts", [(), (1,), (2,), (1, 2)])
+def test_of_two_levels_of_one_moment_the_one_told_later_stands(cuts: tuple[int, ...]) -> None:
+    with bench(SQLITE) as centre:
+        centre.run(put_items)
+        rows = two_levels_of_one_moment()
+        for first, last in itertools.pairwise((0, *cuts, len(rows))):
+            centre.send(rows[first:last])
+        hour = f"SELECT on_hand_units FROM rollups WHERE step_ms = {HOUR_MS} AND sku = 'sku-1'"
+        assert centre.rows(hour) == [(24,)] == centre.rows("SELECT on_hand_units FROM stock")
+        list(rebuild_rollups(centre.settings))
+        assert centre.rows(hour) == [(24,)]
+
+
 @given(streams(), st.lists(st.integers(1, 12), max_size=4), st.booleans())
+@example(two_levels_of_one_moment(), [], False)
+@example(two_levels_of_one_moment(), [1, 2], True)
 @SOME
 def test_sums_that_grew_equal_sums_made_anew(rows: list[Record], cuts: list[int], late: bool) -> None:
     check(SQLITE, rows, cuts, late)
