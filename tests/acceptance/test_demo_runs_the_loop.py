@@ -1,10 +1,12 @@
 """The whole line of data, as a user runs it: real processes, real wires, the books at the end."""
 
 import contextlib
+import json
 import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -101,6 +103,19 @@ def let_in_once(pages: str, link: str) -> None:
     assert httpx.get(pages + link, timeout=30).status_code == 401
 
 
+def read_feed_by_the_page(folder: Path) -> None:
+    """The last part of docs/howto/integrator.md, against this demo."""
+    page = (Path(__file__).resolve().parents[2] / "docs/howto/integrator.md").read_text()
+    (script,) = re.findall(r"^```bash demo.sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], cwd=folder, env={**os.environ, "PATH": path}, capture_output=True,
+        text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["next"] >= 0
+
+
 def test_ctrl_c_ends_everything(tmp_path: Path) -> None:
     keep = tmp_path / "demo"
     demo = subprocess.Popen(
@@ -111,6 +126,7 @@ def test_ctrl_c_ends_everything(tmp_path: Path) -> None:
         for line in demo.stdout:
             if found := re.search(r"HQ's page: (http://127\.0\.0\.1:\d+/)(login\?link=\S+)", line):
                 let_in_once(*found.groups())
+                read_feed_by_the_page(tmp_path)
                 break
         else:
             pytest.fail("the demo never gave HQ's address")

@@ -97,10 +97,10 @@ def test_a_till_and_a_shelf_by_mosquitto_pub_show_at_hq(tmp_path: Path) -> None:
         assert "fail " not in doctor, doctor
 
 
-def test_triggers_are_consumed_by_feed_statuses_and_webhook(tmp_path: Path) -> None:
+def test_a_replenishment_system_connects_by_its_page_from_top_to_bottom(tmp_path: Path) -> None:
     with howto(tmp_path) as run:
         _centre(run)
-        printed = run.follow("consume-triggers-by-curl.md")
+        printed = run.follow("integrator.md")
         feed = json.loads((tmp_path / "feed.json").read_text())
         (row,) = feed["rows"]
         assert row["event"]["type"] == "shelfloop.restock.trigger.v1"
@@ -111,10 +111,23 @@ def test_triggers_are_consumed_by_feed_statuses_and_webhook(tmp_path: Path) -> N
         assert trigger["despatch"] == "D-1001"
         units = _ask(tmp_path, "/v1/stores/store-1/skus/4011")["on_order_units"]
         assert units == 24 + 10, "12 were ordered by hand, and the delivery note says that 10 come"
-        assert printed[-1].splitlines()[-1] == "1", "one event, one effect"
+        assert printed[-2].splitlines()[-1] == "1", "one event, one effect"
         with sqlite3.connect(tmp_path / "received.sqlite3") as db:
             ((identity, body),) = db.execute("SELECT * FROM event").fetchall()
         assert json.loads(body)["id"] == row["event"]["id"] == identity
+        with sqlite3.connect(tmp_path / "erp.sqlite3") as db:
+            events, ((place,),) = (
+                db.execute("SELECT id FROM event").fetchall(),
+                db.execute("SELECT * FROM cursor"),
+            )
+        assert (events, place) == ([(identity,)], feed["next"])
+        said = "\n".join(printed)
+        assert json.loads(printed[0])["scope"] == "system"
+        assert "401" in said.splitlines(), "a post that nobody signed"
+        (refused,) = (json.loads(line) for line in said.splitlines() if '"rejected_total":1' in line)
+        assert refused["rejected"][0]["column"] == "cutoff_minute"
+        problem = json.loads(next(line for line in said.splitlines() if '"status":422' in line))
+        assert "quantity_units" in problem["detail"]
 
 
 def test_hq_opens_by_its_page(tmp_path: Path) -> None:
