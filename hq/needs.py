@@ -9,6 +9,10 @@ from hq.alert_link import alert_link
 from hq.words import ago, counted, money, number
 
 MAX_TRIGGERS_NAMED = 5
+MAX_OF_A_KIND = 3
+"""Lines of one kind of trouble: a chain has hundreds of shops, and what one of them lacks must not hide what others need."""
+NAMED_TOGETHER = 3
+LEVELS = ("critical", "warning")
 SIGN_ICONS = {
     "twin": "group", "disk-refuses": "storage", "disk-stalls": "storage", "disk-slow": "storage", "disk-damaged": "storage",
     "outbox-full": "outbox", "outbox-filling": "outbox", "records-late": "hourglass_top", "clock-off": "schedule",
@@ -38,29 +42,40 @@ def needs_from(
     """The list for `stores`, which may be fewer than the overview's: the reader's scope."""
     names = {store.store: store for store in stores}
     asking = [alert for alert in alerts if not alert.acknowledged_by]
+    asked = {
+        level: [one for one in asking if one.store in names and one.severity == level] for level in LEVELS
+    }
+    mine = [gateway for gateway in gateways if gateway.store in names]
+    silent = [gateway for gateway in mine if not gateway.online]
+    orders = _waiting([trigger for trigger in waiting if trigger.store in names], names)
     return [
         *_unbalanced(accounting),
         *_losses(overview, stores),
-        *_alerts(
-            [alert for alert in asking if alert.store in names and alert.severity == "critical"],
-            names,
-            overview.now_ms,
+        *_few(_alerts(asked["critical"], names, overview.now_ms), "more urgent alerts", "/fleet#alerts"),
+        *_few(_signs(mine, names, "bad"), "more gateways out of order", "/fleet#signs"),
+        *_few(_silent(silent, names, overview.now_ms), "more silent gateways", "/fleet"),
+        *(
+            orders
+            if len(orders) <= MAX_TRIGGERS_NAMED
+            else _few(orders, "more shops have orders that wait", "/restock")
         ),
-        *_signs([gateway for gateway in gateways if gateway.store in names], names, "bad"),
-        *_silent(
-            [gateway for gateway in gateways if gateway.store in names and not gateway.online],
-            names,
-            overview.now_ms,
-        ),
-        *_waiting([trigger for trigger in waiting if trigger.store in names], names),
-        *_out_of_stock(stores),
-        *_alerts(
-            [alert for alert in asking if alert.store in names and alert.severity == "warning"],
-            names,
-            overview.now_ms,
-        ),
-        *_signs([gateway for gateway in gateways if gateway.store in names], names, "warn"),
+        *_few(_out_of_stock(stores), "more shops have SKUs out of stock", "/shops"),
+        *_few(_alerts(asked["warning"], names, overview.now_ms), "more warnings", "/fleet#alerts"),
+        *_few(_signs(mine, names, "warn"), "more gateways are worth a look", "/fleet#signs"),
         *_put_aside(stores),
+    ]
+
+
+def _few(needs: list[Need], others: str, href: str) -> list[Need]:
+    """The first ones, and one line for all others when there are many."""
+    if len(needs) <= MAX_OF_A_KIND:
+        return needs
+    shown, rest = needs[: MAX_OF_A_KIND - 1], needs[MAX_OF_A_KIND - 1 :]
+    named = ", ".join(dict.fromkeys(need.title.partition(":")[0] for need in rest[:NAMED_TOGETHER]))
+    more = " and others" if len(rest) > NAMED_TOGETHER else ""
+    return [
+        *shown,
+        Need(rest[0].tone, rest[0].icon, f"{number(len(rest))} {others}", f"{named}{more}.", href),
     ]
 
 

@@ -68,11 +68,15 @@ class _TopBar:
         self._stores: list[StoreView] = []
         with ui.element("header").classes("top"):
             self._select = ui.select(
-                {scope.text: scope.name or "The whole chain"}, value=scope.text, on_change=self._choose
+                {scope.text: scope.name or "The whole chain"},
+                value=scope.text,
+                on_change=self._choose,
+                with_input=True,
             )
-            self._select.props('dense outlined options-dense aria-label="Scope" behavior="menu"').classes(
-                "scope"
-            )
+            # Typing finds one of hundreds of shops.
+            self._select.props(
+                'dense outlined options-dense aria-label="Scope" behavior="menu" fill-input hide-selected'
+            ).classes("scope")
             with ui.element("div").classes("search"):
                 self._input = ui.input(placeholder="Search shop or SKU", on_change=self._search)
                 self._input.props('dense outlined clearable debounce="300" aria-label="Search shop or SKU"')

@@ -105,12 +105,12 @@ class _Show:
                         "dense unelevated no-caps size=sm toggle-color=line toggle-text-color=ink text-color=quiet color=ground"
                     ).classes("period")
                     self._chart = chart(self._sales(seen), HEIGHT_PX)
-        with section("Shops", "open one to see its SKUs"):
+        with section("Shops", "those with most to do first; open one to see its SKUs"):
             self._shops = DataTable(
                 COLUMNS,
                 empty="No shop yet. Shops appear when their gateway or the store list is set up.",
                 filtered="Filter shops",
-                sort=("waiting", True),
+                page_rows=25,
             )
         self._accounting = AccountingBox(page.scope.store)
         self._shown_needs: list[Need] | None = None

@@ -25,10 +25,24 @@ COLUMNS = [
 
 
 def shop_rows(overview: Overview, stores: list[StoreView]) -> list[Row]:
+    """Those with most to do first; the table sorts them otherwise when it is asked to."""
     by_store: dict[str, list[tuple[str, int]]] = defaultdict(list)
     for point in overview.days:
         by_store[point.store].append((point.day, point.units))
-    return [_row(store, sorted(by_store[store.store])[-7:], overview.now_ms) for store in stores]
+    ranked = sorted(stores, key=lambda store: _trouble(store, overview.now_ms))
+    return [_row(store, sorted(by_store[store.store])[-7:], overview.now_ms) for store in ranked]
+
+
+def _trouble(store: StoreView, now_ms: int) -> tuple[bool, int, int, str]:
+    """Sorts first what needs somebody most: silence, then what waits or is wrong, then empty shelves."""
+    heard_ms = max(store.newest_ms or 0, store.watermark_ms or 0)
+    is_late = heard_ms > 0 and now_ms - heard_ms > LATE_MS
+    return (
+        not is_late,
+        -(store.waiting_triggers + store.open_alerts),
+        -store.skus_out_of_stock,
+        store.name,
+    )
 
 
 def _row(store: StoreView, week: list[tuple[str, int]], now_ms: int) -> Row:

@@ -23,7 +23,7 @@ def register(desk: Desk) -> None:
             return await desk.central.overview(until_ms - WEEK_MS, until_ms)
 
         def build(_: Overview):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a closure over its table
-            with section("", "counts are of each shop's running business day"):
+            with section("", "those with most to do first; counts are of each shop's running business day"):
                 ui.link("Download as CSV", "/export/shops.csv").classes("csv")
                 table = DataTable(
                     COLUMNS,

@@ -60,6 +60,32 @@ def test_many_orders_are_one_line_a_shop():
     ]
 
 
+def test_in_a_large_chain_no_kind_of_trouble_hides_another():
+    fake = FakeCentral()
+    stores = [
+        store.model_copy(
+            update={"store": f"s{place}", "name": f"Shop {place:02}", "skus_out_of_stock": 40 - place}
+        )
+        for place in range(40)
+        for store in fake.stores()[:1]
+    ]
+    alerts = [
+        AlertView(
+            at_ms=fake.now_ms, store=store.store, code="cold-chain", subject="", severity="critical", text="9 °C", cleared_ms=None,
+        )
+        for store in stores
+    ]  # fmt: skip
+    overview = fake.overview().model_copy(update={"stores": stores})
+    found = needs_from(overview, [], alerts, None, [], stores)
+    titles = [need.title for need in found]
+    assert titles[:3] == ["Shop 00: cold chain", "Shop 01: cold chain", "38 more urgent alerts"]
+    assert titles[3:6] == [
+        "Shop 00: 40 of 120 SKUs out of stock", "Shop 01: 39 of 120 SKUs out of stock", "38 more shops have SKUs out of stock",
+    ]  # fmt: skip
+    assert found[5].detail == "Shop 02, Shop 03, Shop 04 and others."
+    assert len(found) <= 8
+
+
 def test_a_silent_gateway_and_an_empty_shelf_are_listed():
     titles = [need.title for need in needs(calm())]
     assert "Shop 31862, Mill Road: gateway gw-s31862 is silent" in titles

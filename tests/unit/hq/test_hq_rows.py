@@ -14,7 +14,7 @@ from hq.pages.doors_box import door_rows
 from hq.pages.gateway_box import SHORT, gateway_facts, gateway_row
 from hq.pages.restock import GROUPS, order_row
 from hq.pages.shop import _row
-from hq.pages.shop_table import shop_rows
+from hq.pages.shop_table import LATE_MS, shop_rows
 from hq.pages.table import cell
 
 
@@ -57,6 +57,22 @@ def test_zero_counts_lead_nowhere_and_others_to_their_rows():
     rows = {row["id"]: row for row in shop_rows(fake.overview(), fake.stores())}
     assert rows["s406"]["out"] == {"t": "0", "s": 0}
     assert rows["s31862"]["waiting"]["h"] == "/restock?scope=store:s31862"
+
+
+def test_the_shops_with_most_to_do_come_first():
+    fake = FakeCentral()
+    first = fake.stores()[0].model_copy(
+        update={"waiting_triggers": 0, "open_alerts": 0, "skus_out_of_stock": 0, "newest_ms": NOW_MS, "watermark_ms": NOW_MS}
+    )
+    changes = {
+        "calm": {}, "empty-shelves": {"skus_out_of_stock": 9}, "alert": {"open_alerts": 1}, "orders": {"waiting_triggers": 3},
+        "silent": {"newest_ms": NOW_MS - 2 * LATE_MS, "watermark_ms": NOW_MS - 2 * LATE_MS}, "new": {"newest_ms": None, "watermark_ms": None},
+    }  # fmt: skip
+    stores = [first.model_copy(update={"store": name, "name": name, **change}) for name, change in changes.items()]
+    overview = fake.overview().model_copy(update={"now_ms": NOW_MS})
+    assert [row["id"] for row in shop_rows(overview, stores)] == [
+        "silent", "orders", "alert", "empty-shelves", "calm", "new",
+    ]  # fmt: skip
 
 
 def test_the_consequence_names_units_money_and_suppliers():
