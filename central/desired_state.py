@@ -25,9 +25,10 @@ _PUT = sa.text(
 )
 _BODY = sa.text("SELECT body FROM documents WHERE store_id = :store AND kind = :kind")
 _SOLD = sa.text(
-    """SELECT sku, at_ms, sold_units FROM rollups WHERE store_id = :store AND step_ms = :step AND at_ms >= :from_ms
+    """SELECT sku, at_ms, sold_units, stock_out_ms FROM rollups WHERE store_id = :store AND step_ms = :step AND at_ms >= :from_ms
     AND at_ms < :to_ms"""
 )
+_HOURS = sa.text("SELECT hours FROM stores WHERE store_id = :store")
 
 
 def put_document(work: Work, kind: str, content: str) -> int:
@@ -171,33 +172,52 @@ def _history_until_now(work: Work, body: str) -> str:
     if days <= 0:
         return body
     begin = day_after(today, -days)
-    sold = _sold_by_day(
+    known = _known_days(
         work.connection, store.store, day_start_ms(begin, store.zone), day_start_ms(today, store.zone)
     )
-    starts = [day_start_ms(day_after(begin, step), store.zone) for step in range(days)]
+    dates = [day_after(begin, step) for step in range(days)]
+    starts = [day_start_ms(day, store.zone) for day in dates]
     # A day without any receipt was not heard, which is not the same as sold nothing.
-    heard = [(STORE_TOTAL, start) in sold for start in starts]
+    heard = [(STORE_TOTAL, start) in known for start in starts]
     if not any(heard):
         return body
-    rows = {row["sku"]: row["units"] for row in document["rows"]}
-    for sku in {sku for sku, _ in sold if sku in store.items}:
-        rows.setdefault(sku, [])
-    appended = [
-        {
-            "sku": sku,
-            "units": (
-                units
-                + [
-                    max(sold.get((sku, start), 0), 0) if ok else None
-                    for start, ok in zip(starts, heard, strict=True)
-                ]
-            )[-MAX_HISTORY_DAYS:],
-        }
-        for sku, units in rows.items()
-    ]
+    open_ms = _open_ms(work.connection, store.store)
+    rows = {row["sku"]: row for row in document["rows"]}
+    for sku in {sku for sku, _ in known if sku in store.items}:
+        rows.setdefault(sku, {"sku": sku, "units": []})
+    appended = []
+    for sku, row in rows.items():
+        told = [known.get((sku, start), (0, 0)) for start in starts]
+        units = [max(sold, 0) if ok else None for (sold, _), ok in zip(told, heard, strict=True)]
+        served = [
+            _served_percent(out_ms, open_ms.get(date.fromisoformat(day).weekday(), 0))
+            for (_, out_ms), day in zip(told, dates, strict=True)
+        ]
+        shares = ((row.get("served_percent") or []) + served)[-MAX_HISTORY_DAYS:]
+        one = {"sku": sku, "units": (row["units"] + units)[-MAX_HISTORY_DAYS:]}
+        appended.append(one | ({"served_percent": shares} if any(s is not None for s in shares) else {}))
     return json.dumps({**document, "first_live_day": today, "rows": appended}, separators=(",", ":"))
 
 
-def _sold_by_day(connection: Connection, store: str, from_ms: int, to_ms: int) -> dict[tuple[str, int], int]:
+def _served_percent(stock_out_ms: int, open_ms: int) -> int | None:
+    """Of a day's opening time, how much the shelf was filled; None where it always was, or the hours are not known."""
+    if stock_out_ms <= 0 or open_ms <= 0:
+        return None
+    return round(100 * max(0.0, 1 - stock_out_ms / open_ms))
+
+
+def _open_ms(connection: Connection, store: str) -> dict[int, int]:
+    """Opening time of each weekday, 0 is Monday."""
+    text = connection.execute(_HOURS, {"store": store}).scalar()
+    return {
+        each["weekday"]: max(0, each["closes_minute"] - each["opens_minute"]) * 60_000
+        for each in json.loads(text or "[]")
+    }
+
+
+def _known_days(
+    connection: Connection, store: str, from_ms: int, to_ms: int
+) -> dict[tuple[str, int], tuple[int, int]]:
+    """(SKU, day's start) -> units sold, and opening time with an empty shelf."""
     rows = connection.execute(_SOLD, {"store": store, "step": DAY_MS, "from_ms": from_ms, "to_ms": to_ms})
-    return {(row.sku, row.at_ms): row.sold_units for row in rows}
+    return {(row.sku, row.at_ms): (row.sold_units, row.stock_out_ms) for row in rows}

@@ -152,11 +152,19 @@ class SupplyDocument(Document):
     slots: dict[Id, Annotated[list[OrderSlot], Field(max_length=60)]] = {}
 
 
+Percent = Annotated[int, Field(ge=0, le=100)]
+
+
 class DailyUnits(Message):
-    """Units sold a day, oldest first; None where unknown (not listed, not heard)."""
+    """Units sold a day, oldest first; None where unknown (not listed, not heard).
+
+    served_percent: of the newest days, how much of the day's demand the shelf could serve; the last one belongs to units[-1].
+    Below 100 the day's units are a lower bound of demand. What is not told is taken as 100: None, and days before the first.
+    """
 
     sku: SkuText
     units: Annotated[list[Units | None], Field(max_length=400)]
+    served_percent: Annotated[list[Percent | None], Field(max_length=400)] | None = None
 
 
 class HistoryDocument(Document):

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from math import isnan, nan
 
 from edge.core.day import DAY_MS, ShopCalendar
-from edge.core.demand import HISTORY_DAYS, Demand
+from edge.core.demand import HISTORY_DAYS, Demand, seeded_shares
 from edge.core.documents import Documents
 from edge.core.hours import Hours
 from edge.core.replenish import SkuInputs, price_ratios
@@ -60,9 +60,13 @@ class DayInputs:
             span = calendar.open_span(day)
             open_ms[day] = span[1] - span[0] if span else 0
         histories = self._demand.histories(skus, today, self._documents.history, open_ms)
+        seeded = seeded_shares(self._documents.history, today, HISTORY_DAYS)
         served = {
-            sku: self._hours.served(
-                sku, self._documents.item_by_sku[sku].category, today, HISTORY_DAYS, calendar
+            sku: _less_of(
+                self._hours.served(
+                    sku, self._documents.item_by_sku[sku].category, today, HISTORY_DAYS, calendar
+                ),
+                seeded.get(sku, ()),
             )
             for sku in skus
         }
@@ -93,3 +97,10 @@ class DayInputs:
                 category = self._documents.item_by_sku[sku].category
                 sums.setdefault(category, []).append(sum(known) / len(known))
         return {category: sum(levels) / len(levels) for category, levels in sums.items()}
+
+
+def _less_of(live: tuple[float, ...], seeded: tuple[float, ...]) -> tuple[float, ...]:
+    """Each day's smaller share; () is all of every day. A day is live or seeded: the other says 1 of it."""
+    if not live or not seeded:
+        return live or seeded
+    return tuple(map(min, live, seeded))

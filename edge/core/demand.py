@@ -115,5 +115,24 @@ class Demand:
         return row
 
 
+def seeded_shares(document: LeanHistory | None, before: date, days: int) -> dict[str, tuple[float, ...]]:
+    """SKU -> share of each day's demand that the shelf could serve, as `document` tells of days before its first live one.
+
+    `days` values, the last one the day before `before`; 1 where nothing is told. SKUs of which nothing is told are left out.
+    """
+    if document is None:
+        return {}
+    live_days = (before - date.fromisoformat(document.first_live_day)).days
+    found = {}
+    for row in document.rows:
+        if row.served_percent is None or live_days < 0:
+            continue
+        told = [1.0 if percent is None else percent / 100 for percent in row.served_percent]
+        shares = ([1.0] * days + told + [1.0] * live_days)[-days:]
+        if min(shares) < 1:
+            found[row.sku] = tuple(shares)
+    return found
+
+
 def _seeds(document: LeanHistory | None) -> dict[str, list[int | None]]:
     return {row.sku: row.units for row in document.rows} if document else {}

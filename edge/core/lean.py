@@ -24,6 +24,7 @@ from contract.documents import (
     ItemsDocument,
     ModelsDocument,
     OrderSlot,
+    Percent,
     PlanogramDocument,
     PricesDocument,
     StoreDocument,
@@ -113,6 +114,7 @@ class DailyUnitsRow:
 
     sku: SkuText
     units: Annotated[list[Units | None], Field(max_length=400)]
+    served_percent: Annotated[list[Percent | None], Field(max_length=400)] | None = None
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
