@@ -136,17 +136,21 @@ class _Answer:
 def _answer(evening: Evening, covariate: F32) -> _Answer:
     """Answers are estimated over all series, whichever are asked for, so that training sees what serving sees."""
     past, usual = _away_from_usual(covariate, evening.origin)
-    spread = float(np.sqrt((past**2).mean())) + 1e-3
-    past /= np.float32(spread)
     whole = evening.whole
+    met = whole.seen.any(axis=1)
+    # Of series that were seen: of new ones nothing is known, which is no steadiness.
+    steady = past[met] if len(past) > 1 and met.any() else past
+    spread = float(np.sqrt((steady**2).mean())) + 1e-3
+    past /= np.float32(spread)
     together = np.einsum("ij,ij->i", np.broadcast_to(past, whole.above.shape), whole.above)
     # A day that was seen in part tells its part: `above` has its share in it already.
     alone = whole.seen @ past[0] ** 2 if len(past) == 1 else np.einsum("ij,ij->i", past**2, whole.seen)
     slopes = [(together / (alone + _OWN_ANSWER_PRIOR))[evening.rows]]
     weight = whole.level + _SOFT
+    usual_weight = weight[met].mean() if met.any() else weight.mean()
     for group in evening.groups.values():
         of_group = np.bincount(group.codes, together * weight, group.count)
-        evidence = np.bincount(group.codes, alone * weight, group.count) + _GROUP_ANSWER_PRIOR * weight.mean()
+        evidence = np.bincount(group.codes, alone * weight, group.count) + _GROUP_ANSWER_PRIOR * usual_weight
         slopes.append((of_group / evidence)[group.codes[evening.rows]])
     rows = evening.rows if len(covariate) > 1 else np.zeros(1, np.int64)
     away = (covariate[rows] - usual[rows, None]) / spread

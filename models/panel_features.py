@@ -15,7 +15,7 @@ from models.panel import Panel
 from models.panel_days import FEATURE_LIMIT, Evening, day_columns, whole_range
 from models.panel_groups import LONG_DAYS, YEAR_DAYS, Group
 
-FEATURES_VERSION = 2
+FEATURES_VERSION = 3
 """Another number whenever a column changes: a saved model must not be asked with other columns than it learned from."""
 HALF_LIVES_DAYS = (3.5, 10.0, 28.0, 80.0)
 _MEAN_DAYS = (7, 14, 28, 56, 112)

@@ -24,7 +24,8 @@ class Group:
         self._starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
         self._present = ordered[self._starts]
         self.sold, self.days = self.sums(sold), self.sums(seen)
-        self.size = np.bincount(codes, minlength=self.count).astype(np.float64)
+        # Members that nobody has seen yet weigh nothing: a thousand new SKUs change no known one.
+        self.size = np.maximum(np.bincount(codes, np.asarray(seen).any(axis=1), self.count), 1.0)
         self.year = self._year(panel, origin)
 
     def sums(self, values: npt.ArrayLike) -> F64:

@@ -4,13 +4,18 @@ What a network says of each SKU errs in common: a holiday or a level that it tak
 the total of a category. Each total is a regression of its logarithm on weekday, day of the month and what is known of
 each day beforehand, with the level of its last weeks. Both say something the other does not know, so their weighted
 geometric mean is taken (Bates & Granger 1969) and every SKU of the category is scaled alike, day by day.
+
+A total is of the series that the last four weeks know, on both sides: a SKU that nobody has sold yet is in no total that
+was sold. Days that nobody knows are unknown, not zero: what the other members sold stands for them.
 """
 
 import numpy as np
+import numpy.typing as npt
 
 from models.arrays import F64, I64
 from models.panel import Panel
 from models.quantile_network import DayQuantiles
+from models.training.partitions import panel_part
 
 LEAST_DAYS = 42
 LEAST_MEMBERS = 30.0
@@ -24,6 +29,10 @@ TOTALS_SHARE, TOTALS_SHARE_OF_SHORT = 0.8, 0.5
 FreshRetailNet: docs/models.md has the table.
 """
 MOST_SCALING = 1.5
+HELD_DAYS = 28
+"""A series of which these last days know nothing is in no total; it is scaled as its group is."""
+_LEAST_KNOWN_SHARE = 0.2
+"""Of what a group's listed members usually sell: where less is known of a day, its total is not."""
 _FIT_HALF_LIFE_DAYS = 300.0
 _LEVEL_HALF_LIFE_DAYS = 7.0
 _RIDGE = 1.0
@@ -32,21 +41,23 @@ _TREND_RIDGE = 0.1
 
 def has_totals(panel: Panel) -> bool:
     """Whether there are totals to forecast: groups of many series that sell enough, and LEAST_DAYS days of them."""
-    return _grouping(panel) is not None
+    return _grouping(panel, _held(panel)) is not None
 
 
 def drawn_to_totals(panel: Panel, daily: DayQuantiles) -> DayQuantiles:
     """`daily` of all series for the days after the panel's last, scaled by group and day; quiet groups are left."""
-    codes = _grouping(panel)
+    rows = _held(panel)
+    codes = _grouping(panel, rows)
     if codes is None:
         return daily
     count, days = int(codes.max(initial=0)) + 1, daily.mean.shape[1]
-    sold = _demand(panel, codes, count)
-    said = _summed(daily.mean, codes, count)
-    busy = (sold[:, -28:].mean(axis=1) >= LEAST_UNITS_A_DAY) & (said.min(axis=1) > 0)
+    held, codes_held = panel if len(rows) == panel.n_series else panel_part(panel, rows), codes[rows]
+    sold = _demand(held, codes_held, count)
+    said = _summed(daily.mean[rows], codes_held, count)
+    busy = (_known_mean(sold[:, -HELD_DAYS:]) >= LEAST_UNITS_A_DAY) & (said.min(axis=1) > 0)
     scaling = np.ones((count, days))
     share = TOTALS_SHARE if panel.n_days >= MONTHS_FROM_DAYS else TOTALS_SHARE_OF_SHORT
-    covariates = _covariates(panel, codes, count, panel.n_days + days)
+    covariates = _covariates(held, codes_held, count, panel.n_days + days)
     calendar = _calendar(panel, panel.n_days + days)
     for group in np.flatnonzero(busy):
         known_ahead = np.concatenate([calendar, *(values[group] for values in covariates)], axis=1)
@@ -61,8 +72,8 @@ def _total_ahead(sold: F64, known_ahead: F64, days: int) -> F64:
     past = len(sold)
     age = np.arange(past - 1, -1, -1)
     # A closed day, or one nobody heard of, is no day of low demand.
-    open_days = sold > 0.1 * np.median(sold)
-    logs = np.log(np.maximum(sold, 0.5))
+    open_days = np.nan_to_num(sold) > 0.1 * np.nanmedian(sold)
+    logs = np.log(np.maximum(np.nan_to_num(sold), 0.5))
     trend = -age[:, None] / 100
     columns = np.concatenate([np.ones((past, 1)), trend, trend**2, known_ahead[:past]], axis=1)
     weight = 0.5 ** (age / _FIT_HALF_LIFE_DAYS) * open_days
@@ -113,35 +124,58 @@ def _covariates(panel: Panel, codes: I64, count: int, days: int) -> list[F64]:
     return out
 
 
-def _grouping(panel: Panel) -> I64 | None:
-    """The grouping with the most groups that are still large; by shop alone only where no other is: seasons, holidays
-    and offers are a category's.
+def _held(panel: Panel) -> I64:
+    return np.flatnonzero(~np.isnan(panel.units[:, -HELD_DAYS:]).all(axis=1))
+
+
+def _grouping(panel: Panel, held: I64) -> I64 | None:
+    """The grouping with the most groups that are still large, by the series `held`; by shop alone only where no other is:
+    seasons, holidays and offers are a category's. Codes of all series.
     """
-    if panel.n_days < LEAST_DAYS:
+    if panel.n_days < LEAST_DAYS or not len(held):
         return None
-    recent = np.nan_to_num(panel.units[:, -28:]).mean(axis=1)
+    recent = _known_mean(panel.units[held, -HELD_DAYS:])
     large = {}
     for name, codes in panel.groups.items():
-        count = int(codes.max(initial=0)) + 1
-        total = np.bincount(codes, recent, count)
-        if len(codes) >= LEAST_MEMBERS * count and np.median(total) >= LEAST_MEDIAN_UNITS_A_DAY:
-            large[name] = count
+        groups, place = np.unique(codes[held], return_inverse=True)
+        total = np.bincount(place, recent)
+        if len(held) >= LEAST_MEMBERS * len(groups) and np.median(total) >= LEAST_MEDIAN_UNITS_A_DAY:
+            large[name] = len(groups)
     found = max(large, key=lambda name: (name != "store", large[name]), default=None)
     return None if found is None else panel.groups[found]
 
 
 def _demand(panel: Panel, codes: I64, count: int) -> F64:
-    """(count, days): units over the share of the members that was served, times the members that were listed."""
+    """(count, days): units over the share of the members that was served, times the members that were listed, NaN where
+    too little is known.
+
+    A member is listed from the first day on that is known of it. Members of whom a day is unknown sell, that day, what the
+    others do, by their usual levels.
+    """
     known = ~np.isnan(panel.units)
     units = _summed(np.where(known, panel.units, 0), codes, count)
-    if panel.served is None:
+    if panel.served is not None:
+        heard = _summed(known, codes, count)
+        served = _summed(np.where(known, np.nan_to_num(panel.served), 0), codes, count)
+        units = units * heard / np.maximum(served, 0.1 * heard + 1e-9)
+    listed = np.maximum.accumulate(known, axis=1)
+    if known[listed].all():
         return units
-    listed = _summed(known, codes, count)
-    served = _summed(np.where(known, np.nan_to_num(panel.served), 0), codes, count)
-    return units * listed / np.maximum(served, 0.1 * listed + 1e-9)
+    usual = _known_mean(panel.units)[:, None] + 1e-6
+    of_listed, of_known = _summed(listed * usual, codes, count), _summed(known * usual, codes, count)
+    share = of_known / np.maximum(of_listed, 1e-9)
+    return np.where(
+        (share < _LEAST_KNOWN_SHARE) & (of_listed > 0), np.nan, units / np.maximum(share, _LEAST_KNOWN_SHARE)
+    )
 
 
-def _summed(values: "np.typing.NDArray[np.generic]", codes: I64, count: int) -> F64:
+def _known_mean(values: npt.NDArray[np.floating]) -> F64:
+    """Of each row's known values; 0 where none is."""
+    known = ~np.isnan(values)
+    return np.asarray(np.where(known, values, 0).sum(1, dtype=np.float64) / np.maximum(known.sum(1), 1))
+
+
+def _summed(values: npt.NDArray[np.generic], codes: I64, count: int) -> F64:
     out = np.zeros((count, values.shape[1]))
     np.add.at(out, codes, values)
     return out

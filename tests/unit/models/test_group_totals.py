@@ -73,3 +73,43 @@ def test_short_histories_quiet_groups_and_small_groups_are_left_alone():
 def test_a_total_that_is_far_off_moves_a_forecast_by_half_at_most():
     found = drawn_to_totals(panel().before(DAYS), flat(600.0))
     assert found.mean.min() > 600 / 1.51
+
+
+def test_days_that_nobody_knows_are_no_days_without_sales():
+    """A third of the shops was offline for two weeks: the others' forecasts stay where they were."""
+    past = panel().before(DAYS)
+    silent = RANDOM.random(SERIES) < 1 / 3
+    units = past.units.copy()
+    units[np.ix_(silent, np.arange(DAYS - 14, DAYS))] = np.nan
+    whole, found = (drawn_to_totals(each, flat()).mean for each in (past, replace(past, units=units)))
+    assert abs(found.sum() / whole.sum() - 1) < 0.03
+    served = replace(past, units=units, served=np.ones_like(units))
+    assert abs(drawn_to_totals(served, flat()).mean.sum() / whole.sum() - 1) < 0.03
+
+
+def test_days_of_which_nothing_is_known_tell_no_level():
+    past = panel().before(DAYS)
+    units = past.units.copy()
+    units[:, DAYS - 10 : DAYS] = np.nan
+    whole, found = (drawn_to_totals(each, flat()).mean for each in (past, replace(past, units=units)))
+    assert abs(found.sum() / whole.sum() - 1) < 0.05
+
+
+def test_new_series_change_no_total_of_known_ones():
+    past = panel().before(DAYS)
+    known = drawn_to_totals(past, flat()).mean
+    for new in (100, 10_000):
+        codes = np.concatenate([past.groups["category"], np.arange(new) % 4])
+        more = replace(
+            past,
+            units=np.concatenate([past.units, np.full((new, DAYS), np.nan, np.float32)]),
+            groups={"store": codes * 0, "category": codes},
+        )
+        mean = np.full((SERIES + new, AHEAD), 6, np.float32)
+        found = drawn_to_totals(
+            more, DayQuantiles(mean, np.repeat(mean[:, :, None], len(DAY_LEVELS), axis=2))
+        ).mean
+        np.testing.assert_allclose(found[:SERIES], known, rtol=1e-6)
+        # A new series of a known group follows it; one of a group that nobody knows is left alone.
+        np.testing.assert_allclose(found[SERIES], known[0], rtol=1e-6)
+        np.testing.assert_array_equal(found[SERIES + 3], mean[0])

@@ -81,3 +81,21 @@ def test_what_is_forgotten_for_training_is_not_known():
     unlisted = features_at(panel(cut), 150, np.arange(3), np.array([7]))
     # The series' own columns are those of a SKU without a history; only its groups still count it.
     assert np.allclose(nothing.of_series[7, 1:12], unlisted.of_series[0, 1:12], atol=1e-5)
+
+
+@pytest.mark.parametrize("new", [10, 3000])
+def test_new_skus_change_no_feature_of_known_ones(new):
+    price = np.random.default_rng(2).random((ROWS, 178)).astype(np.float32)
+    known = features_at(panel(sales(), covariates={"price": price}), 150, np.arange(7), np.arange(ROWS))
+    codes = np.arange(ROWS + new)
+    more = Panel(
+        FIRST,
+        np.concatenate([sales(), np.full((new, 150), np.nan)]).astype(np.float32),
+        None,
+        {"price": np.concatenate([price, np.full((new, 178), np.nan, np.float32)])},
+        {"store": codes % 3, "sku": np.where(codes < ROWS, codes // 3, ROWS + codes)},
+    )
+    found = features_at(more, 150, np.arange(7), np.arange(ROWS))
+    np.testing.assert_allclose(found.of_series, known.of_series, atol=1e-4)
+    np.testing.assert_allclose(found.of_day, known.of_day, atol=1e-4)
+    np.testing.assert_allclose(found.level, known.level, rtol=1e-5)
