@@ -76,8 +76,10 @@ class Centre:
             "bad_batches": 0,
             "bad_requests": 0,
             "transfer_rounds": 0,
+            "orders_in_doubt": 0,
         }
         self._counters_lock = threading.Lock()
+        self.memory.count = self.count
         self._waiting = (-1, 0)
         self._turns: dict[str, int] = {}
         self._rolled_out: tuple[int, int] | None = None

@@ -9,6 +9,7 @@ from central import arrivals, couponing, deliveries, restocking
 from central.context import Work
 from central.core.ingest import BatchVerdict, is_live
 from central.core.redemption import coupon_uses
+from central.doubts import Doubts
 from central.gathered import Gathered
 from central.ledger import alert_acks, facts
 from central.store_loading import forecast_from_rows
@@ -271,9 +272,10 @@ class Intake:
 
     def _decide(self) -> None:
         newest = {proposal.sku: proposal for proposal in self._proposals}
+        doubts = Doubts(self._work, list(newest.values()))
         for proposal in self._proposals:
             if newest[proposal.sku] is proposal:
-                outcome = restocking.decide_proposal(self._work, proposal)
+                outcome = restocking.decide_proposal(self._work, proposal, doubts)
             else:
                 outcome = "merged: a newer proposal came in the same batch"
             self._proposal_row(proposal, outcome)

@@ -1,11 +1,14 @@
 """What the writer keeps in memory of the stores, so that a batch costs inserts and no look-ups. Loaded on demand, dropped on doubt."""
 
+from collections.abc import Callable
+
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from central.core.supplier_calendar import SupplierCalendar, calendar_from
 from central.gateway_watch import GatewayWatch
 from central.ledger import supplier_rows
+from central.order_graphs import KeptGraphs
 from central.store_loading import load_items, load_listings, load_prices, load_store
 from central.store_memory import (
     Forecast,
@@ -53,6 +56,9 @@ class LedgerMemory:
         self.calendars: dict[str, SupplierCalendar | None] = {}
         self.heard_ms: dict[str, int] = {}
         self.watch = GatewayWatch()
+        self.graphs = KeptGraphs()
+        self.count: Callable[[str], None] = lambda _name: None
+        """Adds one to a counter of the centre's status page."""
 
     def forget(self, store: str | None = None) -> None:
         """What is known of `store`, None for all: it will be loaded again."""

@@ -4,7 +4,7 @@ What the replenishment system says of them is in `order_reports`, what arrives i
 """
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from sqlalchemy.engine import Connection
 
@@ -20,6 +20,7 @@ from central.core.restock import (
     confidence_of,
     decide_restock,
 )
+from central.doubts import Doubts
 from central.errors import ConflictError, NotFoundError, SenderError
 from central.ledger import restock_rows as rows
 from central.ledger.outgoing import OutgoingEvent
@@ -39,8 +40,11 @@ HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 MAX_SNOOZE_DAYS = 30
 
 
-def decide_proposal(work: Work, proposal: ProposalRecord) -> str:
-    """Decides one live proposal and applies it. Returns the outcome in words, for the record of the proposal."""
+def decide_proposal(work: Work, proposal: ProposalRecord, doubts: Doubts) -> str:
+    """Decides one live proposal and applies it. Returns the outcome in words, for the record of the proposal.
+
+    doubts: of the proposals of its batch; asked only about an order that would be sent by itself.
+    """
     store = work.store
     item, line = store.items.get(proposal.sku), store.supply.get(proposal.sku)
     if item is None or line is None:
@@ -85,6 +89,10 @@ def decide_proposal(work: Work, proposal: ProposalRecord) -> str:
         open_trigger.trigger_id, open_trigger.state, open_trigger.quantity_units, open_trigger.held_until_ms
     )
     decision = decide_restock(wanted, policy, opened or None, work.now_ms)
+    if isinstance(decision, Raise) and decision.approved and (doubt := doubts.about(proposal)):
+        work.memory.count("orders_in_doubt")
+        wanted = replace(wanted, doubt=doubt)
+        decision = decide_restock(wanted, policy, opened or None, work.now_ms)
     if isinstance(decision, Withdraw):
         _end(work, store.triggers[decision.trigger_id], TriggerState.CANCELLED, decision.why)
         return f"withdrawn: {decision.trigger_id}: {decision.why}"
@@ -92,6 +100,7 @@ def decide_proposal(work: Work, proposal: ProposalRecord) -> str:
         return f"held: {decision.why}"
     inputs: dict[str, object] = {
         "wanted": asdict(wanted),
+        "gateway_units": proposal.quantity_units,
         "policy": asdict(policy),
         "open_trigger": asdict(opened) if opened else None,
         "now_ms": work.now_ms,

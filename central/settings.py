@@ -89,6 +89,15 @@ class CentralSettings(Settings):
         ge=1,
         description="Minutes after which a proposal's data is too old for an automatic order.",
     )
+    stale_forecast_days: int = Field(
+        default=2,
+        ge=1,
+        description="Days after which the newest forecast of a SKU is too old for an automatic order.",
+    )
+    ask_when_drifted: bool = Field(
+        default=True,
+        description="Whether orders wait for a person while a gateway tells that its forecasts' levels are off (model-drift).",
+    )
     trigger_expiry_h: int = Field(
         default=72,
         ge=1,

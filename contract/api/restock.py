@@ -86,7 +86,8 @@ class StatusPost(ApiModel):
 class Evidence(ApiModel):
     """What a trigger was decided from, and the same decision computed again now.
 
-    agrees: the recomputed quantity equals the stored one.
+    agrees: the recomputed quantity equals the stored one, and what the gateway said of it comes out again, too; `note` says what
+    does not.
     """
 
     trigger: str

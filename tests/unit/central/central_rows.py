@@ -91,9 +91,12 @@ def forecast(
 
 
 def proposal(number: int = 1, units: int = 24, **more: Any) -> ProposalRecord:
+    """Its quantiles give its target again at the service level, as the centre looks."""
+    scale = more.get("target_units", 24.0) / 24.0
+    quantiles = [scale * each for each in (2.0, 5.0, 8.0, 12.0, 16.0, 20.0, 24.0, 26.0, 29.0)]
     values: dict[str, Any] = {
         "seq": 1, "at_ms": START_MS, "sku": f"sku-{number}", "quantity_units": units, "on_hand_units": 3,
-        "on_order_units": 0, "cumulative_quantiles": [2.0, 5.0, 8.0, 12.0, 16.0, 20.0, 24.0, 26.0, 29.0],
+        "on_order_units": 0, "cumulative_quantiles": quantiles,
         "window_days": 3, "service_level": 0.95, "pack_units": 12, "min_order_units": 0, "max_stock_units": None,
         "target_units": 24.0, "expected_stock_out_units": 9.5, "reasons": ["ordered up to the target, in whole packs"],
         "doubt": "", "bundle": "demo@1", "watermark_ms": START_MS, **more,

@@ -125,8 +125,10 @@ def test_a_gateway_that_says_another_quantity_or_target_than_the_graph_is_found_
     row = evidence_row(world.of_kind("proposal")[0])
     row["inputs"]["wanted"]["target_units"] += 2
     assert "the target computed from the quantiles" in evidence_of("t", row).note
+    assert not evidence_of("t", row).agrees
     row["inputs"]["order_graph"] = "0" * 64
     assert "is not kept here" in evidence_of("t", row).note
+    assert not evidence_of("t", row).agrees
 
 
 def test_the_graph_of_a_bundle_that_the_centre_keeps_is_found_by_its_hash():
