@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +17,7 @@ def add_policy_cost(commands: "argparse._SubParsersAction[argparse.ArgumentParse
         "policy-cost",
         help="the replenishment policy's long-run cost on an instance, beside the optimum",
         description="The shipped replenishment policy's cost a period on one instance (docs/replenishment.md), refined for it by"
-        " exact evaluation, and the network's alone: exact where the states that it meets fit, else simulated with a 95 % interval;"
+        " exact evaluation, or by simulation where too many states are met, and the network's alone: exact, or with a 95 %% interval;"
         " and the optimum where it can be had.",
     )
     parser.add_argument(
@@ -30,7 +31,7 @@ def add_policy_cost(commands: "argparse._SubParsersAction[argparse.ArgumentParse
     parser.add_argument(
         "--simulate",
         action="store_true",
-        help="simulate the network alone, even where the exact cost can be had",
+        help="simulate the network alone, unrefined, even where the exact cost can be had",
     )
     parser.add_argument("--seed", type=int, default=1, help="of the simulation (default %(default)s)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
@@ -64,9 +65,13 @@ def run_policy_cost(arguments: argparse.Namespace) -> int:
     if arguments.network_only or arguments.simulate:
         found = score(instance, policy, simulate=arguments.simulate, seed=arguments.seed)
     else:
-        found = refined_score(instance, policy, seed=arguments.seed)
+        found = refined_score(instance, policy, seed=arguments.seed, say=_progress)
     print(json.dumps(as_json(found), indent=1) if arguments.json else as_lines(found))
     return 0
+
+
+def _progress(text: str) -> None:
+    print(f"  {text}", file=sys.stderr, flush=True)
 
 
 def as_json(found: PolicyScore) -> dict[str, object]:

@@ -11,6 +11,10 @@ from models.policy.lattice import Lattice
 MAX_SWEEPS = 3000
 
 
+MAX_ITERATION_CELLS = 1e10
+"""Of all sweeps together: a minute on one core."""
+
+
 @dataclass(frozen=True, slots=True)
 class ExactCost:
     """The cost a period lies between low and high (Odoni's bounds; none to speak of for period cost 0).
@@ -33,6 +37,11 @@ def optimal_cost(
 ) -> ExactCost:
     """The best policy within the lattice. tolerance: of high - low, relative to the cost."""
     return _iterated(instance, lattice, None, np.zeros(len(lattice.states)), tolerance, sweeps)
+
+
+def sweeps_of(lattice: Lattice) -> int:
+    """As many as MAX_ITERATION_CELLS allow."""
+    return int(min(max(MAX_ITERATION_CELLS / lattice.sweep_cells, 1), MAX_SWEEPS))
 
 
 def policy_cost(

@@ -12,23 +12,30 @@ import numpy as np
 import numpy.typing as npt
 
 from models.arrays import F64, I64
+from models.policy.aged_lattice import SummedLattice, summed_bounds, summed_size
 from models.policy.demand_law import convolved, quantile_units
-from models.policy.instance import BACKORDER, LIFO, Instance
+from models.policy.instance import BACKORDER, Instance
+from models.policy.stock_day import demand_met as demand_met  # noqa: PLC0414 - known by this page
 
 MAX_CELLS = 24_000_000
 """Pairs of state and order that one sweep may hold: 200 MB of doubles, some seconds a sweep at worst."""
-MAX_PRODUCT = 6_000_000_000
+MAX_PRODUCT = 2_000_000_000
 """Multiplications of one sweep."""
-MAX_GATHERED = 150_000_000
-"""Cells that one sweep gathers where units age: a minute for the whole iteration."""
+PRODUCTS_A_CELL = 20
+"""Multiplications of matrices in the time that a cell takes to gather."""
+MAX_GATHERED = 60_000_000
+"""Cells that one sweep gathers where units age."""
 
 Rows = npt.NDArray[np.int64]
 
 
 class Lattice(Protocol):
-    """orders: 0..n_orders-1. states: shape (n, coordinates). cost: of a period, without the order's own, shape (n,)."""
+    """orders: 0..n_orders-1. states: shape (n, coordinates). cost: of a period, without the order's own, shape (n,). sweep_cells: work of
+    one call of expected, counted in cells that are gathered.
+    """
 
     n_orders: int
+    sweep_cells: float
     states: Rows
     cost: F64
 
@@ -73,17 +80,23 @@ def lattice_of(instance: Instance, bounds: Bounds) -> "Lattice | None":
     if instance.unmet == BACKORDER:
         return PositionLattice(instance, bounds)
     n_orders, top = bounds.order_units + 1, bounds.position_units + 1
-    if instance.life_periods is not None and instance.lead_periods >= 1:
-        n_states = n_orders ** (instance.life_periods + instance.lead_periods - 1)
-        if n_states * n_orders > MAX_CELLS or n_states * n_orders * len(instance.law) > MAX_GATHERED:
-            return None
-        return AgedLattice(instance, bounds)
     if instance.life_periods is not None:
-        return None
+        return _aged_lattice(instance, bounds)
     n_states = top * n_orders ** max(instance.lead_periods - 1, 0)
     if n_states * n_orders > MAX_CELLS or n_states * n_orders * top > MAX_PRODUCT:
         return None
     return LostLattice(instance, bounds)
+
+
+def _aged_lattice(instance: Instance, bounds: Bounds) -> "Lattice | None":
+    n_states = summed_size(instance, bounds.position_units, bounds.order_units)
+    top, n_orders = summed_bounds(instance, bounds.position_units, bounds.order_units)
+    if (
+        n_states * n_orders > MAX_CELLS
+        or n_states * n_orders * min(top + 1, len(instance.law)) > MAX_GATHERED
+    ):
+        return None
+    return SummedLattice(instance, bounds.position_units, bounds.order_units)
 
 
 class LostLattice:
@@ -94,6 +107,7 @@ class LostLattice:
         self.n_orders, self._top = bounds.order_units + 1, bounds.position_units + 1
         shape = (self._top, *[self.n_orders] * max(self._lead - 1, 0))
         self.states = np.indices(shape).reshape(len(shape), -1).T
+        self.sweep_cells = len(self.states) * self.n_orders * (1 + self._top / PRODUCTS_A_CELL)
         served = _served(instance.law, self._top)
         period = _period_cost(instance, np.arange(self._top))
         self._cost_by_hand = period
@@ -125,8 +139,9 @@ class PositionLattice:
 
     def __init__(self, instance: Instance, bounds: Bounds) -> None:
         self._law = instance.law
-        low = len(instance.law)
+        low = most_waiting(instance)
         self.n_orders = bounds.position_units + low + 1
+        self.sweep_cells = float(self.n_orders) ** 2
         positions = np.arange(-low, bounds.position_units + 1)
         self.states = positions[:, None]
         lead = convolved(instance.law, instance.lead_periods + 1)
@@ -152,8 +167,19 @@ class PositionLattice:
         )
 
 
+def most_waiting(instance: Instance) -> int:
+    """Units that customers may wait for: a period's demand, and twice what the order quantity with backorders plans (Zipkin 2000,
+    section 3.3). What would wait beyond it counts as if it were served, so that a bound too close makes waiting look cheap.
+    """
+    lot = (2 * instance.fixed_order * instance.mean / instance.holding) ** 0.5
+    odds = instance.shortage / instance.holding
+    return len(instance.law) + int(np.ceil(2 * lot / (odds * (1 + odds)) ** 0.5))
+
+
 class AgedLattice:
-    """Units that expire. Coordinates: in hand by remaining life 1..life_periods, then orders under way."""
+    """Units that expire, bounded by each age: what models.policy.aged_lattice solves with fewer states, kept for the lessons that the
+    shipped network has from it, and as its check. Coordinates: in hand by remaining life 1..life_periods, then orders under way.
+    """
 
     def __init__(self, instance: Instance, bounds: Bounds) -> None:
         assert instance.life_periods is not None
@@ -161,6 +187,7 @@ class AgedLattice:
         coordinates = instance.life_periods + instance.lead_periods - 1
         self.states = np.indices((self.n_orders,) * coordinates).reshape(coordinates, -1).T
         self._law = instance.law
+        self.sweep_cells = float(len(self.states)) * self.n_orders * len(self._law)
         life = instance.life_periods
         strides = self.n_orders ** np.arange(coordinates - 1, -1, -1)
         self.cost = np.zeros(len(self.states))
@@ -196,18 +223,6 @@ class AgedLattice:
                 self._next[units][rows] + orders, weights=self._law[units] * weights, minlength=len(share)
             )
         return out
-
-
-def demand_met(by_life: Rows, units: npt.ArrayLike, issuing: str) -> tuple[Rows, Rows, Rows]:
-    """What is left by remaining life (shape (n, life), the first column is on its last day), lost units, expiring units."""
-    columns = range(by_life.shape[1])
-    left = by_life.copy()
-    wanted = np.broadcast_to(np.asarray(units), by_life.shape[:1]).copy()
-    for column in reversed(columns) if issuing == LIFO else columns:
-        taken = np.minimum(left[:, column], wanted)
-        left[:, column] -= taken
-        wanted -= taken
-    return left, wanted, left[:, 0].copy()
 
 
 def _period_cost(instance: Instance, in_hand: I64) -> F64:

@@ -19,8 +19,10 @@ OrdersOf = Callable[[I64], I64]
 """States, as models.policy.lattice has them, shape (n, coordinates); units to order in each, shape (n,)."""
 
 MAX_CELLS = 8_000_000
-"""Pairs of state and demand that are kept: some seconds for the cost."""
+"""Pairs of state and demand that are kept: some seconds for the cost. Long states count for more."""
 _MAX_SWEEPS = 3000
+BUILDING = 30
+"""Sweeps in the time that it takes to find out what is met."""
 _STAY = 0.1
 """A share of staying put takes periodic chains out of step; it scales the gain."""
 _CODE_BITS = 62
@@ -28,7 +30,7 @@ _CODE_BITS = 62
 
 @dataclass(frozen=True, slots=True)
 class MetCost:
-    """The cost a period lies between low and high (Odoni's bounds). work: cells that were gone over."""
+    """The cost a period lies between low and high (Odoni's bounds). work: cells that were gone over, the search for what is met counted as BUILDING sweeps."""
 
     low: float
     high: float
@@ -89,10 +91,11 @@ def _chain(instance: Instance, orders_of: OrdersOf, max_cells: int) -> _Chain | 
     parts: list[tuple[I64, I64, F64]] = []
     cells = 0
     while len(fresh):
-        following, cost = follow(instance, fresh, orders_of(fresh))
-        cells += len(fresh) * following.shape[1]
+        orders = orders_of(fresh)
+        cells += len(fresh) * _demands(instance, fresh, orders) * max(codes.coordinates // 3, 1)
         if cells > max_cells:
             return None
+        following, cost = follow(instance, fresh, orders)
         try:
             reached = codes.of(following)
         except OverflowError:
@@ -123,6 +126,16 @@ def _joined(instance: Instance, seen: I64, parts: list[tuple[I64, I64, F64]]) ->
     return _Chain(following, chances, cost)
 
 
+def _demands(instance: Instance, states: I64, orders: I64) -> int:
+    """Demands that lead from these states to different ones, at the most."""
+    if instance.unmet == BACKORDER:
+        return len(instance.law)
+    there = states[:, : instance.life_periods or 1].sum(axis=1)
+    if instance.lead_periods == 0:
+        there = there + orders
+    return min(int(there.max()) + 1, len(instance.law))
+
+
 def _followed(instance: Instance, states: I64, orders: I64) -> tuple[I64, F64]:
     """Next states by demand, shape (n, demands, coordinates), and the period's mean cost, shape (n,)."""
     life, lead = instance.life_periods or 1, instance.lead_periods
@@ -130,7 +143,7 @@ def _followed(instance: Instance, states: I64, orders: I64) -> tuple[I64, F64]:
     if lead == 0:
         hand[:, -1] += orders
     there = hand.sum(axis=1)
-    most = min(int(there.max()) + 1, len(instance.law))
+    most = _demands(instance, states, orders)
     following = np.zeros((len(states), most, states.shape[1]), dtype=np.int64)
     cost = instance.unit_cost * orders + instance.fixed_order * (orders > 0).astype(float)
     cost += instance.shortage * _unserved(instance.law, there)
@@ -182,4 +195,4 @@ def _long_run(instance: Instance, chain: _Chain, tolerance: float) -> MetCost:
         value -= value[0]
         if high - low <= tolerance * max(abs(high - instance.base_cost), 1e-9):
             break
-    return MetCost(low, high, sweeps * chain.following.size)
+    return MetCost(low, high, (sweeps + BUILDING) * chain.following.size)

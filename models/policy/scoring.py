@@ -1,16 +1,22 @@
 """What the learned policy costs on an instance, exactly where that can be had, and what the best policy would."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from models.policy.exact import optimal_cost
+from models.policy.correction import Correction, RefinedPolicy
+from models.policy.drawn_trials import drawn_refined
+from models.policy.exact import optimal_cost, sweeps_of
 from models.policy.instance import Instance
 from models.policy.lattice import bounds_of, lattice_of
 from models.policy.learned import LearnedPolicy
-from models.policy.met import met_cost
-from models.policy.refined import Correction, refined
+from models.policy.levels import best_levels, has_levels
+from models.policy.refined import Say, exact_cost, refined
 from models.policy.simulation import OrderingPolicy, simulated_cost
 
 TOLERANCE = 1e-4
+MOST_UNSURE = 1e-3
+"""Of an optimum's bounds, relative: farther apart they are not told."""
+NOTHING = 1e-9
+"""A cost below it is none: demand that is always the same can be met without any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +39,11 @@ class PolicyScore:
 
     @property
     def gap(self) -> float | None:
-        return None if self.optimal_cost is None else self.cost / self.optimal_cost - 1
+        return _over(self.cost, self.optimal_cost)
 
     @property
     def network_gap(self) -> float | None:
-        if self.optimal_cost is None or self.network_cost is None:
-            return None
-        return self.network_cost / self.optimal_cost - 1
+        return _over(self.network_cost, self.optimal_cost)
 
 
 def score(
@@ -48,7 +52,7 @@ def score(
     """Of the policy as it is. simulate: do so even where the exact cost can be had."""
     best, note = _optimum(instance)
     exact = (
-        None if simulate else met_cost(instance, lambda states: policy.orders(instance, states), TOLERANCE)
+        None if simulate else exact_cost(instance, lambda states: policy.orders(instance, states), TOLERANCE)
     )
     if exact is not None:
         return PolicyScore(exact.cost, exact.low, exact.high, "exact", best, note)
@@ -57,24 +61,50 @@ def score(
     return PolicyScore(drawn.cost, low, high, "simulated", best, note)
 
 
-def refined_score(instance: Instance, policy: LearnedPolicy, *, seed: int = 1) -> PolicyScore:
-    """Of the policy refined for the instance (models.policy.refined); as it is where more is met than exact trials hold."""
-    found = refined(instance, policy)
-    if found is None:
-        return score(instance, policy, seed=seed)
+def refined_score(
+    instance: Instance, policy: LearnedPolicy, *, seed: int = 1, say: Say = lambda _: None
+) -> PolicyScore:
+    """Of the policy refined for the instance: by exact trials, or by simulated ones where more is met than those hold."""
     best, note = _optimum(instance)
+    found = refined(instance, policy, say=say)
+    if found is None:
+        return _drawn_score(instance, policy, seed, say, best, note)
     cost = found.cost
-    return replace(
-        PolicyScore(cost.cost, cost.low, cost.high, "exact", best, note),
-        correction=found.correction,
-        network_cost=found.network_cost.cost,
-        trials=found.trials,
-    )
+    return PolicyScore(
+        cost.cost, cost.low, cost.high, "exact", best, note, found.correction, found.network_cost.cost, found.trials,
+    )  # fmt: skip
+
+
+def _drawn_score(
+    instance: Instance, policy: LearnedPolicy, seed: int, say: Say, best: float | None, note: str
+) -> PolicyScore:
+    """Both costs from draws of their own, the same for both: what the search saw is not what it is judged by."""
+    correction, trials = drawn_refined(instance, policy, say)
+    say("the cost of both, from draws of their own")
+    alone = simulated_cost(instance, policy, seed=seed)
+    better = simulated_cost(instance, RefinedPolicy(policy, correction), seed=seed)
+    if better.cost > alone.cost:
+        correction, better = Correction(), alone
+    low, high = better.cost - better.half_width, better.cost + better.half_width
+    return PolicyScore(better.cost, low, high, "simulated", best, note, correction, alone.cost, trials)
 
 
 def _optimum(instance: Instance) -> tuple[float | None, str]:
+    if has_levels(instance) and (levels := best_levels(instance)) is not None:
+        return levels.cost, "the best two levels, which nothing beats (Zheng and Federgruen 1991)"
     lattice = lattice_of(instance, bounds_of(instance))
     if lattice is None:
         return None, "too many states for value iteration"
-    found = optimal_cost(instance, lattice, TOLERANCE)
+    found = optimal_cost(instance, lattice, TOLERANCE, sweeps_of(lattice))
+    if found.high - found.low > MOST_UNSURE * max(abs(found.high), 1e-9):
+        return None, "value iteration came to no end within its work"
     return found.cost, f"value iteration over {len(lattice.states)} states"
+
+
+def _over(cost: float | None, best: float | None) -> float | None:
+    """As a share of the best; 0 where neither costs anything, None where only the best does not, or is not known."""
+    if cost is None or best is None:
+        return None
+    if abs(best) < NOTHING:
+        return 0.0 if abs(cost) < NOTHING else None
+    return cost / best - 1

@@ -41,27 +41,14 @@ def simulated_cost(
     Raises nothing of its own; time grows with runs * periods * lead time.
     """
     random = np.random.default_rng(seed)
-    life = instance.life_periods or 1
     warm_up = WARM_UP_PERIODS + 4 * instance.lead_periods
-    hand = np.zeros((runs, life), dtype=np.int64)
-    under_way = np.zeros((runs, max(instance.lead_periods, 1)), dtype=np.int64)
     totals = np.zeros((4, runs))
     demand = random.choice(len(instance.law), size=(warm_up + periods, runs), p=instance.law)
+    history = History(instance, runs)
     for period in range(warm_up + periods):
-        states = _states(instance, hand, under_way)
-        orders = policy.orders(instance, states)
-        if instance.lead_periods == 0:
-            hand[:, -1] += orders
-        else:
-            under_way[:, -1] = orders
-        hand, unserved, expired, held = _day(instance, hand, demand[period])
-        if instance.lead_periods:
-            hand[:, -1] += under_way[:, 0]
-            under_way = np.concatenate([under_way[:, 1:], np.zeros((runs, 1), dtype=np.int64)], axis=1)
+        lived = history.live(policy.orders(instance, history.states), demand[period])
         if period >= warm_up:
-            cost = instance.holding * held + instance.shortage * unserved + instance.waste * expired
-            cost = cost + instance.unit_cost * orders + instance.fixed_order * (orders > 0)
-            totals += np.stack([cost, unserved, expired, held])
+            totals += np.stack([lived.cost, lived.unserved, lived.expired, lived.held])
     means = totals / periods
     return SimulatedCost(
         cost=float(means[0].mean()),
@@ -72,10 +59,53 @@ def simulated_cost(
     )
 
 
-def _states(instance: Instance, hand: I64, under_way: I64) -> I64:
-    if instance.unmet == BACKORDER:
-        return np.asarray((hand.sum(axis=1) + under_way.sum(axis=1))[:, None])
-    return np.concatenate([hand, under_way[:, : max(instance.lead_periods - 1, 0)]], axis=1)
+@dataclass(frozen=True, slots=True)
+class Lived:
+    """One period of every run, shape (runs,): its cost, and units unserved, expired and held."""
+
+    cost: F64
+    unserved: F64
+    expired: F64
+    held: F64
+
+
+class History:
+    """Some shops side by side, all of one instance, from empty ones on."""
+
+    def __init__(self, instance: Instance, runs: int) -> None:
+        self._instance = instance
+        self._hand = np.zeros((runs, instance.life_periods or 1), dtype=np.int64)
+        self._under_way = np.zeros((runs, max(instance.lead_periods, 1)), dtype=np.int64)
+
+    def copy(self) -> "History":
+        other = History(self._instance, 0)
+        other._hand, other._under_way = self._hand.copy(), self._under_way.copy()
+        return other
+
+    @property
+    def states(self) -> I64:
+        """As models.policy.lattice has them, before the order of the period."""
+        if self._instance.unmet == BACKORDER:
+            return np.asarray((self._hand.sum(axis=1) + self._under_way.sum(axis=1))[:, None])
+        return np.concatenate(
+            [self._hand, self._under_way[:, : max(self._instance.lead_periods - 1, 0)]], axis=1
+        )
+
+    def live(self, orders: I64, demand: I64) -> Lived:
+        """One period; demand: shape (runs,)."""
+        instance = self._instance
+        if instance.lead_periods == 0:
+            self._hand[:, -1] += orders
+        else:
+            self._under_way[:, -1] = orders
+        self._hand, unserved, expired, held = _day(instance, self._hand, demand)
+        if instance.lead_periods:
+            self._hand[:, -1] += self._under_way[:, 0]
+            nothing = np.zeros((len(orders), 1), dtype=np.int64)
+            self._under_way = np.concatenate([self._under_way[:, 1:], nothing], axis=1)
+        cost = instance.holding * held + instance.shortage * unserved + instance.waste * expired
+        cost = cost + instance.unit_cost * orders + instance.fixed_order * (orders > 0)
+        return Lived(np.asarray(cost), unserved, expired, held)
 
 
 def _day(instance: Instance, hand: I64, demand: I64) -> tuple[I64, F64, F64, F64]:

@@ -85,6 +85,7 @@ def _mix(said: dict[str, Any]) -> Mix:
         int(_number(said, "instances", "lessons.", whole=True)),
         tuple(float(share) for share in shares),
         _number(said, "aged_lot_share", "lessons.") if "aged_lot_share" in said else Mix().aged_lot_share,
+        _yes(said, "wide", "lessons."),
     )
 
 
@@ -92,6 +93,13 @@ def _only(said: dict[str, Any], known: set[str], where: str) -> None:
     for name in said:
         if name not in known:
             raise TrainingConfigError(f"{where}{name}", "no such field", f"one of {', '.join(sorted(known))}")
+
+
+def _yes(said: dict[str, Any], name: str, where: str) -> bool:
+    value = said.get(name, False)
+    if not isinstance(value, bool):
+        raise TrainingConfigError(f"{where}{name}", f"it is {value!r}", "true or false")
+    return value
 
 
 def _number(said: dict[str, Any], name: str, where: str = "", *, whole: bool = False) -> float:

@@ -95,7 +95,9 @@ class _Rows:
         self._x = ((lessons.features - centre) / scale).astype(np.float32)
         self._share = state_share(lessons.features)
         self._log_odds = lessons.features[:, 0]
-        self._mean, self._spread, self._lot, self._level = (column.copy() for column in lessons.scales.T)
+        self._mean, self._spread, self._lot, self._level, self._step = (
+            column.copy() for column in lessons.scales.T
+        )
         periods, _ = lot_periods(self._lot.astype(np.float64), self._mean.astype(np.float64))
         self._periods = periods.astype(np.float32)
         self._advantage = lessons.advantage
@@ -141,9 +143,10 @@ class _Rows:
         _, correction = _forward(parameters[2 * _LAYERS :], self._x)
         rows = np.arange(len(self.weight))
         missing, room = self._wanted(rows, out, correction[:, 0])
-        order = np.clip(np.floor(missing + 0.5), 0, MAX_ORDER)
-        order = np.where((self._lot > 0) & (missing <= room), 0, order).astype(np.int64)
-        return float((self._advantage[rows, order] * self.weight).mean(dtype=np.float64))
+        order = np.maximum(np.floor(missing + 0.5), 0)
+        order = np.where((self._lot > 0) & (missing <= room), 0, order)
+        column = np.minimum(np.rint(order / self._step), MAX_ORDER).astype(np.int64)
+        return float((self._advantage[rows, column] * self.weight).mean(dtype=np.float64))
 
     def _wanted(self, rows: np.ndarray, out: F32, correction: F32) -> tuple[F32, F32]:
         """Units missing, and the room: what models.policy.network.target_of says, less the level."""
@@ -159,12 +162,14 @@ class _Rows:
 
     def _between(self, rows: np.ndarray, units: F32) -> tuple[F32, F32]:
         """What an order between two whole ones pays, on a straight line between them, and the line's slope."""
-        inside = np.clip(units, 0, MAX_ORDER - 1e-3)
+        step = self._step[rows]
+        columns = units / step
+        inside = np.clip(columns, 0, MAX_ORDER - 1e-3)
         low = np.floor(inside).astype(np.int64)
         first, second = (self._advantage[rows, place].astype(np.float32) for place in (low, low + 1))
         slope = second - first
         paid = first + slope * (inside - low).astype(np.float32)
-        return paid, np.where((units > 0) & (units < MAX_ORDER - 1e-3), slope, np.float32(0))
+        return paid, np.where((columns > 0) & (columns < MAX_ORDER - 1e-3), slope / step, np.float32(0))
 
 
 def _forward(layers: list[F32], x: F32) -> tuple[list[F32], F32]:

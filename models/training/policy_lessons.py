@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.arrays import F32, F64
+from models.policy.aged_lattice import summed_bounds, summed_size
 from models.policy.demand_law import MAX_UNITS, law_from, moments
 from models.policy.exact import long_run_shares, optimal_cost
 from models.policy.features import features_of, problem_of
 from models.policy.instance import BACKORDER, FIFO, LIFO, LOST, Instance
-from models.policy.lattice import Bounds, bounds_of, lattice_of
+from models.policy.lattice import AgedLattice, Bounds, bounds_of, lattice_of, most_waiting
 from models.policy.projection import outlook_of
 
 MAX_ORDER = 192
@@ -23,12 +24,17 @@ MAX_ORDER = 192
 STATES_A_LESSON = 192
 MAX_WORK = 12_000_000
 """Multiplications of one sweep: some milliseconds; there are about a hundred sweeps."""
+MAX_WIDE_WORK = 16_000_000
+"""The same of a wide mix."""
 MAX_SWEEPS = 250
+_FREE_PERIODS = 0.8
+"""Where demand waits, a fixed cost that would pay for fewer periods than this is left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lessons:
-    """n rows. features: (n, len(NAMES)). scales: (n, 4): mean, spread, lot and projected level, units.
+    """n rows. features: (n, len(NAMES)). scales: (n, 5): mean, spread, lot and projected level, units; units from a column of
+    advantage to the next, 1 but for long orders.
 
     advantage: (n, MAX_ORDER + 1), share of the optimal cost, rising without end past what was computed. weight: (n,), of an
     instance's rows 1 in sum. of: (n,), the instance's number.
@@ -46,17 +52,23 @@ KINDS = ("lost", "lost_lot", "aged", "wait_lot")
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """instances: so many. shares: of KINDS, 1 in sum. aged_lot_share: of those whose units expire, how many have a fixed cost too."""
+    """instances: so many. shares: of KINDS, 1 in sum. aged_lot_share: of those whose units expire, how many have a fixed cost too.
+
+    wide: from further limits: fixed costs of up to 14 periods' demand, lives up to 7, waste up to 400 times holding.
+    """
 
     instances: int = 15_000
     shares: tuple[float, ...] = (0.22, 0.3, 0.32, 0.16)
     aged_lot_share: float = 0.3
+    wide: bool = False
 
 
 def random_instance(random: np.random.Generator, mix: Mix | None = None) -> Instance:
     """A problem like those of shops and of books, none of them in particular."""
     mix = mix or Mix()
     kind = random.choice(KINDS, p=list(mix.shares))
+    if mix.wide:
+        return _wide_instance(random, str(kind), mix.aged_lot_share)
     holding = 1.0
     odds = float(np.exp(random.uniform(np.log(1.0), np.log(150.0))))
     if kind == "aged":
@@ -84,6 +96,35 @@ def random_instance(random: np.random.Generator, mix: Mix | None = None) -> Inst
     periods = float(np.exp(random.uniform(np.log(least), np.log(most))))
     fixed = holding * mean * periods**2 / 2
     return Instance(law, lead, holding, odds, fixed, unmet=LOST if kind == "lost_lot" else BACKORDER)
+
+
+def _wide_instance(random: np.random.Generator, kind: str, aged_lot_share: float) -> Instance:
+    odds = _between(random, 0.5, 800.0)
+    if kind == "aged":
+        life = int(random.choice(7, p=[0.08, 0.2, 0.2, 0.22, 0.12, 0.1, 0.08])) + 1
+        lead = int(random.choice(4, p=[0.2, 0.4, 0.25, 0.15]))
+        law = _random_law(random, 0.4, 14 if life + lead < 4 else 7)
+        periods = _between(random, 0.3, 9.0) if random.random() < aged_lot_share else 0.0
+        waste = float(
+            random.choice([0.0, random.uniform(0, 6), _between(random, 4, 400)], p=[0.15, 0.25, 0.6])
+        )
+        return Instance(
+            law, lead, 1.0, odds, moments(law)[0] * periods**2 / 2, waste=waste, unmet=LOST, life_periods=life,
+            issuing=str(random.choice([FIFO, LIFO])),
+        )  # fmt: skip
+    if kind == "lost":
+        lead = int(random.integers(0, 9))
+        return Instance(_random_law(random, 0.3, (150, 70, 18, 9, 5, 3, 2, 1.2, 0.8)[lead]), lead, 1.0, odds)
+    lead = int(random.choice(9 if kind == "wait_lot" else 5))
+    periods = _between(random, 0.4, 14.0) if random.random() < 0.6 else _between(random, 2.0, 14.0)
+    law = _random_law(random, 0.4, 60 if kind == "wait_lot" else (40, 25, 9, 4, 2)[lead])
+    free = kind == "wait_lot" and periods < _FREE_PERIODS
+    fixed = 0.0 if free else moments(law)[0] * periods**2 / 2
+    return Instance(law, lead, 1.0, odds, fixed, unmet=LOST if kind == "lost_lot" else BACKORDER)
+
+
+def _between(random: np.random.Generator, low: float, high: float) -> float:
+    return float(np.exp(random.uniform(np.log(low), np.log(high))))
 
 
 def _random_law(random: np.random.Generator, low: float, high: float) -> F64:
@@ -119,13 +160,17 @@ def _random_law(random: np.random.Generator, low: float, high: float) -> F64:
     return law_from({"distribution": str(name), "mean": mean})
 
 
-def lessons_of(instance: Instance, number: int, random: np.random.Generator) -> Lessons | None:
+def lessons_of(
+    instance: Instance, number: int, random: np.random.Generator, mix: Mix | None = None
+) -> Lessons | None:
     """None when the instance is too large to solve in about a second, or too easy to teach anything."""
     bounds = bounds_of(instance)
     bounds = Bounds(bounds.position_units + 2, min(bounds.order_units + 2, bounds.position_units + 2))
-    if _work(instance, bounds) > MAX_WORK:
+    summed = mix is not None and mix.wide
+    if _work(instance, bounds, summed=summed) > (MAX_WIDE_WORK if summed else MAX_WORK):
         return None
-    lattice = lattice_of(instance, bounds)
+    each_age = instance.life_periods is not None and not summed
+    lattice = AgedLattice(instance, bounds) if each_age else lattice_of(instance, bounds)
     if lattice is None or len(lattice.states) < 3:
         return None
     best = optimal_cost(instance, lattice, tolerance=3e-4, sweeps=MAX_SWEEPS)
@@ -142,13 +187,21 @@ def lessons_of(instance: Instance, number: int, random: np.random.Generator) -> 
     outlook = outlook_of(instance, lattice.states[rows])
     problem = problem_of(instance)
     wide = np.full((len(rows), MAX_ORDER + 1), np.nan)
-    kept = min(MAX_ORDER + 1, lattice.n_orders)
-    wide[:, :kept] = advantage[rows, :kept]
+    step = 1 if mix is None or not mix.wide else max(-(-(lattice.n_orders - 1) // MAX_ORDER), 1)
+    known = advantage[rows, ::step][:, : MAX_ORDER + 1]
+    kept = known.shape[1]
+    wide[:, :kept] = known
     for column in range(kept, MAX_ORDER + 1):
         wide[:, column] = wide[:, column - 1] + np.maximum(wide[:, kept - 1] - wide[:, kept - 2], 0.01)
     one = np.ones(len(rows))
     scales = np.stack(
-        [problem.mean_units * one, problem.std_units * one, problem.lot_units * one, outlook.level_units],
+        [
+            problem.mean_units * one,
+            problem.std_units * one,
+            problem.lot_units * one,
+            outlook.level_units,
+            step * one,
+        ],
         axis=1,
     )
     return Lessons(
@@ -160,10 +213,14 @@ def lessons_of(instance: Instance, number: int, random: np.random.Generator) -> 
     )
 
 
-def _work(instance: Instance, bounds: Bounds) -> float:
+def _work(instance: Instance, bounds: Bounds, *, summed: bool = False) -> float:
     n_orders, top = float(bounds.order_units + 1), float(bounds.position_units + 1)
     if instance.unmet == BACKORDER:
-        return (top + len(instance.law)) ** 2 * 20
+        return (top + most_waiting(instance)) ** 2 * 20
+    if instance.life_periods is not None and summed:
+        most, _ = summed_bounds(instance, bounds.position_units, bounds.order_units)
+        states = summed_size(instance, bounds.position_units, bounds.order_units)
+        return 40 * states * min(most + 1, len(instance.law))
     if instance.life_periods is not None:
         return 40 * n_orders ** (instance.life_periods + instance.lead_periods - 1) * len(instance.law)
     return top**2 * n_orders ** max(instance.lead_periods, 1)
@@ -187,7 +244,7 @@ def collected(numbers: range, seed: int, mix: Mix) -> Iterator[Lessons]:
         random = np.random.default_rng([seed, number])
         lessons = None
         while lessons is None:
-            lessons = lessons_of(random_instance(random, mix), number, random)
+            lessons = lessons_of(random_instance(random, mix), number, random, mix)
         yield lessons
 
 

@@ -58,7 +58,9 @@ def solved(training: PolicyTraining, folder: Path) -> Lessons:
     parts = []
     for numbers, mix in _parts(training):
         path = folder / f"{numbers.start:06d}.npz"
-        made = json.dumps([training.seed, numbers.start, numbers.stop, mix.shares, mix.aged_lot_share])
+        made = json.dumps(
+            [training.seed, numbers.start, numbers.stop, mix.shares, mix.aged_lot_share, mix.wide]
+        )
         part = _kept(path, made)
         if part is None:
             started = time.monotonic()

@@ -3,7 +3,7 @@ import pytest
 
 from models.policy.exact import long_run_shares, optimal_cost, policy_cost
 from models.policy.instance import instance_from
-from models.policy.lattice import Bounds, bounds_of, lattice_of
+from models.policy.lattice import AgedLattice, Bounds, bounds_of, lattice_of
 from models.policy.learned import shipped_policy
 from models.policy.scoring import score
 from models.policy.simulation import simulated_cost
@@ -138,3 +138,36 @@ def test_what_customers_wait_for_costs_the_same_at_any_lead_time_of_known_demand
     for lead in (0, 2, 5):
         found = score(instance_from({**constant, "lead_time": lead}), POLICY)
         assert found.optimal_cost == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("life", "lead", "issuing", "fixed"),
+    [(3, 1, "fifo", 0), (2, 2, "lifo", 0), (4, 1, "lifo", 5), (1, 1, "fifo", 3)],
+)
+def test_a_bound_on_the_sum_keeps_every_state_that_a_bound_on_each_age_needs(life, lead, issuing, fixed):
+    instance = instance_from(
+        {"demand": {"distribution": "poisson", "mean": 1.2}, "L": lead, "h": 1, "p": 9, "w": 4, "c": 1, "K": fixed, "m": life,
+         "issuing": issuing}
+    )  # fmt: skip
+    bounds = bounds_of(instance)
+    each, summed = AgedLattice(instance, bounds), lattice_of(instance, bounds)
+    assert len(summed.states) <= len(each.states)
+    best = optimal_cost(instance, summed)
+    assert best.cost == pytest.approx(optimal_cost(instance, each).cost, rel=2e-4)
+    chances = np.zeros((len(summed.states), summed.n_orders))
+    chances[np.arange(len(best.orders)), best.orders] = 1
+    assert long_run_shares(summed, chances).sum() == pytest.approx(1)
+
+
+def test_what_can_be_sold_on_the_day_of_its_order_and_expires_that_day_is_a_newsvendor_s():
+    instance = instance_from(
+        {"demand": {"distribution": "poisson", "mean": 3}, "L": 0, "h": 1, "p": 9, "w": 3, "m": 1}
+    )
+    lattice = lattice_of(instance, bounds_of(instance))
+    assert len(lattice.states) == 1
+    units = np.arange(len(instance.law))
+    costs = [
+        float((9 * np.maximum(units - order, 0) + 3 * np.maximum(order - units, 0)) @ instance.law)
+        for order in range(12)
+    ]
+    assert optimal_cost(instance, lattice).cost == pytest.approx(min(costs), rel=1e-4)

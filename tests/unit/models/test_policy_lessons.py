@@ -77,3 +77,19 @@ def test_a_mix_says_what_kinds_there_are():
     only_aged = Mix(shares=(0.0, 0.0, 1.0, 0.0), aged_lot_share=1.0)
     drawn = [random_instance(np.random.default_rng(seed), only_aged) for seed in range(8)]
     assert all(instance.life_periods and instance.fixed_order for instance in drawn)
+
+
+def test_a_wide_mix_reaches_further_and_takes_long_orders_in_steps():
+    wide = Mix(shares=(0.25, 0.25, 0.25, 0.25), aged_lot_share=0.75, wide=True)
+    drawn = [random_instance(np.random.default_rng(seed), wide) for seed in range(150)]
+    assert max(instance.life_periods or 0 for instance in drawn) == 7
+    assert max(instance.waste for instance in drawn) > 200
+    assert max((2 * instance.fixed_order / instance.mean) ** 0.5 for instance in drawn) > 11
+    assert any(instance.unmet == BACKORDER and instance.fixed_order == 0 for instance in drawn)
+    described = {"demand": {"distribution": "poisson", "mean": 40}, "lead_time": 0, "h": 1, "p": 9, "K": 900}
+    instance = instance_from({**described, "unmet": "backorder"})
+    found = lessons_of(instance, 0, np.random.default_rng(1), wide)
+    assert (found.scales[:, 4] > 1).all()
+    # The best order of a state, in units, is about the lot.
+    best = found.advantage.argmin(axis=1) * found.scales[:, 4]
+    assert 200 < best.max() < 500

@@ -1,16 +1,21 @@
 import json
+from functools import partial
 
 import numpy as np
 import pytest
 
 from models.__main__ import main
+from models.policy import drawn_trials
+from models.policy.correction import Correction, RefinedPolicy
+from models.policy.drawn_trials import drawn_refined, in_cases, of_units
 from models.policy.exact import policy_cost
 from models.policy.instance import instance_from
 from models.policy.lattice import bounds_of, lattice_of
 from models.policy.learned import shipped_policy
 from models.policy.met import Codes, met_cost
-from models.policy.refined import Correction, RefinedPolicy, refined
+from models.policy.refined import exact_cost, refined
 from models.policy.scoring import refined_score
+from models.policy.simulation import simulated_cost
 
 POLICY = shipped_policy()
 POISSON = {"distribution": "poisson", "mean": 5}
@@ -64,12 +69,93 @@ def test_what_holds_too_many_states_is_not_refined_but_simulated(monkeypatch):
     assert refined(problem(), POLICY) is None
 
 
+def few_draws(monkeypatch):
+    for name, value in (("RUNS", 16), ("PERIODS", 30), ("SETTLE_PERIODS", 5), ("MAX_TRIALS", 90)):
+        monkeypatch.setattr(drawn_trials, name, value)
+
+
+def test_what_exact_trials_cannot_hold_is_refined_by_simulation_and_judged_by_other_draws(monkeypatch):
+    few_draws(monkeypatch)
+    monkeypatch.setattr("models.policy.refined.MAX_CELLS", 20)
+    monkeypatch.setattr("models.policy.scoring.simulated_cost", partial(simulated_cost, runs=24, periods=100))
+    # The network is told that waste is dear and an order too: its answer is some percent off.
+    demand = {"distribution": "uniform", "mean": 2}
+    instance = problem(demand=demand, lead_time=0, shelf_life=4, p=36, c=1, w=72, K=11)
+    said = []
+    found = refined_score(instance, POLICY, say=said.append)
+    assert found.method == "simulated"
+    assert 1 < found.trials <= 90
+    assert found.correction != Correction()
+    assert found.cost < found.network_cost
+    assert found.low < found.cost < found.high
+    assert found.low < 1.1 * found.optimal_cost
+    assert any("simulated" in line for line in said)
+
+
+def test_a_refinement_that_other_draws_do_not_confirm_is_not_told(monkeypatch):
+    monkeypatch.setattr("models.policy.refined.MAX_CELLS", 20)
+    monkeypatch.setattr("models.policy.scoring.simulated_cost", partial(simulated_cost, runs=24, periods=100))
+    monkeypatch.setattr("models.policy.scoring.drawn_refined", lambda *_: (Correction(target_units=40.0), 3))
+    found = refined_score(problem(), POLICY)
+    assert found.correction == Correction()
+    assert found.cost == found.network_cost
+
+
+def test_demand_in_cases_keeps_its_mean_and_its_prices_a_unit():
+    instance = problem(demand={"distribution": "negative_binomial", "mean": 90, "dispersion": 0.3}, K=300)
+    cases = in_cases(instance, 13)
+    assert 13 * cases.mean == pytest.approx(instance.mean)
+    assert cases.holding == 13
+    assert cases.fixed_order == 300
+    assert cases.law.sum() == pytest.approx(1)
+    correction = of_units(Correction(target_units=-1.5, per_spread=0.3, room_units=2.0), 13)
+    assert correction == Correction(target_units=-19.5, per_spread=0.3, room_units=26.0)
+
+
+def test_large_demand_is_searched_in_cases_first(monkeypatch):
+    few_draws(monkeypatch)
+    monkeypatch.setattr(
+        drawn_trials, "MAX_TRIALS", 2
+    )  # the network alone, and what the search in cases found
+    large = problem(demand={"distribution": "poisson", "mean": 40}, K=3000, lead_time=2)
+    said = []
+    _, trials = drawn_refined(large, POLICY, said.append)
+    assert trials == 2
+    assert said[0] == "a search in cases of 5 units"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        # The search once stayed 24 % above the optimum here: the network's answer lay in another valley.
+        {"demand": {"distribution": "uniform", "mean": 4.5}, "L": 0, "p": 36, "c": 1, "w": 72, "m": 4, "K": 24.08},
+        # Fresh units on old ones that are served last: what tops up is less than what starts anew.
+        {"demand": {"distribution": "poisson", "mean": 1.6}, "L": 1, "p": 35.2, "w": 11, "m": 4, "K": 5, "issuing": "lifo"},
+        {"demand": [0, 0, 0.5, 0.5], "L": 2, "p": 9, "K": 3000, "unmet": "backorder"},
+        {"demand": {"distribution": "geometric", "mean": 3}, "L": 1, "p": 800, "K": 4},
+        {"demand": {"distribution": "poisson", "mean": 2}, "L": 2, "p": 0.2},
+        {"demand": {"distribution": "poisson", "mean": 2}, "L": 1, "p": 40, "m": 1, "w": 300},
+        {"demand": [0, 0, 1], "L": 3, "p": 9, "K": 23.55},
+    ],
+)  # fmt: skip
+def test_far_from_every_lesson_the_refined_policy_is_near_the_optimum(more):
+    found = refined_score(instance_from({"h": 1, **more}), POLICY)
+    assert found.method == "exact"
+    assert found.gap < 0.015
+
+
+def test_demand_that_is_always_the_same_costs_nothing_and_has_no_gap():
+    found = refined_score(problem(demand=[0, 1], lead_time=9), POLICY)
+    assert found.cost == pytest.approx(0, abs=1e-9)
+    assert found.gap == 0.0
+
+
 @pytest.mark.parametrize("instance", PROBLEMS)
 def test_a_refined_policy_never_costs_more_than_the_network_alone(instance):
     found = refined(instance, POLICY)
     assert found.cost.cost <= found.network_cost.cost
     again = RefinedPolicy(POLICY, found.correction)
-    cost = met_cost(instance, lambda states: again.orders(instance, states))
+    cost = exact_cost(instance, lambda states: again.orders(instance, states))
     assert cost.cost == pytest.approx(found.cost.cost, rel=3e-4)
     assert refined(instance, POLICY).correction == found.correction
 
