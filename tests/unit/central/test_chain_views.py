@@ -37,7 +37,7 @@ def put_sums(
     centre: Bench, store: str, step_ms: int, sku: str, at_ms: int, sold: int, on_hand: int | None = None
 ) -> None:
     level_ms = -1 if on_hand is None else at_ms
-    row = (store, step_ms, at_ms, sku, 1, sold, sold * 100, 0, 0, 0, 0, 0, on_hand, level_ms)
+    row = (store, step_ms, at_ms, sku, 1, sold, sold * 100, 0, 0, 0, 0, 0, on_hand, level_ms, 0)
     with centre.ledger.write.begin() as connection:
         BulkStatement(rollups.insert()).run_tuples(connection, [row])
 
