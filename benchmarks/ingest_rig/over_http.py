@@ -21,7 +21,7 @@ from simulator.fleet_setup import add_fleet
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GOAL_P99_MS = 250
-FLEET, QUICK_FLEET, FLEET_ROWS, FLEET_PERIOD_S = 10_000, 1_000, 20, 10.0
+FLEET, QUICK_FLEET, FLEET_ROWS, FLEET_PERIOD_S, FLEET_CONNECTIONS = 10_000, 1_000, 20, 10.0, 200
 
 
 @contextmanager
@@ -81,7 +81,7 @@ def fleet_latency(kind: str, new_url: NewUrl, *, quick: bool) -> Iterator[Result
         for name, turns in (("first batch of each", 1), ("then", 2)):
             report = asyncio.run(
                 run_fleet(fleet, "127.0.0.1", port, rows=FLEET_ROWS, period_s=FLEET_PERIOD_S,
-                          seconds=turns * FLEET_PERIOD_S, connections=64)
+                          seconds=turns * FLEET_PERIOD_S, connections=FLEET_CONNECTIONS)
             )  # fmt: skip
             yield row(f"{kind}: {gateways} gateways, {FLEET_ROWS} rows each {FLEET_PERIOD_S:.0f} s, p99, {name}",
                       round(report.quantile_ms(0.99), 1), "ms", None, "lower", p50=round(report.quantile_ms(0.5), 1),

@@ -163,12 +163,17 @@ def _note_writing(connection: Connection, _cursor: object, statement: str, *_: o
         connection.info["wrote"] = True
 
 
+_WAL_PAGES = 8_000
+"""Of 4 kB, before they are copied into the database: a page that many batches change is copied once for all of them."""
+
+
 def _set_pragmas(connection: Any, _record: object) -> None:
     # The driver would open transactions late and as DEFERRED; ours begin where we say.
     connection.isolation_level = None
     for pragma in (
         "journal_mode=WAL",
         "synchronous=FULL",
+        f"wal_autocheckpoint={_WAL_PAGES}",
         "busy_timeout=15000",
         "cache_size=-8000",
         "temp_store=MEMORY",

@@ -27,7 +27,9 @@ log = Log("central.writer")
 T = TypeVar("T")
 
 MAX_QUEUED = 500
-MAX_GROUP = 64
+MAX_GROUP = 128
+GROUP_S = 0.05
+"""Who comes while a group is at work still joins it, for so long: on a busy centre many share one wait for the disk."""
 MAX_LATER_ROWS = 20_000
 """Rows that wait for one statement or another: those of some hundred small batches, or of a few of the largest."""
 MIN_TICK_S = 0.002
@@ -197,15 +199,28 @@ class LedgerWriter:
             group = [self._queue.get(timeout=self._poll_s)]
         except queue.Empty:
             return []
+        self._add_waiting(group)
+        return group
+
+    def _add_waiting(self, group: list[_Waiting]) -> None:
         with contextlib.suppress(queue.Empty):
             while len(group) < MAX_GROUP:
                 group.append(self._queue.get_nowait())
-        return group
+
+    def _work_off(self, group: list[_Waiting], transaction: Transaction) -> list[Any]:
+        """The group's outcomes, and those of jobs that joined it meanwhile."""
+        outcomes: list[Any] = []
+        until_s = time.monotonic() + GROUP_S
+        while len(outcomes) < len(group):
+            outcomes += [_outcome(waiting.job, transaction) for waiting in group[len(outcomes) :]]
+            if time.monotonic() < until_s:
+                self._add_waiting(group)
+        return outcomes
 
     def _commit(self, group: list[_Waiting]) -> None:
         transaction = Transaction(self._ledger, self._clock.now_ms())
         try:
-            outcomes = [_outcome(waiting.job, transaction) for waiting in group]
+            outcomes = self._work_off(group, transaction)
             self._finish(transaction)
         except Exception as error:  # noqa: BLE001 - whose fault it is shows when each runs alone
             transaction.close()

@@ -1,5 +1,6 @@
 """Jobs that share a transaction share its statements, and each finds what those before it wrote."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from central.ledger.bulk import TOGETHER
 from central.ledger.engine import Ledger
 from central.ledger.facts import STATEMENTS
 from central.ledger.writer import Transaction
+from central.memory import LedgerMemory
+from runtime.clock import SystemClock
 
 LEVELS = STATEMENTS["stock"]
 COUNT = sa.text("SELECT count(*) FROM stock")
@@ -78,3 +81,22 @@ def test_after_a_commit_a_new_transaction_begins_with_the_next_look(transaction:
     assert transaction.connection.execute(COUNT).scalar() == 1
     transaction.close()
     assert transaction.connection.execute(COUNT).scalar() == 0
+
+
+def test_who_comes_while_a_group_is_at_work_joins_it(tmp_path: Path) -> None:
+    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite3'}")
+    ledger.create()
+    centre = writer.LedgerWriter(ledger, LedgerMemory(), SystemClock(), poll_s=0.01)
+    seen: list[Transaction] = []
+
+    def first(transaction: Transaction) -> None:
+        seen.append(transaction)
+        centre.submit(seen.append)
+
+    centre.submit(first)
+    stop = threading.Event()
+    stop.set()  # it works off what waits, and ends
+    centre.run(stop)
+    assert len(seen) == 2
+    assert seen[0] is seen[1]
+    ledger.close()
