@@ -8,37 +8,49 @@ import numpy.typing as npt
 
 from models.arrays import F64
 from models.policy.errors import InstanceError
+from models.policy.law_words import in_our_words
 
 MAX_UNITS = 4096
 """The longest law: beyond it, count in cases."""
 _TAIL = 1e-12
-_NEAR_ONE = 1e-6
+_NEAR_ONE = 1e-4
+"""How far from 1 masses may sum, as rounded ones do; they are scaled."""
 NAMED = ("poisson", "geometric", "negative_binomial", "binomial", "uniform", "gamma", "normal", "constant")
 
 
 def law_from(described: object) -> F64:
     """Masses of 0, 1, 2 … units, sum 1.
 
-    described: a list of masses, {"pmf": [...]}, {"samples": [...]}, or {"distribution": one of NAMED, "mean": …, and "cv" or "variance" or
+    described: a list of masses, or of [units, mass], {"pmf": [...], "first": 0}, {"values": [...], "pmf": [...]}, {"samples": [...]}, or {"distribution": one of NAMED, "mean": …, and "cv" or "variance" or
     "dispersion" where the law has a second parameter}. gamma and normal are rounded to whole units, below 0 to 0.
     Raises InstanceError that names the field.
     """
+    if isinstance(described, list) and described and isinstance(described[0], list | tuple):
+        values, masses = zip(*map(_pair, described), strict=True)
+        described = {"values": list(values), "pmf": list(masses)}
     if isinstance(described, list):
         return _from_masses(described)
     if not isinstance(described, Mapping):
         raise InstanceError(
             "demand", f"it is {described!r}", 'an object such as {"distribution": "poisson", "mean": 5}'
         )
-    if "pmf" in described:
-        return _from_masses(described["pmf"])
-    if "samples" in described:
-        return _from_samples(described["samples"])
-    name = str(described.get("distribution", "")).lower().replace("-", "_").replace(" ", "_")
+    said = in_our_words(described)
+    if "pmf" in said:
+        return np.concatenate([np.zeros(int(str(said.get("first", 0)))), _from_masses(said["pmf"])])
+    if "samples" in said:
+        return _from_samples(said["samples"])
+    name = str(said["distribution"])
     if name not in NAMED:
         raise InstanceError(
             "demand.distribution", f"it is {name!r}", f"one of {', '.join(NAMED)}, or give a pmf"
         )
-    return _named(name, described)
+    return _named(name, said)
+
+
+def _pair(entry: object) -> tuple[object, object]:
+    if not isinstance(entry, list | tuple) or len(entry) != 2:
+        raise InstanceError("demand.pmf", f"{entry!r} is no pair", "a list of masses, or of [units, mass]")
+    return entry[0], entry[1]
 
 
 def moments(law: F64) -> tuple[float, float, float]:
@@ -96,14 +108,18 @@ def _numbers(given: object, field: str) -> F64:
 
 
 def _named(name: str, described: Mapping[str, object]) -> F64:
-    mean = _number(described, "mean" if "mean" in described else "value", least=0.0)
+    mean = _number(described, "mean", least=0.0)
     if mean > MAX_UNITS / 2:
         raise InstanceError("demand.mean", f"it is {mean}", f"at most {MAX_UNITS // 2}: count in cases")
     units = np.arange(MAX_UNITS + 1)
+    if name == "constant" and mean != round(mean):
+        raise InstanceError("demand.mean", f"it is {mean}", "whole units, or a pmf of the two around it")
     if name == "constant" or mean == 0:
         return _checked((units == round(mean)).astype(np.float64))
     if name == "uniform":
         high = round(2 * mean)
+        if abs(high - 2 * mean) > _NEAR_ONE:
+            raise InstanceError("demand.mean", f"it is {mean}", "a multiple of a half, or low and high")
         return _checked((units <= high) / (high + 1))
     if name == "poisson":
         return _checked(np.exp(_log_poisson(units, mean)))
@@ -138,7 +154,7 @@ def _variance(name: str, described: Mapping[str, object], mean: float) -> float:
 def _number(described: Mapping[str, object], field: str, least: float) -> float:
     value = described.get(field)
     if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value < 1e9:
-        raise InstanceError(f"demand.{field}", f"it is {value!r}", f"a number >= {least:g}")
+        raise InstanceError(f"demand.{field}", f"it is {value!r}", f"a number >= {least:g}, below 1e9")
     return float(value)
 
 

@@ -63,15 +63,15 @@ class Instance:
 # What the file may call a field, first the name that we write.
 _NAMES: dict[str, tuple[str, ...]] = {
     "demand": ("demand", "demand_pmf", "pmf"),
-    "lead_time_periods": ("lead_time_periods", "lead_time", "lead_time_days", "lead_periods", "leadtime", "L"),
-    "holding_cost": ("holding_cost", "h"),
-    "shortage_cost": ("shortage_cost", "penalty_cost", "stockout_cost", "lost_sale_cost", "backorder_cost", "p", "b"),
-    "fixed_order_cost": ("fixed_order_cost", "fixed_cost", "setup_cost", "K"),
+    "lead_time_periods": ("lead_time_periods", "lead_time", "lead_time_days", "lead_periods", "leadtime", "lead", "L"),
+    "holding_cost": ("holding_cost", "holding", "h"),
+    "shortage_cost": ("shortage_cost", "penalty_cost", "stockout_cost", "lost_sale_cost", "lost_sales_cost", "backorder_cost", "penalty", "p", "b"),
+    "fixed_order_cost": ("fixed_order_cost", "fixed_cost", "setup_cost", "setup", "order_cost", "ordering_cost", "K"),
     "unit_cost": ("unit_cost", "purchase_cost", "c"),
-    "waste_cost": ("waste_cost", "outdating_cost", "wastage_cost", "w"),
+    "waste_cost": ("waste_cost", "outdating_cost", "outdate_cost", "wastage_cost", "expiry_cost", "w"),
     "unmet_demand": ("unmet_demand", "unmet", "shortage", "type", "model", "kind"),
-    "shelf_life_periods": ("shelf_life_periods", "shelf_life", "shelf_life_days", "life", "m"),
-    "issuing": ("issuing", "issuing_policy", "issue"),
+    "shelf_life_periods": ("shelf_life_periods", "shelf_life", "shelf_life_days", "lifetime", "life", "m"),
+    "issuing": ("issuing", "issuing_policy", "issue", "issuance"),
     "name": ("name", "comment", "description", "optimal_cost", "optimum", "source"),
 }  # fmt: skip
 
@@ -94,13 +94,12 @@ def instance_from(described: object) -> Instance:
             "the whole", f"it is {type(described).__name__}", "one object, see docs/replenishment.md"
         )
     fields = _by_our_names(described)
-    if fields.get("shelf_life_periods") is not None and str(fields.get("unmet_demand", LOST)).startswith(
-        "back"
-    ):
+    life = fields.get("shelf_life_periods")
+    life = None if life == float("inf") else life
+    if life is not None and str(fields.get("unmet_demand", LOST)).lower().startswith("back"):
         raise InstanceError(
             "unmet_demand", "customers wait for units that expire", "lost, or leave out the shelf life"
         )
-    life = fields.get("shelf_life_periods")
     return Instance(
         law=_law(fields),
         lead_periods=_whole(fields, "lead_time_periods", 0, MAX_LEAD_PERIODS),
@@ -109,7 +108,10 @@ def instance_from(described: object) -> Instance:
         fixed_order=_cost(fields, "fixed_order_cost", default=0.0),
         unit_cost=_cost(fields, "unit_cost", default=0.0),
         waste=_cost(fields, "waste_cost", default=0.0),
-        unmet=_word(fields, "unmet_demand", {LOST: ("lost", "lost_sales"), BACKORDER: ("backorder", "backorders", "backlog")}),
+        unmet=_word(fields, "unmet_demand", {
+            LOST: ("lost", "lost_sales", "lost_sale", "lostsales"),
+            BACKORDER: ("backorder", "backorders", "backordered", "backordering", "backlog", "backlogged", "backlogging"),
+        }),
         life_periods=None if life is None else _whole(fields, "shelf_life_periods", 1, MAX_LIFE_PERIODS),
         issuing=_word(fields, "issuing", {FIFO: ("fifo",), LIFO: ("lifo",)}),
     )  # fmt: skip
@@ -139,17 +141,17 @@ def _whole(fields: dict[str, Any], name: str, least: int, most: int) -> int:
     if (
         isinstance(value, bool)
         or not isinstance(value, int | float)
-        or value != int(value)
         or not least <= value <= most
+        or value != int(value)
     ):
         raise InstanceError(name, f"it is {value!r}", f"a whole number, {least} to {most}")
     return int(value)
 
 
 def _cost(fields: dict[str, Any], name: str, least: float = 0.0, default: float | None = None) -> float:
-    value = fields.get(name, default)
+    value = default if fields.get(name) is None else fields[name]
     if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value < 1e9:
-        raise InstanceError(name, f"it is {value!r}", f"a number {'above' if least else '>='} 0")
+        raise InstanceError(name, f"it is {value!r}", f"a number {'above' if least else '>='} 0, below 1e9")
     return float(value)
 
 

@@ -157,6 +157,8 @@ def _random_law(random: np.random.Generator, low: float, high: float) -> F64:
             if masses[0] < 0.98
             else law_from({"distribution": "poisson", "mean": mean})
         )
+    if name == "uniform":
+        mean = round(2 * mean) / 2
     return law_from({"distribution": str(name), "mean": mean})
 
 

@@ -26,6 +26,19 @@ GOOD = {"demand": {"distribution": "poisson", "mean": 3}, "lead_time": 1, "h": 1
         ({"pmf": [0.5, 0, 0.5]}, 1, 1),
         ({"samples": [1, 1, 3, 3]}, 2, 1),
         ([0.5, 0, 0.5], 1, 1),
+        # The same, as others write it.
+        ({"pmf": [0.5, 0, 0.5], "offset": 3}, 4, 1),
+        ({"pmf": {"3": 0.5, "5": 0.5}}, 4, 1),
+        ({"3": 0.5, "5": 0.5}, 4, 1),
+        ([[3, 0.5], [5, 0.5]], 4, 1),
+        ({"values": [5, 3], "probabilities": [0.5, 0.5]}, 4, 1),
+        ({"dist": "Poisson", "lambda": 5}, 5, 5),
+        ({"type": "binomial", "n": 10, "p": 0.3}, 3, 2.1),
+        ({"distribution": "uniform", "low": 2, "high": 6}, 4, 2),
+        ({"distribution": "gamma", "shape": 4, "scale": 10}, 40, 400),
+        ({"distribution": "negative binomial", "mean": 4, "r": 2}, 4, 12),
+        ({"distribution": "deterministic", "value": 7}, 7, 0),
+        ({"pmf": [0.33333, 0.33333, 0.33333]}, 1, 2 / 3),
     ],
 )
 def test_a_law_has_the_moments_it_was_named_with(described, mean, variance):
@@ -56,6 +69,22 @@ def test_sums_of_periods_add_up():
         ({"demand": {"distribution": "gamma", "mean": 2}}, "cv"),
         ({"demand": {"distribution": "poisson", "mean": 1e5}}, "count in cases"),
         ({"demand": {"distribution": "poisson", "mean": 0}}, "mean above 0"),
+        ({"demand": {"pmf": [0.5, 0.5], "shift": 3}}, "demand.shift: no such field"),
+        ({"demand": {"distribution": "poisson", "mean": 3, "std": 2}}, "poisson has no such field"),
+        ({"demand": {"distribution": "poisson", "mean": 3, "lambda": 3}}, "given twice"),
+        ({"demand": {"distribution": "geometric", "p": 0.2}}, "geometric has no such field"),
+        ({"demand": {"distribution": "poisson"}}, "demand.mean: it is missing"),
+        ({"demand": {"distribution": "constant", "mean": 4.5}}, "whole units"),
+        ({"demand": {"distribution": "uniform", "mean": 4.2}}, "low and high"),
+        ({"demand": {"distribution": "uniform", "low": 4, "high": 2}}, "demand.high"),
+        ({"demand": {"values": [1, 2], "pmf": [1]}}, "as long as pmf"),
+        ({"demand": {"1.5": 1.0}}, "whole units"),
+        ({"demand": [[1, 0.5], [1, 0.5]]}, "given twice"),
+        ({"demand": [[1, 2, 3]]}, "no pair"),
+        ({"lead_time": float("nan")}, "lead_time_periods"),
+        ({"lead_time": float("inf")}, "lead_time_periods"),
+        ({"p": float("nan")}, "shortage_cost"),
+        ({"K": 1e9}, "below 1e9"),
         ({"lead_time": 1.5}, "lead_time_periods"),
         ({"lead_time": -1}, "lead_time_periods"),
         ({"h": 0}, "holding_cost"),
@@ -90,3 +119,17 @@ def test_a_bad_file_exits_1_and_says_why(capsys, tmp_path):
     assert main(["policy-cost", "--instance", str(path)]) == 1
     assert "no JSON" in capsys.readouterr().err
     assert main(["policy-cost", "--instance", str(tmp_path / "none.json")]) == 1
+
+
+def test_other_names_and_empty_fields_say_the_same():
+    said = {
+        "demand": [[3, 0.5], [5, 0.5]],
+        "lead": 2,
+        "holding": 1,
+        "penalty": 9,
+        "order_cost": None,
+        "lifetime": float("inf"),
+    }
+    instance = instance_from({**said, "unmet": "Backlogged"})
+    assert (instance.unmet, instance.fixed_order, instance.life_periods) == ("backorder", 0.0, None)
+    assert instance.law.tolist() == [0, 0, 0, 0.5, 0, 0.5]
