@@ -19,6 +19,7 @@ from central.ledger.engine import Ledger
 from central.ledger.gateway_views import gateway_views
 from central.ledger.writer import Transaction
 from central.mqtt_events import EventPublisher, link_of
+from central.packing import Packing
 from central.retention import Retention
 from central.settings import CentralSettings
 from central.settings_audit import note_settings
@@ -81,6 +82,8 @@ def run_centre(settings: CentralSettings) -> int:
         supervisor.start("transfers", lambda: transfers.run(supervisor.stop))
     retention = Retention(centre)
     supervisor.start("retention", lambda: retention.run(supervisor.stop))
+    packing = Packing(centre)
+    supervisor.start("packing", lambda: packing.run(supervisor.stop))
     if ledger.is_shared:
         supervisor.start("news", lambda: listen(ledger, centre.placed, supervisor.stop))
     supervisor.start("status", status.serve)

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from central.core.days import day_after, day_start_ms
+from central.ledger.category_days import pack_hours
 from central.ledger.engine import Ledger
 from contract.documents import SupplyDocument, SupplyLine
 from contract.records import QUANTILE_LEVELS
@@ -37,6 +38,10 @@ class Size:
     categories: int = 40
     forecast: int = 20
     receipts: int = 1000
+
+    @property
+    def category_hours(self) -> int:
+        return DAYS * 24 * self.sample * self.categories
 
     @property
     def rows(self) -> int:
@@ -122,6 +127,9 @@ def _fill_shop(ledger: Ledger, store: str, size: Size, *, in_sample: bool) -> No
             hours = {**of, "times": DAYS * 24}
             connection.execute(_SUMS, {**hours, "step": HOUR_MS, "skus": size.managed, "total": 0})
             connection.execute(_CATEGORY_HOURS, {**hours, "categories": size.categories})
+            # As a centre does each hour; the newest hour is not over.
+            while pack_hours(connection, store, first_ms + (DAYS * 24 - 1) * HOUR_MS):
+                pass
         connection.execute(_ITEMS, of)
         connection.execute(_STOCK, last)
         connection.execute(_RECEIPTS, {**last, "receipts": size.receipts})

@@ -24,8 +24,9 @@ from benchmarks.ingest_rig.chain_rows import (
 from benchmarks.ingest_rig.databases import InProcess, NewUrl, size_bytes, timed
 from benchmarks.ingest_rig.rows import Result, row
 from central.core.days import day_after, day_start_ms
-from central.ledger.chain_views import sku_day, top_categories
+from central.ledger.chain_views import sku_day
 from central.ledger.gateway_views import gateway_views
+from central.ledger.leading_categories import leading_categories
 from central.ledger.series_views import sku_series
 from central.replaying import replay
 from contract.api import Page
@@ -43,7 +44,7 @@ def hq_queries(kind: str, new_url: NewUrl, *, quick: bool) -> Iterator[Result]:
     began = time.perf_counter()
     fill(rig.ledger, stores, size)
     keep_what_is_loaded()  # as the centre does when it starts
-    yield _made(kind, rig, time.perf_counter() - began)
+    yield _made(kind, rig, size, time.perf_counter() - began)
     for name, ask in _questions(rig, stores, size).items():
         yield _asked(f"{kind}: {name}", rig, ask)
     yield from _outlook(kind, rig)
@@ -51,16 +52,16 @@ def hq_queries(kind: str, new_url: NewUrl, *, quick: bool) -> Iterator[Result]:
     rig.ledger.close()
 
 
-def _made(kind: str, rig: InProcess, seconds: float) -> Result:
+def _made(kind: str, rig: InProcess, size: Size, seconds: float) -> Result:
     with rig.ledger.read.connect() as connection:
-        days, hours, categories = connection.execute(
+        days, hours, packed = connection.execute(
             sa.text(
                 "SELECT (SELECT count(*) FROM rollups WHERE step_ms = 86400000), (SELECT count(*) FROM rollups WHERE step_ms = "
-                "3600000), (SELECT count(*) FROM category_hours)"
+                "3600000), (SELECT count(*) FROM category_days)"
             )
         ).one()
-    return row(f"{kind}: sums that HQ's queries stand among", days + hours + categories, "rows", None, "higher",
-               by_day=days, by_hour=hours, by_category=categories, megabytes=round(size_bytes(rig.ledger) / 1e6),
+    return row(f"{kind}: sums that HQ's queries stand among", days + hours + size.category_hours, "rows", None, "higher",
+               by_day=days, by_hour=hours, by_category=size.category_hours, packed_days=packed, megabytes=round(size_bytes(rig.ledger) / 1e6),
                made_in_s=round(seconds))  # fmt: skip
 
 
@@ -84,7 +85,7 @@ def _questions(rig: InProcess, stores: list[str], size: Size) -> dict[str, Ask]:
 
     def leading(connection: Connection, turn: int) -> None:
         from_ms = first_ms + turn * 2 % DAYS * DAY_MS
-        found = Page(rows=top_categories(connection, from_ms, from_ms + DAY_MS, top=5)).model_dump_json()
+        found = Page(rows=leading_categories(connection, from_ms, from_ms + DAY_MS, top=5)).model_dump_json()
         assert found.count('"place"') == 24 * 5 * min(len(REGIONS), size.sample)
 
     def front_page(_: Connection, turn: int) -> None:

@@ -9,7 +9,8 @@ from central.api.gate import FromPeople, TheCentre
 from central.api.overview import Moment
 from central.api.stores import SkuPath
 from central.errors import SenderError
-from central.ledger import chain_views
+from central.ledger.chain_views import sku_day
+from central.ledger.leading_categories import leading_categories
 from contract.api import Page
 from contract.api.chain import CategoryHour, SkuDay
 from contract.ids import DayText
@@ -25,7 +26,7 @@ def get_sku_day(
 ) -> Response:
     """One SKU's business day in each store in reach that has sums of it."""
     with centre.ledger.read.connect() as connection:
-        rows = chain_views.sku_day(connection, sku, day, principal.stores)
+        rows = sku_day(connection, sku, day, principal.stores)
     # Its own text: a model that is answered is made and checked once more.
     return Response(Page(rows=rows, total=len(rows)).model_dump_json(), media_type="application/json")
 
@@ -44,5 +45,5 @@ def get_category_hours(
             f"from_ms and to_ms are more than {MAX_DAYS} days apart; ask for fewer days at once"
         )
     with centre.ledger.read.connect() as connection:
-        rows = chain_views.top_categories(connection, from_ms, to_ms, top=top, stores=principal.stores)
+        rows = leading_categories(connection, from_ms, to_ms, top=top, stores=principal.stores)
     return Response(Page(rows=rows, total=len(rows)).model_dump_json(), media_type="application/json")

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from central.core.lifecycle import OPEN
-from central.core.rollups import HOUR_MS, QUARTER_MS
+from central.core.rollups import DAY_MS, HOUR_MS, QUARTER_MS
 
 ROWS_A_TRANSACTION = 500
 RECEIPTS_A_TRANSACTION = 100
@@ -89,6 +89,8 @@ RULES = (
     _rule("rollups", "hour_rollup_days", "step_ms, at_ms, sku", f"step_ms = {HOUR_MS} AND at_ms < :before_ms",
           order="at_ms"),
     _rule("category_hours", "hour_rollup_days", "at_ms, category", "at_ms < :before_ms", order="at_ms"),
+    # A day whole: it goes when its last hour has had its time.
+    _rule("category_days", "hour_rollup_days", "at_ms", f"at_ms < :before_ms - {DAY_MS}", order="at_ms"),
 )  # fmt: skip
 
 _NOTE = sa.text(

@@ -160,6 +160,10 @@ category_hours = _table(
     _int("sold_units"), _int("sold_cents"), _int("picked_units"), _int("delivered_units"), _int("shrink_units"),
     _int("stock_out_ms"),
 )  # fmt: skip
+# Hours that are over, a day (of UTC) in a row (category_days.py); what came late for one is in category_hours.
+category_days = _table(
+    "category_days", _text("store_id", key=True), _int("at_ms", key=True), _text("body"), with_rowid=True
+)
 # Retention: facts of `kind` before from_ms are gone, and sums of then cannot be made again.
 kept_since = _table("kept_since", _text("store_id", key=True), _text("kind", key=True), _int("from_ms"))
 

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from central.core.days import day_after, day_of, day_start_ms
-from central.core.rollups import RollupSums, category_hours, order_of_epoch
-from central.ledger import facts, retention
+from central.core.rollups import RollupSums, Sums, category_hours, order_of_epoch
+from central.ledger import category_days, facts, retention
 from central.ledger.window_runs import windows_of
 from contract.devices import LineKind, Place
 from contract.records import ReceiptRecord, SoldLine, StockFact, StockFactKind
@@ -45,8 +45,11 @@ def rebuild_store(connection: Connection, store: str, zone: ZoneInfo) -> int:
     kept_ms = retention.facts_kept_since_ms(connection, store)
     # A sale after midnight is of the business date before: of the first day that is kept some may be gone.
     from_ms = 0 if kept_ms is None else day_start_ms(day_after(day_of(kept_ms, zone), 1), zone)
+    kept_hours = category_days.unpacked(connection, store, from_ms)
     for statement in (_DROP, _DROP_HOURS):
         connection.execute(statement, {"store": store, "from_ms": from_ms})
+    for hours in kept_hours:
+        facts.add_category_hours(connection, store, {key: Sums(**sums) for key, sums in hours.items()})
     count = 0
     for day in days:
         start_ms, end_ms = day_start_ms(day, zone), day_start_ms(day_after(day, 1), zone)

@@ -1,17 +1,24 @@
 """What HQ asks of all stores at once, and one SKU's long series, on both databases."""
 
+import threading
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from central_rows import START_MS
 from ledger_kinds import SQLITE, on_both
-from test_ledger import Bench, bench
+from test_ledger import STORE, Bench, bench
 
 from central.board import AT_ONCE, FRESH_S, MAX_AGE_S, Board
 from central.core.days import day_after, day_start_ms
 from central.ledger.bulk import BulkStatement
-from central.ledger.chain_views import sku_day, top_categories
+from central.ledger.category_days import pack_hours
+from central.ledger.chain_views import sku_day
+from central.ledger.leading_categories import leading_categories
 from central.ledger.series_views import sku_series
 from central.ledger.tables import category_hours, rollups, stores
+from central.packing import Packing
+from central.timeseries.sql import rebuild_store
+from contract.api.chain import CategoryHour
 from contract.api.stores import Overview, SkuSeries
 
 DAY_MS, HOUR_MS = 86_400_000, 3_600_000
@@ -74,11 +81,108 @@ def test_the_leading_categories_are_of_each_region_and_hour(kind: str) -> None:
                 [(store, START_MS + at, name, 1, cents, 0, 0, 0, 0) for store, at, name, cents in sold],
             )
         with centre.ledger.read.connect() as connection:
-            found = top_categories(connection, START_MS, START_MS + 2 * HOUR_MS, top=2)
+            found = leading_categories(connection, START_MS, START_MS + 2 * HOUR_MS, top=2)
         assert [(one.region, one.at_ms - START_MS, one.place, one.category, one.sold_cents) for one in found] == [
             ("north", 0, 1, "bread", 600), ("north", 0, 2, "milk", 500), ("north", HOUR_MS, 1, "tea", 9),
             ("south", 0, 1, "milk", 7),
         ]  # fmt: skip
+
+
+@on_both
+def test_packed_hours_say_the_same_and_what_comes_late_counts_beside_them(kind: str) -> None:
+    def hour(store: str, at_ms: int, category: str, cents: int) -> tuple[object, ...]:
+        return (store, at_ms, category, cents // 3, cents, 1, 2, 3, 4)
+
+    with bench(kind) as centre:
+        put_shops(centre)
+        names = ("bread", "milk", "täglich", "tea")
+        rows = [
+            hour(store, START_MS + at * HOUR_MS, name, (at * 37 + len(store + name) * place) % 50)
+            for place, store in enumerate(SHOPS) for at in range(60) for name in names if (at + place) % 5
+        ]  # fmt: skip
+        late = [hour("store-a", START_MS + at * HOUR_MS, "tea", 1000) for at in (0, 5)]  # 0 has no row yet
+
+        def seen(**asked: Any) -> list[CategoryHour]:
+            with centre.ledger.read.connect() as connection:
+                return leading_categories(connection, START_MS, START_MS + 55 * HOUR_MS - 1, top=3, **asked)
+
+        def pack(before_ms: int) -> None:
+            for store in SHOPS:
+                with centre.ledger.write.begin() as connection:
+                    while pack_hours(connection, store, before_ms):
+                        pass
+
+        with centre.ledger.write.begin() as connection:
+            BulkStatement(category_hours.insert()).run_tuples(connection, rows)
+        before, of_one = seen(), seen(stores=["store-b"])
+        assert len({one.at_ms for one in before}) == 55
+        pack(START_MS + 50 * HOUR_MS)
+        assert len(centre.rows(f"SELECT * FROM category_hours WHERE at_ms < {START_MS + 50 * HOUR_MS}")) == 0
+        assert len(centre.rows("SELECT * FROM category_hours")) == len(
+            [row for row in rows if row[1] >= START_MS + 50 * HOUR_MS]
+        )
+        assert (seen(), seen(stores=["store-b"])) == (before, of_one)
+        for row in late:
+            with centre.ledger.write.begin() as connection:
+                BulkStatement(category_hours.insert()).run_tuples(connection, [row])
+        with_late = seen()
+        first = next(
+            one for one in with_late if one.region == "north" and one.at_ms == START_MS + 5 * HOUR_MS
+        )
+        assert (first.category, first.place) == ("tea", 1)
+        assert first.sold_cents >= 1000
+        pack(START_MS + 60 * HOUR_MS)
+        assert seen() == with_late
+        assert centre.rows("SELECT * FROM category_hours") == []
+
+
+def hours_of(centre: Bench, store: str, hours: int) -> list[int]:
+    """Puts a row an hour from START_MS on, back to the day before; returns the starts."""
+    starts = [START_MS + at * HOUR_MS for at in range(-30, hours)]
+    with centre.ledger.write.begin() as connection:
+        BulkStatement(category_hours.insert()).run_tuples(
+            connection, [(store, at_ms, "tea", 1, 100, 0, 0, 0, 0) for at_ms in starts]
+        )
+    return starts
+
+
+@on_both
+def test_a_rebuild_leaves_packed_hours_of_which_the_facts_are_gone(kind: str) -> None:
+    with bench(kind) as centre:
+        put_shops(centre)
+        starts = hours_of(centre, "store-a", 30)
+        with centre.ledger.write.begin() as connection:
+            while pack_hours(connection, "store-a", START_MS + 99 * HOUR_MS):
+                pass
+        centre.change(f"INSERT INTO kept_since VALUES ('store-a', 'windows', {START_MS - HOUR_MS})")
+        zone = ZoneInfo(SHOPS["store-a"][1])
+        from_ms = day_start_ms(day_after(DAY, 1), zone)
+        assert from_ms % DAY_MS, "it lies within a packed day"
+        with centre.ledger.write.begin() as connection:
+            rebuild_store(connection, "store-a", zone)
+        with centre.ledger.read.connect() as connection:
+            found = leading_categories(connection, starts[0], starts[-1] + HOUR_MS, top=3)
+        assert [one.at_ms for one in found] == [at_ms for at_ms in starts if at_ms < from_ms]
+
+
+@on_both
+def test_a_store_packs_the_hours_that_are_over_by_its_own_watermark(kind: str) -> None:
+    with bench(kind) as centre:
+        centre.change(
+            f"UPDATE gateways SET watermark_ms = {START_MS - 90 * 60_000} WHERE store_id = '{STORE}'"
+        )
+        starts = hours_of(centre, STORE, 3)
+        stop, packing = centre.centre.stop, Packing(centre.centre)
+        writer = threading.Thread(target=centre.centre.writer.run, args=(stop,), daemon=True)
+        writer.start()
+        try:
+            assert packing.pack(stop) == 2, "days of UTC"
+            left = [row[0] for row in centre.rows("SELECT at_ms FROM category_hours ORDER BY at_ms")]
+            assert left == [at_ms for at_ms in starts if at_ms >= START_MS - 2 * HOUR_MS]
+            assert packing.pack(stop) == 0
+        finally:
+            stop.set()
+            writer.join(60)
 
 
 @on_both

@@ -16,6 +16,7 @@ from test_ledger import STORE, bench
 from central.context import Work
 from central.core.days import day_of, day_start_ms
 from central.ledger import store_rows
+from central.ledger.category_days import pack_hours
 from central.memory import load_items
 from central.setup import rebuild_rollups
 from contract.documents import Item
@@ -26,6 +27,7 @@ STEPS = (900_000, HOUR_MS, DAY_MS)
 ZONE = ZoneInfo("America/New_York")
 SUMS = "SELECT * FROM rollups ORDER BY step_ms, at_ms, sku"
 HOURS = "SELECT * FROM category_hours ORDER BY at_ms, category"
+PACKED = "SELECT * FROM category_days"
 CATEGORY = {"sku-1": "bread", "sku-2": "milk", "sku-3": "milk"}
 
 # Some lie where a window ends as the next quarter hour begins: two levels of one moment in two quarter hours.
@@ -149,6 +151,12 @@ def check(kind: str, rows: list[Record], cuts: list[int], late: bool) -> None:
         before = centre.rows(SUMS), centre.rows(HOURS)
         list(rebuild_rollups(centre.settings))
         assert (centre.rows(SUMS), centre.rows(HOURS)) == before
+        with centre.ledger.write.begin() as connection:
+            while pack_hours(connection, STORE, START_MS + 36 * HOUR_MS):
+                pass
+        assert all(row[1] >= START_MS + 36 * HOUR_MS for row in centre.rows(HOURS))
+        list(rebuild_rollups(centre.settings))
+        assert (centre.rows(SUMS), centre.rows(HOURS), centre.rows(PACKED)) == (*before, [])
 
 
 def _mappings(ledger, sql):  # type: ignore[no-untyped-def]
