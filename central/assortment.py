@@ -1,6 +1,6 @@
 """What changes in a store's assortment at a date: listings, delistings, packs, GTINs. Applied once, when the date has come."""
 
-from central import desired_state, restocking
+from central import desired_state, repacking, restocking
 from central.context import Work
 from central.core.days import utc_text
 from central.errors import NotFoundError
@@ -88,6 +88,7 @@ def _set_pack(work: Work, change: AssortmentChange) -> None:
     work.store.supply[change.sku] = line.model_copy(
         update={"pack_units": change.pack_units, "min_order_units": least}
     )
+    repacking.repack_unsent(work, change.sku)
     work.supply_changed = True
 
 

@@ -33,7 +33,11 @@ def report(work: Work, trigger_id: str, post: StatusPost) -> None:
     ):
         return
     state = TriggerState(row["state"])
-    verdict = judge_report(state, row["revision"], post.revision, post.status, row["agreed_revision"])
+    refusal = rows.status_row(work.connection, store.store, trigger_id, post.revision, "rejected")
+    verdict = judge_report(
+        state, row["revision"], post.revision, post.status, row["agreed_revision"],
+        is_held=state is TriggerState.APPROVED and row["due_ms"] is not None, was_refused=refusal is not None,
+    )  # fmt: skip
     if isinstance(verdict, Refused):
         raise ConflictError(f"trigger {trigger_id}: {verdict.why}")
     row_of_status = {

@@ -8,8 +8,11 @@ from dataclasses import asdict, replace
 
 from sqlalchemy.engine import Connection
 
+from central.carrying import require_spare
 from central.context import Work
+from central.core.days import day_start_ms
 from central.core.lifecycle import ON_ORDER, WAITING, can_move, move
+from central.core.overdue import overdue_from_ms
 from central.core.restock import (
     RULE,
     OpenTrigger,
@@ -35,7 +38,7 @@ from contract.records import QUANTILE_LEVELS, ProposalRecord
 TRIGGER_EVENT = "shelfloop.restock.trigger.v1"
 CHANGE_EVENT = "shelfloop.restock.change.v1"
 CANCELLED_EVENT = "shelfloop.restock.cancelled.v1"
-KIND, EMERGENCY = "restock", "emergency"
+KIND, EMERGENCY, TRANSFER = "restock", "emergency", "transfer"
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 MAX_SNOOZE_DAYS = 30
 
@@ -203,15 +206,19 @@ def _change(work: Work, trigger: Trigger, decision: Raise, inputs: dict[str, obj
 def send_due(work: Work) -> None:
     """Sends the orders whose cut-off's freeze has begun, and wakes those that were snoozed.
 
-    A kill-switch that was thrown meanwhile keeps an order here, until it is taken off or the order expires.
+    A kill-switch that was thrown after the approval keeps an order here, until it is taken off or the order expires: who
+    approved it with the switch on has said yes all the same. What was delisted meanwhile is ordered no more.
     """
+    store = work.store
     for trigger in list(work.store.triggers.values()):
         if trigger.due_ms is None or trigger.due_ms > work.now_ms:
             continue
         if trigger.state is TriggerState.SNOOZED:
             _set_due(work, trigger, None)
             _set_state(work, trigger, TriggerState.PROPOSED)
-        elif not work.memory.switches_for(work.connection, work.store.store, trigger.supplier):
+        elif unlisted := store.why_unlisted(trigger.sku, work.now_ms):
+            _end(work, trigger, TriggerState.CANCELLED, f"the SKU is {unlisted}")
+        elif not rows.switch_thrown_since(work.connection, store.store, trigger.supplier, trigger.changed_ms):
             announce(work, trigger.trigger_id)
 
 
@@ -256,6 +263,8 @@ def approve(work: Work, trigger_id: str, decision: Decision) -> None:
         raise SenderError(
             f"quantity_units {quantity} must be whole packs of {row['pack_units']}, at least one"
         )
+    if row["kind"] == TRANSFER:
+        require_spare(work.connection, row, quantity or trigger.quantity_units)
     if quantity is not None and quantity != trigger.quantity_units:
         value = row["value_cents"] * quantity // max(trigger.quantity_units, 1)
         trigger.quantity_units, trigger.revision = quantity, trigger.revision + 1
@@ -303,22 +312,33 @@ def stores_to_expire(connection: Connection, settings: CentralSettings, now_ms: 
 def expire(work: Work) -> None:
     """Ends what nobody approved or acknowledged in time, and orders that have been overdue for long; sends what is due."""
     send_due(work)
-    overdue_ms = work.now_ms - work.settings.order_overdue_days * DAY_MS
+    patience_days = work.settings.order_overdue_days
     for trigger in list(work.store.triggers.values()):
         unanswered = trigger.state in WAITING | {TriggerState.APPROVED, TriggerState.SENT}
         if unanswered and trigger.expires_ms is not None and trigger.expires_ms <= work.now_ms:
             _end(work, trigger, TriggerState.EXPIRED, "nobody answered in time")
-        elif not unanswered and trigger.changed_ms < overdue_ms:
-            _end(
-                work, trigger, TriggerState.EXPIRED, f"no progress in {work.settings.order_overdue_days} days"
-            )
+        elif not unanswered and _is_overdue(work, trigger.sku, trigger.changed_ms, trigger.arrives_day):
+            _end(work, trigger, TriggerState.EXPIRED, f"no progress in {patience_days} days")
     for (number, sku), order in list(work.store.orders.items()):
-        if order.at_ms < overdue_ms:
+        if _is_overdue(work, sku, order.at_ms, order.arrives_day):
             rows.outside_order_ended(
                 work.connection, work.store.store, number, sku, state="expired", units=None
             )
             del work.store.orders[number, sku]
             work.supply_changed = True
+
+
+def _is_overdue(work: Work, sku: str, moved_ms: int, arrives_day: str | None) -> bool:
+    line = work.store.supply.get(sku)
+    arrives_ms = None if arrives_day is None else day_start_ms(arrives_day, work.store.zone)
+    lead_days = 0 if line is None else line.lead_time_days
+    patience_days = work.settings.order_overdue_days
+    return overdue_from_ms(moved_ms, arrives_ms, lead_days, patience_days) < work.now_ms
+
+
+def end_unsent(work: Work, trigger: Trigger, why: str) -> None:
+    """Of an order of which nobody outside has heard."""
+    _end(work, trigger, TriggerState.CANCELLED, why)
 
 
 def withdraw_unsent(work: Work, sku: str, why: str) -> None:
@@ -376,6 +396,7 @@ def _set_due(work: Work, trigger: Trigger, due_ms: int | None) -> None:
     rows.set_due(
         work.connection, work.store.store, trigger.number, due_ms=due_ms, expires_ms=trigger.expires_ms
     )
+    work.changed_triggers.add(trigger.trigger_id)
 
 
 def _set_state(work: Work, trigger: Trigger, state: TriggerState) -> None:

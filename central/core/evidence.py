@@ -41,7 +41,7 @@ def decide_again(inputs: Mapping[str, object]) -> Recomputed:
 def _carry_again(inputs: Mapping[str, object]) -> Recomputed:
     stored = cast("dict[str, object]", inputs["transfer"])
     km = float(str(stored["distance_km"]))
-    outlooks = [_outlook(cast("dict[str, object]", inputs[side])) for side in ("giver", "taker")]
+    outlooks = [outlook_from(cast("dict[str, object]", inputs[side])) for side in ("giver", "taker")]
     terms = Terms(**cast("dict[str, object]", inputs["terms"]))  # type: ignore[arg-type]
     found = propose_transfers(str(stored["sku"]), outlooks, lambda _giver, _taker: km, terms)
     if not found:
@@ -49,7 +49,8 @@ def _carry_again(inputs: Mapping[str, object]) -> Recomputed:
     return Recomputed(found[0].quantity_units, f"worth {found[0].net_cents / 100:.2f} after the trip")
 
 
-def _outlook(stored: dict[str, object]) -> Outlook:
+def outlook_from(stored: dict[str, object]) -> Outlook:
+    """As it was stored with the transfer."""
     arrivals = tuple((ahead, units) for ahead, units in cast("list[tuple[int, int]]", stored["arrivals"]))
     return Outlook(**{**stored, "arrivals": arrivals})  # type: ignore[arg-type]
 

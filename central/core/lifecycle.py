@@ -88,10 +88,14 @@ def judge_report(
     revision: int,
     status: ReportedStatus,
     agreed_revision: int | None = None,
+    *,
+    is_held: bool = False,
+    was_refused: bool = False,
 ) -> Verdict:
     """What a reported status does to a trigger in `state`.
 
     agreed_revision: the one acknowledged; a newer one is a change that was asked for, and may be taken or not.
+    is_held: approved, and its supplier's cut-off is still to come. was_refused: this revision was rejected before.
     """
     to = TriggerState(status.value)
     changing = agreed_revision is not None and agreed_revision < current_revision and state in ON_ORDER
@@ -99,6 +103,10 @@ def judge_report(
         return Refused(f"revision {revision} does not exist; the newest is {current_revision}")
     if state in WAITING:
         return Refused(f"the trigger is {state} and was never sent; it waits for a person at HQ")
+    if is_held:
+        return Refused("the trigger waits for its supplier's cut-off and was not sent yet")
+    if changing and revision == current_revision and to is state and was_refused:
+        return Late(f"revision {revision} was refused before; the quantity agreed before it counts")
     if changing and revision == current_revision and to is TriggerState.REJECTED:
         return ChangeRefused()
     if changing and revision == current_revision and to is state:

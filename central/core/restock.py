@@ -115,7 +115,8 @@ def decide_restock(
     needed = net_quantity(wanted)
     held = open_trigger is not None and open_trigger.held_until_ms is not None
     if needed == 0:
-        if open_trigger is not None and held:
+        # Nobody outside has heard of it: neither while it waits for a person, nor for the cut-off.
+        if open_trigger is not None and (held or open_trigger.state is TriggerState.PROPOSED):
             return Withdraw(open_trigger.trigger_id, "on hand and on order cover the target now")
         return Hold("on hand and on order cover the target")
     quantity = _shippable(wanted, needed)

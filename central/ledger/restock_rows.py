@@ -37,6 +37,14 @@ _QUANTITY = sa.text(
     """UPDATE triggers SET quantity_units = :quantity, value_cents = :value, revision = :revision
     WHERE store_id = :store AND number = :number"""
 )
+_REPACK = sa.text(
+    """UPDATE triggers SET quantity_units = :quantity, value_cents = :value, revision = :revision, pack_units = :pack
+    WHERE store_id = :store AND number = :number"""
+)
+_THROWN = sa.text(
+    """SELECT count(*) FROM kill_switches WHERE "on" = 1 AND changed_ms >= :since AND (scope = 'chain'
+    OR (scope = 'store' AND target = :store) OR (scope = 'supplier' AND target = :supplier))"""
+)
 _REPORTED = sa.text(
     """UPDATE triggers SET state = :state, changed_ms = :now, shipped_units = coalesce(:shipped, shipped_units),
     despatch = coalesce(:despatch, despatch), erp_document = coalesce(:erp_document, erp_document),
@@ -113,6 +121,30 @@ def set_quantity(
         _QUANTITY,
         {"store": store, "number": number, "quantity": quantity, "value": value, "revision": revision},
     )
+
+
+def repack(
+    connection: Connection,
+    store: str,
+    number: int,
+    *,
+    quantity: int,
+    value: int,
+    revision: int,
+    pack: int,
+) -> None:
+    connection.execute(
+        _REPACK,
+        {
+            "store": store, "number": number, "quantity": quantity, "value": value, "revision": revision, "pack": pack,
+        },
+    )  # fmt: skip
+
+
+def switch_thrown_since(connection: Connection, store: str, supplier: str, since_ms: int) -> bool:
+    """Whether a kill-switch that covers the order is on and was thrown at `since_ms` or later."""
+    named = {"store": store, "supplier": supplier, "since": since_ms}
+    return bool(connection.execute(_THROWN, named).scalar_one())
 
 
 def set_reported(connection: Connection, row: dict[str, Any]) -> None:

@@ -1,10 +1,12 @@
 """Rows of suppliers, of what they have, and of the stores' daily budgets."""
 
+import json
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from central.core.budget import cents_since
 from contract.api.suppliers import SupplierPut
 
 _PUT = sa.text(
@@ -25,10 +27,14 @@ _PUT_BUDGET = sa.text(
 )
 _NO_BUDGET = sa.text("DELETE FROM budgets WHERE store_id = :store")
 _BUDGET = sa.text("SELECT cents_a_day FROM budgets WHERE store_id = :store")
+_APPROVED = "state IN ('approved', 'sent', 'acknowledged', 'ordered', 'shipped', 'received', 'closed')"
 _SPENT = sa.text(
-    """SELECT coalesce(sum(value_cents), 0) FROM triggers WHERE store_id = :store AND created_ms >= :since
-    AND state IN ('approved', 'sent', 'acknowledged', 'ordered', 'shipped', 'received', 'closed')
-    AND trigger_id <> :without"""
+    f"""SELECT coalesce(sum(value_cents), 0) FROM triggers WHERE store_id = :store AND created_ms >= :since
+    AND {_APPROVED} AND trigger_id <> :without"""  # noqa: S608 - our own words
+)
+_DECIDED_ANEW = sa.text(
+    f"""SELECT value_cents, quantity_units, inputs FROM triggers WHERE store_id = :store AND created_ms < :since
+    AND changed_ms >= :since AND revision > 1 AND {_APPROVED} AND trigger_id <> :without"""  # noqa: S608
 )
 
 
@@ -81,5 +87,8 @@ def budget_left_cents(connection: Connection, store: str, since_ms: int, without
     budget = connection.execute(_BUDGET, {"store": store}).scalar()
     if budget is None:
         return None
-    spent = connection.execute(_SPENT, {"store": store, "since": since_ms, "without": without}).scalar()
-    return max(0, int(budget) - int(spent or 0))
+    named = {"store": store, "since": since_ms, "without": without}
+    spent = int(connection.execute(_SPENT, named).scalar() or 0)
+    for row in connection.execute(_DECIDED_ANEW, named):
+        spent += cents_since(json.loads(row.inputs), row.value_cents, row.quantity_units, since_ms)
+    return max(0, int(budget) - spent)
