@@ -88,6 +88,7 @@ def _set_pack(work: Work, change: AssortmentChange) -> None:
     work.store.supply[change.sku] = line.model_copy(
         update={"pack_units": change.pack_units, "min_order_units": least}
     )
+    desired_state.vouch_for_supply(work)
     repacking.repack_unsent(work, change.sku)
     work.supply_changed = True
 

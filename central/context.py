@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from sqlalchemy.engine import Connection
 
 from central.core.audit_chain import digest_of, entry_hash
-from central.core.vouched import TRIGGER, VOUCHED
-from central.ledger import outgoing, restock_rows
+from central.core.vouched import DOCUMENT, TRIGGER, VOUCHED, about_document
+from central.ledger import outgoing, restock_rows, vouched_rows
 from central.ledger.outgoing import OutgoingEvent
 from central.ledger.writer import Transaction
 from central.memory import LedgerMemory, StoreMemory
@@ -56,6 +56,18 @@ class Work:
         """Adds an entry about `row` as it is stored now; see `central.core.vouched`."""
         kind = VOUCHED[action]
         self.audit("the centre", action, kind.subject_of(row), about=kind.about(row))
+
+    def vouch_for_row(self, action: str, *key: str) -> None:
+        """The same for the row that `key` names, read again; when it is not there, for its being gone."""
+        kind = VOUCHED[action]
+        row = vouched_rows.row_of(self.connection, kind, self.store.store, key)
+        if row is None:
+            self.audit("the centre", action, ".".join(key))
+        else:
+            self.vouch_for(action, row)
+
+    def vouch_for_document(self, kind: str, body: str) -> None:
+        self.audit("the centre", DOCUMENT, kind, about=about_document(kind, body))
 
     def vouch_for_triggers(self) -> None:
         """For each trigger that changed, once: as it is at the end of the job."""

@@ -16,7 +16,7 @@ from central.core.coupons import Issue, ItemState, decide_coupons, is_running
 from central.core.days import day_of, days_between, midnight_before
 from central.core.lease import Rest
 from central.core.redemption import CouponMove, CouponState, CouponUse, KnownCoupon, decide_use
-from central.core.vouched import COUPON
+from central.core.vouched import COUPON, COUPON_TERMS
 from central.errors import ConflictError
 from central.leasing import Ask
 from central.ledger import coupon_rows, facts, lease_rows
@@ -157,6 +157,7 @@ def _issue(work: Work, campaign: Campaign, issue: Issue) -> None:
         "state": CouponState.ISSUED.value, "issued_ms": work.now_ms, "valid_until_ms": valid_until_ms,
     }  # fmt: skip
     coupon_rows.insert_coupon(work.connection, row)
+    work.vouch_for(COUPON_TERMS, row)
     coupon = CouponRow(
         KnownCoupon(coupon_id, CouponState.ISSUED, store.store, valid_until_ms), number, campaign.campaign,
         issue.member, offer.item.sku, offer.item.gtin, title, offer.discount_cents, code_tail(code),

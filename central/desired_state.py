@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 from central.context import Work
 from central.core.days import day_after, day_of, day_start_ms, days_between
 from central.core.rollups import DAY_MS, STORE_TOTAL
+from central.core.vouched import DERIVED_DOCUMENTS, DOCUMENT, SUPPLY, about_supply
 from central.ledger import rollout_rows
 from contract.documents import MAX_ON_ORDER, DocumentKind, OnOrder
 
@@ -60,6 +61,11 @@ def refresh_supply(work: Work) -> int:
     ]
     slots = json.dumps(_slots(work))
     return put_document(work, "supply", f'{{"lines":[{",".join(lines)}],"slots":{slots}}}')
+
+
+def vouch_for_supply(work: Work) -> None:
+    """Call it when people have changed the lines' terms: the document itself changes with each order, too."""
+    work.audit("the centre", DOCUMENT, SUPPLY, about=about_supply(work.store.supply.values()))
 
 
 def _on_order(work: Work, parts: list[tuple[str | None, int, int]], lead_time_days: int) -> dict[str, object]:
@@ -160,6 +166,8 @@ def _write(work: Work, kind: str, content: str, version: int) -> int:
     text = _text(kind, content, version)
     work.connection.execute(_PUT, {"store": work.store.store, "kind": kind, "version": version, "body": text})
     work.store.versions[kind] = version
+    if kind != SUPPLY and kind not in DERIVED_DOCUMENTS:
+        work.vouch_for_document(kind, text)
     return version
 
 

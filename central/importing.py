@@ -5,6 +5,7 @@ import hashlib
 from central import desired_state
 from central.context import Work
 from central.core.masters import Good, Read
+from central.core.vouched import SUPPLIER
 from central.errors import NotFoundError, SenderError
 from central.ledger import store_rows, supplier_rows
 from central.memory import load_items, load_prices
@@ -54,6 +55,7 @@ def import_suppliers(work: Work, read: Read[SupplierPut], who: str) -> ImportRep
         added, changed = added + (known is None), changed + (known is not None)
         supplier_rows.put_supplier(work.connection, row.key, row.value, work.now_ms)
         work.audit(who, "put-supplier", row.key, "by file", about=row.value.model_dump(mode="json"))
+        work.vouch_for_row(SUPPLIER, row.key)
     if added or changed:
         work.memory.calendars.clear()
     return _report(read, read.good, list(read.problems), added, changed, None)

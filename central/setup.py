@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from central.access import Reach, Scope
 from central.auth import GATEWAY_PREFIX, LINK_PREFIX, TOKEN_PREFIX, hash_of, new_secret
+from central.core.vouched import KEY, PERSON, TOKEN
 from central.ledger import credentials, people
 from central.ledger.engine import Ledger
 from central.operator_work import OPERATOR, operator_work
@@ -56,8 +57,8 @@ def add_gateway(settings: CentralSettings, store: str, gateway: str) -> str:
             raise OperatorError(
                 f"gateway {gateway} stands in store {other}; choose another id for store {store}"
             )
-        about = {"gateway": gateway, "store": store, "key_hash": hash_of(key)}
-        work.audit(OPERATOR, "add-gateway", gateway, f"store {store}: a new key", about)
+        work.audit(OPERATOR, "add-gateway", gateway, f"store {store}: a new key")
+        work.vouch_for_row(KEY, gateway)
     return key
 
 
@@ -74,11 +75,9 @@ def create_token(
         credentials.put_token(
             work.connection, name, scope, hash_of(token), now_ms, expires_ms=expires_ms, reach=kept
         )
-        about = {
-            "token_hash": hash_of(token), "name": name, "scope": scope, "expires_ms": expires_ms, "reach": kept,
-        }  # fmt: skip
         said = f"{scope}, {_shown(kept)}, {f'for {days} days' if days else 'for ever'}"
-        work.audit(OPERATOR, "create-token", name, said[:300], about)
+        work.audit(OPERATOR, "create-token", name, said[:300])
+        work.vouch_for_row(TOKEN, hash_of(token))
     return token
 
 
@@ -98,8 +97,8 @@ def put_person(
     with operator_work(settings) as work:
         kept = None if reach is None else reach.to_json()
         people.put_person(work.connection, plain, password_hash, role, kept, SystemClock().now_ms())
-        about = {"person": plain, "password_hash": password_hash, "role": role, "reach": kept}
-        work.audit(OPERATOR, "put-person", plain, f"{role}, {_shown(kept)}"[:300], about)
+        work.audit(OPERATOR, "put-person", plain, f"{role}, {_shown(kept)}"[:300])
+        work.vouch_for_row(PERSON, plain)
 
 
 def make_link(settings: CentralSettings, name: str, minutes: int = LINK_MIN) -> str:
@@ -127,6 +126,7 @@ def remove_person(settings: CentralSettings, name: str) -> int:
         count = people.delete_person(work.connection, plain)
         if count:
             work.audit(OPERATOR, "remove-person", plain)
+            work.vouch_for_row(PERSON, plain)
     return count
 
 
@@ -148,10 +148,12 @@ def who_may(settings: CentralSettings) -> list[str]:
 
 def revoke_token(settings: CentralSettings, name: str) -> int:
     with operator_work(settings) as work:
-        count = credentials.revoke_tokens(work.connection, name)
-        if count:
-            work.audit(OPERATOR, "revoke-tokens", name, f"{count} of this name")
-    return count
+        revoked = credentials.revoke_tokens(work.connection, name)
+        if revoked:
+            work.audit(OPERATOR, "revoke-tokens", name, f"{len(revoked)} of this name")
+        for token_hash in revoked:
+            work.vouch_for_row(TOKEN, token_hash)
+    return len(revoked)
 
 
 def rewrite_series(settings: CentralSettings) -> None:

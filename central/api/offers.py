@@ -10,6 +10,7 @@ from central.api.gate import FromHq, FromMemberApp, TheCentre
 from central.centre import Centre, real_ms
 from central.context import CHAIN, Work
 from central.core.audiences import CELL_RESOLUTION, is_cell
+from central.core.vouched import CAMPAIGN
 from central.errors import NotFoundError, SenderError
 from central.ledger import coupon_rows
 from central.ledger.campaign_views import campaign_views
@@ -61,6 +62,7 @@ def put_campaign(
     def job(work: Work) -> Saga:
         couponing.put_campaign(work.connection, campaign, put, work.now_ms)
         work.audit(principal.name, "put-campaign", campaign, put.name, put.model_dump(mode="json"))
+        work.vouch_for_row(CAMPAIGN, campaign)
         return sagas.begin(work.connection, sagas.CAMPAIGN_KEYS, campaign, real_ms())
 
     sagas.carry_out(centre, centre.call_store(CHAIN, job), real_ms)
@@ -88,6 +90,7 @@ def change_campaign(
         said = ", ".join(f"{name} {value}" for name, value in changes.items())
         reason = f"{said}: {change.reason}"
         work.audit(who, "change-campaign", campaign, reason[:300], put.model_dump(mode="json"))
+        work.vouch_for_row(CAMPAIGN, campaign)
         return sagas.begin(work.connection, sagas.CAMPAIGN_KEYS, campaign, real_ms())
 
     sagas.carry_out(centre, centre.call_store(CHAIN, job), real_ms)

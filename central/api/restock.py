@@ -12,6 +12,7 @@ from central.api.gate import FromPeople, FromReaders, FromStoreSystem, TheCentre
 from central.api.paging import After, Limit, StoreFilter
 from central.centre import Centre
 from central.context import CHAIN, Work
+from central.core.vouched import SWITCH
 from central.errors import NotFoundError, SenderError
 from central.ledger import restock_rows, restock_views, rollout_rows
 from central.recomputing import evidence_of
@@ -173,6 +174,7 @@ def put_switch(switch: KillSwitch, principal: FromPeople, centre: TheCentre) -> 
         subject = f"{switch.scope} {switch.target}".strip()
         work.audit(switch.who, "kill-switch-on" if switch.on else "kill-switch-off", subject, switch.reason,
                    about=switch.model_dump(mode="json"))  # fmt: skip
+        work.vouch_for_row(SWITCH, switch.scope, switch.target)
 
     centre.call_store(CHAIN, job)
     return switch

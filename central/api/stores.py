@@ -16,6 +16,7 @@ from central.api.paging import Limit, next_after, skip_from
 from central.centre import Centre
 from central.context import Work
 from central.core.audiences import CELL_RESOLUTION, is_cell
+from central.core.vouched import STORE
 from central.errors import NotFoundError, SenderError
 from central.ledger import coupon_rows, store_rows
 from central.ledger.series_views import sku_series
@@ -43,6 +44,8 @@ StorePath = Annotated[str, Path(pattern=ID_PATTERN)]
 SkuPath = Annotated[str, Path(max_length=32)]
 Moment = Annotated[int, Query(ge=0, lt=4_102_444_800_000)]
 MAX_TEXT = 100
+MAX_REJECTED = 100
+"""Named in an answer; `accepted` says how many were taken."""
 
 
 @router.put("/{store}")
@@ -65,6 +68,7 @@ def put_store(store: StorePath, put: StorePut, principal: FromStoreSystem, centr
         desired_state.put_document(work, "store", json.dumps(document, separators=(",", ":")))
         couponing.refresh_keys(work, coupon_rows.all_campaigns(work.connection))
         work.audit(principal.name, "put-store", store, about=put.model_dump(mode="json"))
+        work.vouch_for_row(STORE, store)
 
     centre.call_store(store, job)
     return get_store(store, principal, centre)
@@ -112,13 +116,29 @@ def put_planogram(
     put: Annotated[PlanogramPut, Depends(json_body(PlanogramPut))],
     centre: TheCentre,
 ) -> Accepted:
-    """All facings with their effective times; a swap is one more entry for each cell."""
+    """All facings with their effective times; a swap is one more entry for each cell.
+
+    Facings of SKUs that the store's item list has not are left out and named in `rejected`. A store without items takes all.
+    """
     _once("device, cell and from_ms", [f"{f.device}/{f.cell}@{f.from_ms}" for f in put.facings])
 
-    def job(work: Work) -> int:
-        return desired_state.put_document(work, "planogram", put.model_dump_json())
+    rejected: list[str] = []
 
-    return _put(centre, store, principal.name, "put-planogram", len(put.facings), put, job)
+    def job(work: Work) -> int:
+        known = work.store.items
+        taken = [facing for facing in put.facings if not known or facing.sku in known]
+        rejected[:] = [
+            f"{facing.device}/{facing.cell}: SKU {facing.sku!r} is not in the item list of {store}"
+            for facing in put.facings
+            if known and facing.sku not in known
+        ]
+        return desired_state.put_document(
+            work, "planogram", put.model_copy(update={"facings": taken}).model_dump_json()
+        )
+
+    answer = _put(centre, store, principal.name, "put-planogram", len(put.facings), put, job)
+    taken = len(put.facings) - len(rejected)
+    return answer.model_copy(update={"accepted": taken, "rejected": rejected[:MAX_REJECTED]})
 
 
 @router.put("/{store}/prices", openapi_extra=described(PricesPut))
@@ -152,7 +172,9 @@ def put_supply(
     def job(work: Work) -> int:
         work.store.supply = {line.sku: line for line in put.lines}
         work.store.versions.setdefault("supply", 0)
-        return desired_state.refresh_supply(work)
+        version = desired_state.refresh_supply(work)
+        desired_state.vouch_for_supply(work)
+        return version
 
     return _put(centre, store, principal.name, "put-supply", len(put.lines), put, job)
 

@@ -8,6 +8,7 @@ from central.api.gate import FromHqOrSystem, FromStoreSystem, TheCentre
 from central.context import CHAIN, Work
 from central.core.masters import supplier_problem
 from central.core.supplier_calendar import calendar_from
+from central.core.vouched import BUDGET, SUPPLIER
 from central.errors import NotFoundError, SenderError
 from central.ledger import supplier_rows
 from contract.api import Accepted, Page
@@ -44,6 +45,7 @@ def put_supplier(
         supplier_rows.put_supplier(work.connection, supplier, put, work.now_ms)
         work.memory.calendars.clear()
         work.audit(principal.name, "put-supplier", supplier, about=put.model_dump(mode="json"))
+        work.vouch_for_row(SUPPLIER, supplier)
 
     centre.call_store(CHAIN, job)
     return _one(centre, supplier)
@@ -82,6 +84,7 @@ def put_budget(store: StorePath, put: BudgetPut, principal: FromStoreSystem, cen
         supplier_rows.put_budget(work.connection, store, put.cents_a_day)
         shown = "none" if put.cents_a_day is None else str(put.cents_a_day)
         work.audit(principal.name, "put-budget", store, shown, about=put.model_dump())
+        work.vouch_for_row(BUDGET, store)
 
     centre.call_store(store, job)
     return Accepted(accepted=1)

@@ -31,6 +31,7 @@ _TOKENS = sa.text(
 _OF_REGIONS = sa.text("SELECT store_id FROM stores WHERE region IN :regions").bindparams(
     sa.bindparam("regions", expanding=True, type_=sa.Text())
 )
+_WORKING = sa.text("SELECT token_hash FROM tokens WHERE name = :name AND revoked = 0 ORDER BY token_hash")
 _REVOKE = sa.text("UPDATE tokens SET revoked = 1 WHERE name = :name AND revoked = 0")
 
 
@@ -84,6 +85,8 @@ def all_tokens(connection: Connection) -> list[Any]:
     return list(connection.execute(_TOKENS).all())
 
 
-def revoke_tokens(connection: Connection, name: str) -> int:
-    """How many tokens of this name worked until now."""
-    return int(connection.execute(_REVOKE, {"name": name}).rowcount)
+def revoke_tokens(connection: Connection, name: str) -> list[str]:
+    """The hashes of the tokens of this name that worked until now."""
+    working = [str(row.token_hash) for row in connection.execute(_WORKING, {"name": name})]
+    connection.execute(_REVOKE, {"name": name})
+    return working

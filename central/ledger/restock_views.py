@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from central.core.vouched import VOUCHED
 from central.ledger.of_stores import Stores, named, of_stores
 from contract.api.common import AuditView
 from contract.api.restock import KillSwitch, TriggerState, TriggerView
@@ -19,10 +20,10 @@ _FROM = """FROM triggers t LEFT JOIN stores s ON s.store_id = t.store_id
 _BY_ID = sa.text(f"SELECT {_COLUMNS} {_FROM} WHERE t.trigger_id = :trigger")
 _AUDIT = of_stores(
     """SELECT store_id, number, at_ms, who, action, subject, reason FROM audit
-    WHERE {stores} AND at_ms <= :before AND action NOT IN ('trigger', 'status', 'coupon')
+    WHERE {stores} AND at_ms <= :before AND action NOT IN :vouching
     ORDER BY at_ms DESC, store_id, number DESC
     LIMIT :limit OFFSET :skip"""
-)
+).bindparams(sa.bindparam("vouching", sorted(VOUCHED), expanding=True, type_=sa.Text()))
 _SWITCHES = sa.text('SELECT scope, target, "on", who, reason FROM kill_switches ORDER BY scope, target')
 _INPUTS = sa.text(
     "SELECT inputs, watermark_ms, rule, bundle, quantity_units FROM triggers WHERE trigger_id = :trigger"

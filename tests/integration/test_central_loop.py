@@ -408,3 +408,7 @@ def test_a_coupon_goes_out_is_redeemed_once_and_reversed(
     centre.wait_until(
         lambda: all(row["event"]["data"]["code"] is None for row in get(app, "/v1/feed")["rows"]), 60
     )
+
+
+def test_the_audit_vouches_for_all_that_was_done_here(centre: CentreProcess) -> None:
+    assert "all hold" in centre.command("audit", "verify")

@@ -203,3 +203,7 @@ def test_the_gateway_is_told_the_coming_cut_offs_and_when_what_is_on_order_arriv
     slots = supply.slots["depot"]
     assert (slots[0].until_ms, slots[0].arrives_day) == (SEND_MS, "2017-09-06")
     assert [slot.arrives_day for slot in slots[:3]] == ["2017-09-06", "2017-09-09", "2017-09-13"]
+
+
+def test_the_audit_vouches_for_all_that_was_done_here(centre: CentreProcess) -> None:
+    assert "all hold" in centre.command("audit", "verify")

@@ -1,12 +1,33 @@
 """The audit's chains: each entry follows from the one before, and a changed row shows."""
 
-import pytest
-from central_rows import level, proposal, receipt
-from ledger_kinds import on_both
-from test_ledger import Bench, bench
+from pathlib import Path
 
+import pytest
+from central_rows import START_MS, gtin, level, proposal, receipt
+from ledger_kinds import on_both
+from test_ledger import STORE, Bench, bench
+
+from central import couponing, desired_state
+from central.__main__ import main
+from central.context import CHAIN, Work
+from central.core import vouched
 from central.core.audit_chain import FIRST, entry_hash, first_break
+from central.core.coupons import Issue, ItemState, Offer
+from central.ledger import coupon_rows, restock_rows, supplier_rows, tables
 from central.ledger.audit_check import AuditReport, verify_audit
+from central.ledger.vouched_rows import vouch_for_all
+from central.setup import create_token, put_person, remove_person, revoke_token
+from contract.api.offers import CampaignPut
+from contract.api.suppliers import SupplierPut
+
+KEYS = {"store_id", "number", "trigger_id"}
+SUPPLIER = SupplierPut(
+    name="Depot", timezone="UTC", order_weekdays=[0, 1, 2, 3, 4], cutoff_minute=600, lead_time_days=1
+)
+CAMPAIGN = CampaignPut(
+    cause="surplus", name="Autumn", discount_percent=20, max_discount_cents=100, budget_cents=9_000,
+    starts_ms=START_MS, ends_ms=START_MS + 10**9,
+)  # fmt: skip
 
 
 def entries(count: int) -> list[dict[str, object]]:
@@ -58,7 +79,7 @@ def test_a_changed_trigger_a_deleted_one_and_a_changed_entry_show(kind: str) -> 
         centre.send([level(1, 3, seq=1), proposal(1, seq=2), proposal(2, seq=3), receipt(1, seq=4)])
         assert len(centre.rows("SELECT 1 FROM triggers")) == 2
         good = report(centre)
-        assert (good.breaks, good.rows) == ((), 2)
+        assert (good.breaks, good.rows) == ((), 5)  # the store, its supply and the gateway's key, too
         centre.change("UPDATE triggers SET quantity_units = quantity_units + 12 WHERE number = 1")
         assert [broken.why for broken in report(centre).breaks] == ["the trigger store-1-r1 was changed"]
         centre.change("UPDATE triggers SET quantity_units = quantity_units - 12 WHERE number = 1")
@@ -67,3 +88,131 @@ def test_a_changed_trigger_a_deleted_one_and_a_changed_entry_show(kind: str) -> 
         assert [broken.why for broken in report(centre).breaks] == ["the trigger store-1-r2 was deleted"]
         centre.change("UPDATE audit SET who = 'nobody' WHERE number = 1 AND store_id = 'store-1'")
         assert report(centre).breaks[0].number == 1
+
+
+def fill(centre: Bench) -> None:
+    """A row in each table that the audit vouches for."""
+    centre.put_supply()
+    centre.send([level(1, 3, seq=1), proposal(1, seq=2), proposal(2, seq=3), receipt(1, seq=4)])
+    put_person(centre.settings, "Ann", "hq", None)
+    create_token(centre.settings, "system", "erp")
+    create_token(centre.settings, "system", "old")
+    revoke_token(centre.settings, "old")
+
+    def chain(work: Work) -> None:
+        supplier_rows.put_supplier(work.connection, "depot", SUPPLIER, 1)
+        work.vouch_for_row(vouched.SUPPLIER, "depot")
+        couponing.put_campaign(work.connection, "autumn", CAMPAIGN, 1)
+        work.vouch_for_row(vouched.CAMPAIGN, "autumn")
+        switch = {"scope": "chain", "target": "", "on": 1, "who": "Ann", "reason": "stop", "now": 1}
+        restock_rows.put_switch(work.connection, switch)
+        work.vouch_for_row(vouched.SWITCH, "chain", "")
+
+    def store(work: Work) -> None:
+        desired_state.put_document(work, "config", '{"settings":{}}')
+        desired_state.refresh_supply(work)
+        supplier_rows.put_budget(work.connection, STORE, 5_000)
+        work.vouch_for_row(vouched.BUDGET, STORE)
+        campaign = next(iter(coupon_rows.all_campaigns(work.connection)))
+        offer = Offer(ItemState("sku-1", gtin(1), "Good 1", "food", 250, 9, 0, 0, 1.0, 2.0), 50, "surplus")
+        couponing._issue(work, campaign, Issue("m-1", offer))
+
+    centre.run(chain, CHAIN)
+    centre.run(store)
+
+
+FORGED = """INSERT INTO triggers SELECT store_id, 99 AS number, 'store-1-r99' AS trigger_id, {rest} FROM triggers WHERE number = 1"""
+
+
+@on_both
+def test_one_changed_value_in_any_table_that_is_vouched_for_shows(kind: str) -> None:
+    with bench(kind) as centre:
+        fill(centre)
+        assert report(centre).breaks == ()
+        for change, back, said in (
+            ("coupons SET discount_cents = 500", "coupons SET discount_cents = 50", "the coupon-terms store-1-c1 was"),
+            ("coupons SET state = 'redeemed'", "coupons SET state = 'issued'", "store-1-c1 is redeemed, by its events"),
+            ("documents SET body = replace(body, 'units\"\\:12', 'units\"\\:24') WHERE kind = 'supply'",
+             "documents SET body = replace(body, 'units\"\\:24', 'units\"\\:12') WHERE kind = 'supply'", "the document supply was changed"),
+            ("documents SET body = 'x' || body WHERE kind = 'config'",
+             "documents SET body = substr(body, 2) WHERE kind = 'config'", "the document config was changed"),
+            ("stores SET region = 'x'", "stores SET region = ''", "the store store-1 was changed"),
+            ("budgets SET cents_a_day = 1", "budgets SET cents_a_day = 5000", "the budget store-1 was changed"),
+            ("suppliers SET changed_ms = 2", "suppliers SET changed_ms = 1", "the supplier depot was changed"),
+            ("campaigns SET body = body || ' '", "campaigns SET body = rtrim(body)", "the campaign autumn was changed"),
+            ('kill_switches SET "on" = 0', 'kill_switches SET "on" = 1', "the kill-switch chain. was changed"),
+            ("people SET role = 'admin'", "people SET role = 'hq'", "the person Ann was changed"),
+            ("tokens SET scope = 'admin' WHERE name = 'erp'", "tokens SET scope = 'system' WHERE name = 'erp'", "the token"),
+            ("tokens SET revoked = 0 WHERE name = 'old'", "tokens SET revoked = 1 WHERE name = 'old'", "the token"),
+            ("gateways SET key_hash = 'x' || key_hash", "gateways SET key_hash = substr(key_hash, 2)", "the gateway-key gw-1"),
+            ("triggers SET on_order_units = on_order_units + 1 WHERE number = 1",
+             "triggers SET on_order_units = on_order_units - 1 WHERE number = 1", "the trigger store-1-r1 was changed"),
+            ("triggers SET erp_document = 'PO-1' WHERE number = 1", "triggers SET erp_document = NULL", "the trigger store-1-r1"),
+        ):  # fmt: skip
+            centre.change(f"UPDATE {change}")
+            [broken] = report(centre).breaks
+            assert said in broken.why
+            centre.change(f"UPDATE {back}")
+            assert report(centre).breaks == (), change
+
+
+def test_a_row_put_beside_the_centre_and_one_put_back_show(tmp_path: Path) -> None:
+    with bench("sqlite") as centre:
+        fill(centre)
+        rest = ", ".join(column.name for column in tables.triggers.columns if column.name not in KEYS)
+        centre.change(FORGED.format(rest=rest))
+        [broken] = report(centre).breaks
+        assert broken.why == "the trigger store-1-r99 was put beside the centre: no entry is about it"
+        centre.change("DELETE FROM triggers WHERE number = 99")
+        centre.change("CREATE TABLE kept AS SELECT * FROM people")
+        remove_person(centre.settings, "Ann")
+        assert report(centre).breaks == ()
+        centre.change("INSERT INTO people SELECT * FROM kept")
+        assert [broken.why for broken in report(centre).breaks] == [
+            "the person Ann is there again after it was removed"
+        ]
+        centre.change("DELETE FROM people")
+        centre.change("UPDATE coupons SET state = 'expired'")
+        with centre.ledger.read.connect() as connection:
+            assert "is expired" in verify_audit(connection, now_ms=START_MS).breaks[0].why
+            assert verify_audit(connection, now_ms=START_MS + 10**12).breaks == ()
+
+
+def test_a_chain_that_lost_its_end_shows_by_the_heads_that_were_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with bench("sqlite") as centre:
+        fill(centre)
+        config, heads = tmp_path / "central.toml", tmp_path / "heads.json"
+        config.write_text(f'state_dir = "{centre.settings.state_dir}"\n')
+        command = ["audit", "verify", "--config", str(config), "--heads", str(heads)]
+        assert main(command) == 0
+        centre.run(lambda work: work.audit("Ann", "approve", "one"))
+        assert main(command) == 0
+        kept = heads.read_text()
+        centre.change("DELETE FROM audit WHERE action = 'approve' AND subject = 'one'")
+        capsys.readouterr()
+        assert main(command[:4]) == 0
+        assert main(command) == 1
+        assert "store-1: it ends at entry" in capsys.readouterr().out
+        centre.run(lambda work: work.memory.forget())
+        centre.run(lambda work: work.audit("Eve", "approve", "one"))
+        assert main(command) == 1
+        assert "it is not the entry that was there" in capsys.readouterr().out
+        assert heads.read_text() == kept
+        heads.write_text("[]")
+        assert main(command) == 78
+
+
+@on_both
+def test_rows_of_before_the_audit_vouched_for_them_are_vouched_for_by_the_migration(kind: str) -> None:
+    with bench(kind) as centre:
+        fill(centre)
+        centre.change("DELETE FROM audit WHERE action IN ('person', 'store', 'coupon-terms', 'trigger')")
+        centre.change("DELETE FROM audit WHERE store_id = ''")
+        centre.change("DELETE FROM audit WHERE store_id = 'store-1'")
+        assert report(centre).breaks
+        with centre.ledger.write.begin() as connection:
+            assert vouch_for_all(connection) > 10
+            assert vouch_for_all(connection) == 0
+        assert report(centre).breaks == ()

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from ledger_kinds import POSTGRESQL, SQLITE, database, on_both
 from local_postgresql import why_absent
 
+from central import desired_state
 from central.centre import Centre
 from central.context import Work
+from central.core import vouched
 from central.errors import SenderError
 from central.ingestion import Answer, take_batch
 from central.ledger import store_rows
@@ -52,12 +54,13 @@ class Bench:
     def _put_store(work: Work) -> None:
         put = StorePut(name="Shop", timezone="America/New_York", currency="USD", hours=[])
         store_rows.put_store(work.connection, STORE, put)
+        work.vouch_for_row(vouched.STORE, STORE)
         work.memory.forget()
 
-    def run(self, job, *, fail: bool = False):  # type: ignore[no-untyped-def]
+    def run(self, job, store: str = STORE, *, fail: bool = False):  # type: ignore[no-untyped-def]
         transaction = self.centre.writer.transaction(START_MS)
         try:
-            result = self.centre.store_job(STORE, job)(transaction)
+            result = self.centre.store_job(store, job)(transaction)
             if not fail:
                 transaction.commit()
                 return result
@@ -96,6 +99,7 @@ class Bench:
                 )
                 for n in range(1, skus + 1)
             }
+            desired_state.vouch_for_supply(work)
 
         self.run(job)
 
