@@ -21,6 +21,7 @@ from central.ledger.gateway_views import GatewayLook
 from central.ledger.lanes import LaneWriter
 from central.ledger.writer import LedgerWriter, Transaction
 from central.memory import LedgerMemory
+from central.mismatch import MismatchDesk
 from central.regional import Regions
 from central.replay_desk import ReplayDesk
 from central.rounds import Rounds
@@ -58,6 +59,7 @@ class Centre:
         self.rounds = Rounds(self, real_ms)
         self.replays = ReplayDesk(self)
         self.regions = Regions(self)
+        self.mismatch = MismatchDesk(self)
         self.board = Board(ledger)
         self.writer.tick = self._tick
         self.writer.on_outgoing = self._relay

@@ -2,22 +2,19 @@
 
 import json
 import threading
-from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING
 
-import h3
 import sqlalchemy as sa
 
 from central.context import CHAIN, Work
-from central.core.transfers import Mismatch, Outlook, Terms, Transfer, mismatch_of, propose_transfers
+from central.core.transfers import Outlook, Terms, Transfer
 from central.errors import CentralError
 from central.ledger import restock_rows as rows
 from central.ledger.agreement import take_turn
-from central.ledger.transfer_views import outlooks, places
 from central.memory import Trigger
-from central.settings import CentralSettings
+from central.mismatch import terms_of
 from contract.api.restock import TriggerState
 from runtime.logs import Log
 
@@ -31,14 +28,6 @@ MINUTE_MS, HOUR_MS = 60_000, 3_600_000
 POLL_S = 1.0
 MAX_A_ROUND = 200
 """Proposals; the dearest needs of each SKU come first, and the next round finds the others."""
-
-
-def terms_of(settings: CentralSettings) -> Terms:
-    return Terms(
-        reach_km=settings.transfer_reach_km,
-        handling_cents=settings.transfer_handling_cents,
-        cents_per_km=settings.transfer_cents_per_km,
-    )
 
 
 class Transfers:
@@ -69,34 +58,18 @@ class Transfers:
 
     def round(self) -> int:
         """Raises what is worth asking a person. Returns how many it raised."""
-        centre, now_ms = self._centre, self._centre.clock.now_ms()
+        centre = self._centre
+        _, found = centre.mismatch.look()
         terms, raised = terms_of(centre.settings), 0
-        with centre.ledger.read.connect() as connection:
-            distance = distance_between(places(connection))
-            found = [
-                (transfer, by_store[transfer.giver], by_store[transfer.taker])
-                for sku, of_sku in outlooks(connection, now_ms, _fresh_ms(centre.settings))
-                for by_store in ({outlook.store: outlook for outlook in of_sku},)
-                for transfer in propose_transfers(sku, of_sku, distance, terms)
-            ]
-        for transfer, giver, taker in found[:MAX_A_ROUND]:
-            job = partial(raise_transfer, transfer=transfer, giver=giver, taker=taker, terms=terms)
-            raised += centre.call_store(transfer.taker, job)
+        for one in found[:MAX_A_ROUND]:
+            job = partial(
+                raise_transfer, transfer=one.transfer, giver=one.giver, taker=one.taker, terms=terms
+            )
+            raised += centre.call_store(one.transfer.taker, job)
         centre.count("transfer_rounds")
         if found:
             log.info("transfers proposed", found=len(found), raised=raised)
         return raised
-
-
-def mismatch_map(centre: "Centre") -> list[Mismatch]:
-    """Per store and SKU: what it could spare, and what it will miss; lines without either are left out."""
-    with centre.ledger.read.connect() as connection:
-        return [
-            line
-            for sku, of_sku in outlooks(connection, centre.clock.now_ms(), _fresh_ms(centre.settings))
-            for line in (mismatch_of(sku, outlook) for outlook in of_sku)
-            if line.spare_units or line.missed_units >= 0.5
-        ]
 
 
 def raise_transfer(work: Work, transfer: Transfer, giver: Outlook, taker: Outlook, terms: Terms) -> bool:
@@ -151,20 +124,3 @@ def why(transfer: Transfer) -> str:
         f"delivery: {transfer.missed_before_units:.1f} units would be missed here without them, {transfer.missed_after_units:.1f} with "
         f"them; worth {transfer.net_cents / 100:.2f} after the trip{against}"
     )[:300]
-
-
-def distance_between(cells: dict[str, str]) -> Callable[[str, str], float | None]:
-    """Great-circle km between the middles of two stores' cells; None where a place is not known."""
-    middles = {store: h3.cell_to_latlng(cell) for store, cell in cells.items()}
-
-    def distance(one: str, other: str) -> float | None:
-        if one not in middles or other not in middles:
-            return None
-        return float(h3.great_circle_distance(middles[one], middles[other], unit="km"))
-
-    return distance
-
-
-def _fresh_ms(settings: CentralSettings) -> int:
-    """Forecasts are made once a day: one is stale when a day and the centre's patience have passed."""
-    return 24 * HOUR_MS + settings.stale_after_min * MINUTE_MS

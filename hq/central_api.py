@@ -17,6 +17,7 @@ from contract.api.doors import DoorsView
 from contract.api.offers import CampaignChange, CampaignView
 from contract.api.outlook import RegionalOutlook
 from contract.api.people import LogIn, Me, SessionMade
+from contract.api.proposals import ProposalView
 from contract.api.replays import ReplayPost, ReplayView
 from contract.api.restock import Evidence, KillSwitch, TriggerView
 from contract.api.rollouts import (
@@ -38,7 +39,8 @@ from contract.api.stores import (
     SkuView,
     StoreView,
 )
-from contract.api.suppliers import SupplierView
+from contract.api.suppliers import SupplierPut, SupplierView
+from contract.api.transfers import MismatchRegion, MismatchView, TransferView
 from hq.errors import CentralAwayError, CentralGarbledError, CentralRefusedError
 
 MAX_ANSWERS = 64
@@ -128,6 +130,25 @@ class CentralApi:
             SkuSeries, path, f"the history of SKU {sku}", from_ms=from_ms, to_ms=to_ms, step=step
         )
 
+    async def proposals(self, store: str, sku: str, limit: int = 30) -> Page[ProposalView]:
+        path, what = f"/v1/stores/{_part(store)}/proposals", f"what was proposed of SKU {sku}"
+        return await self._get(Page[ProposalView], path, what, sku=sku, limit=limit)
+
+    async def mismatch(
+        self, side: str, store: str = "", region: str = "", limit: int = MAX_ROWS
+    ) -> Page[MismatchView]:
+        what = "where goods are to spare"
+        return await self._get(
+            Page[MismatchView], "/v1/mismatch", what, side=side, store=store, region=region, limit=limit
+        )
+
+    async def mismatch_regions(self) -> Page[MismatchRegion]:
+        return await self._get(Page[MismatchRegion], "/v1/mismatch/regions", "surplus and shortage by region")
+
+    async def transfers(self, store: str) -> Page[TransferView]:
+        path, what = f"/v1/stores/{_part(store)}/transfers", f"what shop {store} gives and gets"
+        return await self._get(Page[TransferView], path, what)
+
     async def outlook(self, region: str = "", limit: int = MAX_ROWS) -> RegionalOutlook:
         what = "what regions will want"
         return await self._get(RegionalOutlook, "/v1/regions/outlook", what, region=region, limit=limit)
@@ -144,6 +165,10 @@ class CentralApi:
 
     async def suppliers(self) -> Page[SupplierView]:
         return await self._get(Page[SupplierView], "/v1/suppliers", "the suppliers")
+
+    async def put_supplier(self, supplier: str, put: SupplierPut) -> SupplierView:
+        path, what = f"/v1/suppliers/{_part(supplier)}", f"setting the calendar of supplier {supplier}"
+        return await self._send("PUT", path, what, put, SupplierView)
 
     async def doors(self) -> DoorsView:
         return await self._get(DoorsView, "/v1/doors", "what the centre turned away")

@@ -33,6 +33,7 @@ from hq.pages import (
     shops,
     sku,
     suppliers,
+    transfers,
 )
 from hq.settings import HqSettings
 from runtime.clock import clock_from_setting
@@ -132,6 +133,7 @@ def web_app(desk: Desk, settings: HqSettings) -> FastAPI:
         restock,
         replay,
         suppliers,
+        transfers,
         regions,
         config,
         campaigns,

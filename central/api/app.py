@@ -14,6 +14,7 @@ from central.api import (
     offers,
     overview,
     problems,
+    proposals,
     regions,
     replays,
     restock,
@@ -21,6 +22,7 @@ from central.api import (
     sessions,
     stores,
     suppliers,
+    transfers,
 )
 from central.api.description import describe
 from central.api.gate import Gate
@@ -56,6 +58,8 @@ def make_app(centre: Centre, authority: Authority) -> FastAPI:
         suppliers,
         masters,
         deliveries,
+        proposals,
+        transfers,
     ):
         app.include_router(part.router)
     plain_openapi = app.openapi

@@ -1,7 +1,6 @@
 """Triggers, what people and the replenishment system say of them, outside orders and kill-switches."""
 
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
@@ -16,12 +15,10 @@ from central.core.vouched import SWITCH
 from central.errors import NotFoundError, SenderError
 from central.ledger import restock_rows, restock_views, rollout_rows
 from central.recomputing import evidence_of
-from central.transferring import mismatch_map
 from contract.api import Accepted, Decision, Page
 from contract.api.restock import (
     Evidence,
     KillSwitch,
-    MismatchView,
     OutsideOrder,
     StatusPost,
     TriggerState,
@@ -120,22 +117,6 @@ def post_order(order: OutsideOrder, principal: FromStoreSystem, centre: TheCentr
         return is_new
 
     return Accepted(accepted=int(centre.call_store(order.store, job)))
-
-
-@router.get("/mismatch")
-def get_mismatch(
-    principal: FromReaders, centre: TheCentre, store: StoreFilter = "",
-    sku: Annotated[str, Query(max_length=32)] = "", limit: Limit = 500,
-) -> Page[MismatchView]:  # fmt: skip
-    """Where goods are to spare and where they will be missed, dearest miss first; computed now from the newest forecasts."""
-    reach = principal.of_reach(store)
-    lines = [
-        line
-        for line in mismatch_map(centre)
-        if (reach is None or line.store in reach) and sku in ("", line.sku)
-    ]
-    lines.sort(key=lambda line: (-line.missed_units, -line.spare_units, line.sku, line.store))
-    return Page(rows=[MismatchView(**asdict(line)) for line in lines[:limit]], total=len(lines))
 
 
 @router.get("/kill-switches")

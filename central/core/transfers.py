@@ -180,7 +180,9 @@ def _best_quantity(
                 sku, giver.store, taker.store, quantity, km, before, after, math.floor(net),
                 None if against is None else math.floor(net - max(0.0, against)),
             )  # fmt: skip
-    if best is None or best.net_cents <= 0 or (best.against_order_cents or 1) <= 0:
+    if best is None or best.net_cents <= 0:
+        return None
+    if best.against_order_cents is not None and best.against_order_cents <= 0:
         return None
     return best
 

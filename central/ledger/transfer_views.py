@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import groupby
 
 import sqlalchemy as sa
@@ -10,6 +11,9 @@ from sqlalchemy.engine import Connection
 from central.core.supplier_calendar import SupplierCalendar, calendar_from
 from central.core.transfers import Outlook
 from central.ledger import supplier_rows
+from central.ledger.tables import items
+from contract.api.restock import TriggerState
+from contract.api.transfers import TransferView
 from contract.documents import SupplyDocument, SupplyLine
 from contract.records import QUANTILE_LEVELS
 
@@ -17,6 +21,10 @@ _HIGH = QUANTILE_LEVELS.index(0.9)
 DAY_MS = 86_400_000
 
 _PLACES = sa.text("SELECT store_id, h3_cell FROM stores WHERE h3_cell IS NOT NULL")
+_SHOPS = sa.text("SELECT store_id, name, region, currency FROM stores")
+_NAMES = sa.select(items.c.store_id, items.c.sku, items.c.name).where(
+    sa.tuple_(items.c.store_id, items.c.sku).in_(sa.bindparam("keys", expanding=True))
+)
 _SUPPLY = sa.text("SELECT store_id, body FROM documents WHERE kind = 'supply'")
 _SKUS = sa.text(
     """SELECT f.sku, f.store_id, f.mean, f.quantiles, s.on_hand_units FROM forecasts f
@@ -39,6 +47,19 @@ _OPEN_TRANSFERS = sa.text(
     """SELECT store_id, sku, supplier, quantity_units FROM triggers
     WHERE kind = 'transfer' AND state IN ('proposed', 'snoozed')"""
 )
+_WAITING = sa.text(
+    """SELECT store_id, sku, trigger_id FROM triggers WHERE kind = 'transfer'
+    AND state IN ('proposed', 'snoozed', 'approved', 'sent', 'acknowledged', 'ordered', 'shipped') ORDER BY number"""
+)
+_OF_STORE = sa.text(
+    """SELECT t.trigger_id, t.store_id, t.supplier, t.sku, t.quantity_units, t.shipped_units, t.state, t.why, t.despatch,
+    t.changed_ms, s.name AS other_name, coalesce(i.name, t.sku) AS name FROM triggers t
+    LEFT JOIN stores s ON s.store_id = CASE WHEN t.store_id = :store THEN t.supplier ELSE t.store_id END
+    LEFT JOIN items i ON i.store_id = t.store_id AND i.sku = t.sku
+    WHERE t.kind = 'transfer' AND (t.store_id = :store OR t.supplier = :store)
+    AND t.state IN ('proposed', 'snoozed', 'approved', 'sent', 'acknowledged', 'ordered', 'shipped')
+    ORDER BY t.changed_ms DESC, t.trigger_id LIMIT :limit"""
+)
 
 
 def places(connection: Connection) -> dict[str, str]:
@@ -46,10 +67,47 @@ def places(connection: Connection) -> dict[str, str]:
     return {row.store_id: row.h3_cell for row in connection.execute(_PLACES)}
 
 
+@dataclass(frozen=True, slots=True)
+class Shop:
+    name: str
+    region: str
+    currency: str
+
+
+def shops(connection: Connection) -> dict[str, Shop]:
+    return {
+        row.store_id: Shop(row.name, row.region or "", row.currency) for row in connection.execute(_SHOPS)
+    }
+
+
+def names_of(connection: Connection, keys: list[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """(store, SKU) -> what the goods are called there; SKUs that are no item are missing. keys: a page's, some hundred."""
+    rows = connection.execute(_NAMES, {"keys": keys}) if keys else ()
+    return {(row.store_id, row.sku): row.name for row in rows}
+
+
+def waiting_transfers(connection: Connection) -> dict[tuple[str, str], str]:
+    """(store that takes, SKU) -> its open transfer."""
+    return {(row.store_id, row.sku): row.trigger_id for row in connection.execute(_WAITING)}
+
+
+def transfers_of(connection: Connection, store: str, limit: int) -> list[TransferView]:
+    """The open transfers to and from `store`, the newest change first."""
+    return [
+        TransferView(
+            trigger=row.trigger_id, store=store, direction="comes" if row.store_id == store else "leaves", sku=row.sku, name=row.name,
+            quantity_units=row.quantity_units if row.shipped_units is None else row.shipped_units,
+            other_store=row.supplier if row.store_id == store else row.store_id, other_name=row.other_name or "",
+            state=TriggerState(row.state), why=row.why, despatch=row.despatch, changed_ms=row.changed_ms,
+        )
+        for row in connection.execute(_OF_STORE, {"store": store, "limit": limit})
+    ]  # fmt: skip
+
+
 def outlooks(connection: Connection, now_ms: int, stale_ms: int) -> Iterator[tuple[str, list[Outlook]]]:
     """(SKU, outlooks) of each SKU that two stores or more sell, with known stock and a forecast younger than stale_ms.
 
-    Goods that are leaving a giver by an open transfer are not on its hand any more; nor can a taker ask twice.
+    Goods that are leaving a giver by an open transfer are not on its hand any more.
     """
     supply = {
         row.store_id: {line.sku: line for line in SupplyDocument.from_json(row.body).lines}
@@ -59,13 +117,13 @@ def outlooks(connection: Connection, now_ms: int, stale_ms: int) -> Iterator[tup
         (row.store_id, row.sku): row.price_cents for row in connection.execute(_PRICES, {"now": now_ms})
     }
     calendars = {name: calendar_from(put) for name, put, _ in supplier_rows.all_suppliers(connection)}
-    coming, leaving, asked = _movements(connection, now_ms)
+    coming, leaving = _movements(connection, now_ms)
     rows = connection.execute(_SKUS, {"fresh": now_ms - stale_ms})
     for sku, of_sku in groupby(rows, key=lambda row: row.sku):
         found = []
         for row in of_sku:
             line, price = supply.get(row.store_id, {}).get(sku), prices.get((row.store_id, sku))
-            if line is None or price is None or (row.store_id, sku) in asked:
+            if line is None or price is None:
                 continue
             found.append(
                 _outlook(
@@ -80,11 +138,10 @@ def outlooks(connection: Connection, now_ms: int, stale_ms: int) -> Iterator[tup
 
 def _movements(
     connection: Connection, now_ms: int
-) -> tuple[dict[tuple[str, str], list[tuple[int, int]]], dict[tuple[str, str], int], set[tuple[str, str]]]:
-    """What comes to each (store, SKU), what leaves it, and where a transfer waits for a person already."""
+) -> tuple[dict[tuple[str, str], list[tuple[int, int]]], dict[tuple[str, str], int]]:
+    """What comes to each (store, SKU), and what leaves it or is reserved for that."""
     coming: dict[tuple[str, str], list[tuple[int, int]]] = {}
     leaving: dict[tuple[str, str], int] = {}
-    asked = set()
     for row in connection.execute(_COMING):
         passed = (now_ms - row.created_ms) // DAY_MS
         ahead = max(0, row.lead_time_days - passed)
@@ -95,8 +152,7 @@ def _movements(
         coming.setdefault((row.store_id, row.sku), []).append((1, row.quantity_units))
     for row in connection.execute(_OPEN_TRANSFERS):
         leaving[row.supplier, row.sku] = leaving.get((row.supplier, row.sku), 0) + row.quantity_units
-        asked.add((row.store_id, row.sku))
-    return coming, leaving, asked
+    return coming, leaving
 
 
 def _outlook(

@@ -26,6 +26,7 @@ reaches some stores only sees and changes those; a route about the whole chain i
     GET    /v1/accounting?store=                                        h r t    Accounting
     GET    /v1/alerts?store=&open=                                      h r t    Page[AlertView]
     GET    /v1/quarantine?store=                                        h r t    Page[QuarantineView]
+    GET    /v1/stores/{store}/proposals?sku=&after=&limit=              h r t s  Page[ProposalView]            (what came of each: why nothing was ordered)
     GET    /v1/triggers?store=&state=&after=&limit=                     h r t s  Page[TriggerView]
     GET    /v1/triggers/{trigger}                                       h r t s  TriggerView
     GET    /v1/triggers/{trigger}/evidence                              h r t s  Evidence                      (recomputed on the spot)
@@ -43,7 +44,9 @@ reaches some stores only sees and changes those; a route about the whole chain i
     PUT    /v1/suppliers/{supplier}                                     h s      SupplierPut → SupplierView    (calendar and cut-offs)
     PUT    /v1/suppliers/{supplier}/availability                        h s      AvailabilityPut → Accepted    (what it can ship)
     PUT    /v1/stores/{store}/budget                                    s        BudgetPut → Accepted          (a day's orders without a person)
-    GET    /v1/mismatch?store=&sku=                                     h r t s  Page[MismatchView]            (surplus here, shortage there)
+    GET    /v1/mismatch?store=&region=&sku=&side=&limit=                h r t s  Page[MismatchView]            (surplus here, shortage there)
+    GET    /v1/mismatch/regions                                         h r t s  Page[MismatchRegion]          (its sums by region)
+    GET    /v1/stores/{store}/transfers                                 h r t s  Page[TransferView]            (what leaves it, what comes)
     POST   /v1/stores/{store}/replay                                    h r t    ReplayPost → ReplayView       (stored weeks under a changed rule)
     GET    /v1/kill-switches                                            h r t    Page[KillSwitch]
     PUT    /v1/kill-switches                                            h r t    KillSwitch → KillSwitch       (scope chain | store | supplier)

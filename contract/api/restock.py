@@ -101,15 +101,6 @@ class Evidence(ApiModel):
     note: str
 
 
-class MismatchView(ApiModel):
-    """One SKU in one store: units it could spare until its own next delivery, and units it will miss until then."""
-
-    store: str
-    sku: str
-    spare_units: int
-    missed_units: float
-
-
 class OutsideOrder(ApiModel):
     """An order placed by hand in the ERP. order: its number there; the same number again changes nothing."""
 

@@ -61,6 +61,7 @@ class _Restock:
                 address = f"/restock?show={name}" + (f"&scope={quote(scope.text)}" if scope.kind else "")
                 ui.link(label, address).classes("tab" + (" here" if name == group else ""))
             ui.link("Suppliers", scope.link("/restock/suppliers")).classes("tab")
+            ui.link("Shop to shop", scope.link("/restock/transfers")).classes("tab")
             ui.link("Try a rule", scope.link("/restock/replay")).classes("tab")
         self._live = Live(self._load, self._build, desk.refresh_s, skeleton_rows=8)
 

@@ -10,6 +10,7 @@ from nicegui import events, ui
 
 from contract.api.common import Page
 from contract.api.stores import DayPoint, Overview, SkuView, StoreView
+from contract.api.transfers import TransferView
 from hq.charts.sales_chart import HEIGHT_PX, sales_chart
 from hq.desk import Desk
 from hq.pages.chart import chart
@@ -26,6 +27,7 @@ from hq.words import (
     money,
     number,
     span,
+    trigger_state,
     zone_from_name,
     zone_name,
 )
@@ -59,12 +61,21 @@ COLUMNS = [
     )
 ]
 
+_TRANSFERS = [
+    Column("what", "What"),
+    Column("units", "Units", numeric=True),
+    Column("other", "Other shop"),
+    Column("state", "State"),
+    Column("why", "Why", wide=True, sortable=False),
+]
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
     store: StoreView
     days: list[DayPoint]
     skus: Page[SkuView]
+    transfers: list[TransferView]
 
 
 def register(desk: Desk) -> None:
@@ -87,12 +98,13 @@ class _Shop:
     async def _load(self) -> Seen:
         central = self._desk.central
         until_ms = ((await central.health()).now_ms // 3_600_000 + 1) * 3_600_000
-        store, overview, skus = await asyncio.gather(
+        store, overview, skus, transfers = await asyncio.gather(
             central.store(self._store),
             central.overview(until_ms - DAYS_MS, until_ms),
             central.skus(self._store, self._search, self._sort, self._cursors[-1], PAGE_ROWS),
+            central.transfers(self._store),
         )
-        return Seen(store, _days_of(overview, self._store), skus)
+        return Seen(store, _days_of(overview, self._store), skus, transfers.rows)
 
     def _build(self, seen: Seen) -> Callable[[Seen], None]:
         store = seen.store
@@ -115,6 +127,9 @@ class _Shop:
                     ui.link("Rules and limits", f"/shops/{quote(self._store)}/config")
             with section("Sales by day", "last 28 days"):
                 show_chart = chart(self._chart(seen), HEIGHT_PX)
+        carried = section("From shop to shop", "what leaves is reserved: no other shop is offered it")
+        with carried:
+            transfers = DataTable(_TRANSFERS, empty="", page_rows=10)
         with section("SKUs"):
             with ui.element("div").classes("list-head"):
                 ui.input(
@@ -137,6 +152,8 @@ class _Shop:
         def update(now: Seen) -> None:
             self._next = now.skus.next
             show_figures(_figures(now.store))
+            carried.set_visibility(bool(now.transfers))
+            transfers.set_rows([transfer_row(one) for one in now.transfers])
             show_chart(self._chart(now))
             table.set_rows([_row(sku, now.store.currency) for sku in now.skus.rows])
             first = (len(self._cursors) - 1) * PAGE_ROWS + 1
@@ -236,3 +253,19 @@ def _cover(sku: SkuView) -> str:
         return UNKNOWN
     days = max(0, sku.on_hand_units) / (sku.forecast_7_days_units / 7)
     return "> 90 days" if days > 90 else f"{days:.1f} days"
+
+
+def transfer_row(one: TransferView) -> Row:
+    word = trigger_state(one.state)
+    leaves = one.direction == "leaves"
+    return {
+        "id": one.trigger,
+        "what": cell(one.name, href=f"/shops/{quote(one.store)}/skus/{quote(one.sku)}", sub=one.sku),
+        "units": cell(number(one.quantity_units), one.quantity_units, sub="leave" if leaves else "come"),
+        "other": cell(
+            f"to {one.other_name}" if leaves else f"from {one.other_name}",
+            href=f"/shops/{quote(one.other_store)}",
+        ),
+        "state": cell(word.word, icon=word.icon, tone=word.tone, sub=one.despatch or ""),
+        "why": cell(one.why),
+    }

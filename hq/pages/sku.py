@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from nicegui import events, ui
 
+from contract.api.proposals import ProposalView
 from contract.api.restock import TriggerView
 from contract.api.stores import SkuSeries, SkuView, StoreView
 from hq.charts.sku_chart import HEIGHT_PX, coverage, sku_chart
@@ -42,6 +43,7 @@ class Seen:
     sku: SkuView
     series: SkuSeries
     orders: list[TriggerView]
+    proposals: list[ProposalView]
 
 
 def register(desk: Desk) -> None:
@@ -61,13 +63,14 @@ class _Sku:
         central = self._desk.central
         days, step = _SPANS[self._look]
         until_ms = ((await central.health()).now_ms // 900_000 + 1) * 900_000
-        store, sku, series, orders = await asyncio.gather(
+        store, sku, series, orders, proposals = await asyncio.gather(
             central.store(self._store),
             central.sku(self._store, self._sku),
             central.series(self._store, self._sku, until_ms - days * DAY_MS, until_ms, step),
             central.triggers(self._store, sku=self._sku, limit=50),
+            central.proposals(self._store, self._sku),
         )
-        return Seen(store, sku, series, orders.rows)
+        return Seen(store, sku, series, orders.rows, proposals.rows)
 
     def _build(self, seen: Seen) -> Callable[[Seen], None]:
         self._retitle(seen.sku.name)
@@ -103,11 +106,19 @@ class _Sku:
                 page_rows=10,
                 sort=("created", True),
             )
+        with section("Proposals of the gateway", "what the centre made of each, newest first"):
+            proposals = DataTable(
+                _PROPOSALS,
+                empty="The gateway proposed nothing in four weeks: stock and orders covered what was expected.",
+                page_rows=10,
+                sort=("at", True),
+            )
 
         def update(now: Seen) -> None:
             show_figures(_figures(now))
             show_chart(sku_chart(now.series))
             orders.set_rows([_order_row(order, now.store) for order in now.orders])
+            proposals.set_rows([proposal_row(each, now.store) for each in now.proposals])
 
         return update
 
@@ -126,6 +137,13 @@ _ORDERS = [
     Column("why", "Why", wide=True, sortable=False),
     Column("supplier", "Supplier"),
     Column("received", "Received", numeric=True),
+]
+
+_PROPOSALS = [
+    Column("at", "When"),
+    Column("proposed", "Proposed", numeric=True),
+    Column("outcome", "What came of it", wide=True, sortable=False),
+    Column("reasons", "The gateway's reasons", wide=True, sortable=False),
 ]
 
 
@@ -166,4 +184,19 @@ def _order_row(order: TriggerView, store: StoreView) -> Row:
             number(order.received_units), -1 if order.received_units is None else order.received_units
         ),
         "acts": True,
+    }
+
+
+def proposal_row(each: ProposalView, store: StoreView) -> Row:
+    left = "stock unknown" if each.on_hand_units is None else f"{number(each.on_hand_units)} left"
+    return {
+        "id": f"{each.gateway}/{each.at_ms}/{each.quantity_units}",
+        "at": cell(instant(each.at_ms, zone_from_name(store.timezone)), each.at_ms),
+        "proposed": cell(
+            counted(each.quantity_units, "unit"),
+            each.quantity_units,
+            sub=f"{left}, {number(each.on_order_units)} on order",
+        ),
+        "outcome": cell(each.outcome, sub=each.doubt),
+        "reasons": cell("; ".join(each.reasons) or UNKNOWN),
     }

@@ -47,6 +47,10 @@ def test_what_one_shop_can_spare_is_carried_to_the_one_that_misses_it(
     lines = {line["store"]: line for line in get(hq, "/v1/mismatch")["rows"]}
     assert lines[STORE]["missed_units"] > 0
     assert lines["store-2"]["spare_units"] > 0
+    assert lines[STORE]["offer"]["giver"] == "store-2"
+    assert lines[STORE]["offer"]["net_cents"] > 0
+    assert (lines[STORE]["name"], lines[STORE]["region"]) == ("Good 1", "north")
+    assert get(hq, "/v1/mismatch", region="south")["rows"] == []
     centre.advance_to(START_MS + HOUR_MS)
     centre.wait_until(lambda: bool(get(hq, "/v1/triggers")["rows"]), 30)
     [row] = get(hq, "/v1/triggers")["rows"]
@@ -55,6 +59,10 @@ def test_what_one_shop_can_spare_is_carried_to_the_one_that_misses_it(
     )  # fmt: skip
     assert "units from store-2" in row["why"]
     assert get(hq, f"/v1/triggers/{row['trigger']}/evidence")["agrees"] is True
+    [leaves] = get(hq, "/v1/stores/store-2/transfers")["rows"]
+    assert (leaves["direction"], leaves["other_store"], leaves["quantity_units"]) == (
+        "leaves", STORE, row["quantity_units"],
+    )  # fmt: skip
     centre.advance_to(START_MS + 2 * HOUR_MS)
     shops[STORE].send(proposal(1, units=24, on_hand_units=0))
     kinds = sorted(one["kind"] for one in get(hq, "/v1/triggers", sku="sku-1")["rows"])

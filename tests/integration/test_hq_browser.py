@@ -107,6 +107,7 @@ PAGES = {
     "campaigns": ("/campaigns", "Eat it while it is fresh", 2),
     "suppliers": ("/restock/suppliers", "daily until 16:30", 0),
     "regions": ("/regions", "more than usual", 0),
+    "transfers": ("/restock/transfers", "24 units from", 0),
     "fleet": ("/fleet", "GTIN 952123 has 6 digits", 0),
     "models": ("/models", "demo-2025-04", 0),
 }

@@ -1,6 +1,7 @@
 """Transfers: a giver keeps what it needs, a taker gets what it would miss, and the trip is worth its cost."""
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -57,6 +58,17 @@ def test_an_order_outside_the_calendar_is_preferred_where_it_is_cheaper():
     assert propose_transfers("milk", rows, near, cheap) == []
     (transfer,) = propose_transfers("milk", rows, near, TERMS)
     assert transfer.against_order_cents > 0
+
+
+def test_a_transfer_that_is_only_as_good_as_an_order_is_not_made():
+    rows = [outlook("a", 120), outlook("b", 5, emergency_days=1)]
+    dear = replace(TERMS, emergency_cents=1_000)
+    (better,) = propose_transfers("milk", rows, near, dear)
+    by_one = replace(TERMS, emergency_cents=1_000 - better.against_order_cents + 1)
+    (kept,) = propose_transfers("milk", rows, near, by_one)
+    assert kept.against_order_cents == 1
+    equal = replace(TERMS, emergency_cents=1_000 - better.against_order_cents)
+    assert propose_transfers("milk", rows, near, equal) == []
 
 
 def test_goods_that_would_perish_pay_for_the_trip():

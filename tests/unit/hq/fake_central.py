@@ -7,6 +7,7 @@ import math
 import random
 import sys
 from dataclasses import dataclass, field
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
@@ -17,6 +18,7 @@ from contract.api.feed import WebhookView
 from contract.api.gateways import GatewaySign, TwinView
 from contract.api.offers import CampaignCause, CampaignChange, CampaignView
 from contract.api.outlook import CategoryOutlook, Driver, RegionalOutlook
+from contract.api.proposals import ProposalView
 from contract.api.replays import Figures, ReplayDay, ReplayPost, ReplayView
 from contract.api.restock import Evidence, KillSwitch, TriggerState, TriggerView
 from contract.api.rollouts import (
@@ -53,6 +55,7 @@ from contract.api.stores import (
     TriggerTally,
 )
 from contract.api.suppliers import SupplierView
+from contract.api.transfers import MismatchRegion, MismatchView, TransferOffer, TransferView
 from contract.devices import ClockQuality
 from contract.gateway_state import GatewayState
 from contract.records import QUANTILE_LEVELS
@@ -623,6 +626,30 @@ def fake_app(fake: FakeCentral) -> FastAPI:
     def suppliers() -> Page[SupplierView]:
         return Page[SupplierView](rows=[] if fake.empty else supplier_views(fake.now_ms))
 
+    @app.get("/v1/mismatch")
+    def mismatch(side: str = "", region: str = "", store: str = "") -> Page[MismatchView]:
+        rows = [
+            row
+            for row in ([] if fake.empty else mismatch_rows())
+            if (row.missed_units if side == "missed" else row.spare_units)
+            and region in ("", row.region)
+            and store in ("", row.store)
+        ]
+        return Page[MismatchView](rows=rows, total=len(rows))
+
+    @app.get("/v1/mismatch/regions")
+    def mismatch_regions() -> Page[MismatchRegion]:
+        return Page[MismatchRegion](rows=[] if fake.empty else mismatch_sums())
+
+    @app.get("/v1/stores/{store}/transfers")
+    def transfers(store: str) -> Page[TransferView]:
+        return Page[TransferView](rows=[transfer_view()] if store == "s367" and not fake.empty else [])
+
+    @app.get("/v1/stores/{store}/proposals")
+    def proposals(store: str, sku: str = "") -> Page[ProposalView]:
+        rows = [] if fake.empty or sku not in ("", "900003") else proposal_rows(store)
+        return Page[ProposalView](rows=rows)
+
     @app.get("/v1/regions/outlook")
     def outlook(region: str = "") -> RegionalOutlook:
         rows = [] if fake.empty else [row for row in outlook_rows() if region in ("", row.region)]
@@ -659,6 +686,69 @@ def supplier_views(now_ms: int) -> list[SupplierView]:
             delivery_weekdays=[1, 4], next_cutoff_ms=None, next_delivery_day=None,
         ),
     ]  # fmt: skip
+
+
+def mismatch_rows() -> list[MismatchView]:
+    """Short in the north: one that is worth a trip, one for which a transfer is open, one that nothing helps; spare in both."""
+
+    def line(
+        store: str, name: str, region: str, sku: str, good: str, missed: float, spare: int, **more: Any
+    ) -> MismatchView:
+        return MismatchView(
+            store=store, sku=sku, spare_units=spare, missed_units=missed, store_name=name, region=region, name=good,
+            currency="USD", at_ms=NOW_MS - 600_000, **more,
+        )  # fmt: skip
+
+    elm, harbour, mill = (
+        ("s367", "Shop 367, Elm Street", "North"),
+        ("s406", "Shop 406, Harbour", "North"),
+        ("s343", "Shop 343, Mill Road", "South"),
+    )
+    offer = TransferOffer(
+        giver="s406", giver_name="Shop 406, Harbour", quantity_units=24, distance_km=11.6, net_cents=2_140,
+        against_order_cents=650,
+    )  # fmt: skip
+    return [
+        line(*elm, "900003", "Cola 12 x 12 fl oz", 21.4, 0, offer=offer),
+        line(*elm, "900004", "Whole milk 1 gal", 9.8, 0, trigger="s367-r41"),
+        line(*mill, "900003", "Cola 12 x 12 fl oz", 3.2, 0),
+        line(*harbour, "900003", "Cola 12 x 12 fl oz", 0.0, 66),
+        line(*mill, "900005", "Bananas, loose bunch of six", 0.0, 40),
+    ]
+
+
+def mismatch_sums() -> list[MismatchRegion]:
+    def row(
+        region: str, short: int, missed: float, skus: int, spare: int, offers: int, units: int, net: int
+    ) -> MismatchRegion:
+        return MismatchRegion(
+            region=region, currency="USD", stores=2, short_skus=short, missed_units=missed, spare_skus=skus,
+            spare_units=spare, offers=offers, offered_units=units, net_cents=net, at_ms=NOW_MS - 600_000,
+        )  # fmt: skip
+
+    return [row("North", 2, 31.2, 1, 66, 1, 24, 2_140), row("South", 1, 3.2, 1, 40, 0, 0, 0)]
+
+
+def transfer_view() -> TransferView:
+    return TransferView(
+        trigger="s343-r7", store="s367", direction="leaves", sku="900005", name="Bananas, loose bunch of six",
+        quantity_units=12, other_store="s343", other_name="Shop 343, Mill Road", state=TriggerState.APPROVED,
+        why="12 units from s367, 9 km away, which does not need them before its own delivery", despatch=None,
+        changed_ms=NOW_MS - 7_200_000,
+    )  # fmt: skip
+
+
+def proposal_rows(store: str) -> list[ProposalView]:
+    """One that became an order, one of which nothing came."""
+    became = ProposalView(
+        store=store, gateway="gw-1", sku="900003", at_ms=NOW_MS - 3_600_000, outcome="approved: s367-r1.1", quantity_units=24,
+        on_hand_units=6, on_order_units=0, target_units=28.5, expected_stock_out_units=9.2,
+        reasons=["ordered up to the target level at arrival"], doubt="", bundle="demo@1", watermark_ms=NOW_MS,
+    )  # fmt: skip
+    nothing = became.model_copy(
+        update={"at_ms": NOW_MS - 7_200_000, "outcome": "held: no item or supply line at the centre"}
+    )
+    return [became, nothing]
 
 
 def outlook_rows() -> list[CategoryOutlook]:

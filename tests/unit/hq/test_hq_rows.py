@@ -2,7 +2,7 @@
 
 from typing import get_args
 
-from fake_central import NOW_MS, FakeCentral
+from fake_central import NOW_MS, FakeCentral, proposal_rows
 
 from contract.api.gateways import GatewaySign
 from contract.api.restock import TriggerState
@@ -15,6 +15,7 @@ from hq.pages.gateway_box import SHORT, gateway_facts, gateway_row
 from hq.pages.restock import GROUPS, order_row
 from hq.pages.shop import _row
 from hq.pages.shop_table import LATE_MS, shop_rows
+from hq.pages.sku import proposal_row
 from hq.pages.table import cell
 
 
@@ -62,13 +63,21 @@ def test_zero_counts_lead_nowhere_and_others_to_their_rows():
 def test_the_shops_with_most_to_do_come_first():
     fake = FakeCentral()
     first = fake.stores()[0].model_copy(
-        update={"waiting_triggers": 0, "open_alerts": 0, "skus_out_of_stock": 0, "newest_ms": NOW_MS, "watermark_ms": NOW_MS}
+        update={
+            "waiting_triggers": 0,
+            "open_alerts": 0,
+            "skus_out_of_stock": 0,
+            "newest_ms": NOW_MS,
+            "watermark_ms": NOW_MS,
+        }
     )
     changes = {
         "calm": {}, "empty-shelves": {"skus_out_of_stock": 9}, "alert": {"open_alerts": 1}, "orders": {"waiting_triggers": 3},
         "silent": {"newest_ms": NOW_MS - 2 * LATE_MS, "watermark_ms": NOW_MS - 2 * LATE_MS}, "new": {"newest_ms": None, "watermark_ms": None},
     }  # fmt: skip
-    stores = [first.model_copy(update={"store": name, "name": name, **change}) for name, change in changes.items()]
+    stores = [
+        first.model_copy(update={"store": name, "name": name, **change}) for name, change in changes.items()
+    ]
     overview = fake.overview().model_copy(update={"now_ms": NOW_MS})
     assert [row["id"] for row in shop_rows(overview, stores)] == [
         "silent", "orders", "alert", "empty-shelves", "calm", "new",
@@ -158,3 +167,10 @@ def test_an_order_that_waits_for_the_cut_off_says_when_it_goes_out():
     assert order_row(order, fake.stores()[0], NOW_MS, pending=False)["state"]["u"].startswith("goes out ")
     asleep = order.model_copy(update={"state": TriggerState.SNOOZED})
     assert order_row(asleep, None, NOW_MS, pending=False)["state"]["u"].startswith("sleeps until ")
+
+
+def test_a_proposal_of_which_nothing_came_says_why():
+    store = FakeCentral().stores()[0]
+    _, nothing = (proposal_row(each, store) for each in proposal_rows("s367"))
+    assert nothing["outcome"]["t"] == "held: no item or supply line at the centre"
+    assert nothing["proposed"]["u"] == "6 left, 0 on order"
