@@ -5,7 +5,7 @@
 Each database is measured beside its own raw limit in the same run, turn by turn: the same rows in transactions of the
 same size, by the fastest way that its driver has, with no centre around it (benchmarks/ingest_rig/raw.py says what a
 raw row is). PostgreSQL is started for the run, with fsync on.
-Words for --only: parse, commit, curve, load, fleet, queries. In full, `queries` makes a hundred million rows.
+Words for --only: parse, commit, curve, load, fleet, forget, queries. In full, `queries` makes a hundred million rows.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from local_postgresql import why_absent  # noqa: E402
 from benchmarks.ingest_rig.batches import parse_rate  # noqa: E402
 from benchmarks.ingest_rig.commits import commit_rate, cost_curve  # noqa: E402
 from benchmarks.ingest_rig.databases import server  # noqa: E402
+from benchmarks.ingest_rig.forgetting import forgetting  # noqa: E402
 from benchmarks.ingest_rig.over_http import fleet_latency, half_load  # noqa: E402
 from benchmarks.ingest_rig.queries import hq_queries  # noqa: E402
 from benchmarks.ingest_rig.rows import Result  # noqa: E402
@@ -32,6 +33,7 @@ SECTIONS = {
     "curve": cost_curve,
     "load": half_load,
     "fleet": fleet_latency,
+    "forget": forgetting,
     "queries": hq_queries,
 }
 

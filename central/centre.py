@@ -22,6 +22,7 @@ from central.ledger.lanes import LaneWriter
 from central.ledger.writer import LedgerWriter, Transaction
 from central.memory import LedgerMemory
 from central.mismatch import MismatchDesk
+from central.receipt_months import ReceiptMonths
 from central.regional import Regions
 from central.replay_desk import ReplayDesk
 from central.rounds import Rounds
@@ -60,6 +61,7 @@ class Centre:
         self.replays = ReplayDesk(self)
         self.regions = Regions(self)
         self.mismatch = MismatchDesk(self)
+        self.months = ReceiptMonths(ledger, settings, clock)
         self.board = Board(ledger)
         self.writer.tick = self._tick
         self.writer.on_outgoing = self._relay

@@ -4,7 +4,7 @@ Where the centre runs it does so once a day; `shelfloop central prune` does it a
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -14,10 +14,10 @@ from sqlalchemy.engine import Connection
 from central.context import CHAIN, Work
 from central.core.days import day_after, day_of, day_start_ms
 from central.errors import CentralError
-from central.ledger import facts, store_rows
+from central.ledger import facts, partitions, store_rows
 from central.ledger.agreement import take_turn
 from central.ledger.engine import Ledger
-from central.ledger.retention import RULES, Rule, drop, old_keys
+from central.ledger.retention import BEFORE_RECEIPTS, RECEIPTS, RULES, Rule, drop, old_keys
 from central.settings import CentralSettings
 from runtime.logs import Log
 
@@ -40,10 +40,11 @@ def prune_store(
     zone: ZoneInfo,
     now_ms: int,
     goes_on: Callable[[], bool] = lambda: True,
+    rules: Sequence[Rule] | None = None,
 ) -> Iterator[tuple[str, int]]:
-    """(table, rows dropped), after each transaction. goes_on: asked before each; the rest is done the next time."""
+    """(table, rows dropped), after each transaction. goes_on: asked before each; the rest is done the next time. rules: None, all."""
     today = day_of(now_ms, zone)
-    for rule in RULES:
+    for rule in RULES if rules is None else rules:
         days = int(getattr(settings, rule.setting))
         if not days:
             continue
@@ -56,6 +57,35 @@ def prune_store(
                 break
             transact(store, _job(rule, store, keys, before_ms))
             yield rule.name, len(keys)
+
+
+def drop_whole_months(
+    ledger: Ledger,
+    transact: Transact,
+    settings: CentralSettings,
+    stores: Sequence[tuple[str, ZoneInfo, int]],
+    goes_on: Callable[[], bool] = lambda: True,
+) -> list[str]:
+    """The months of receipts that every store is done with, dropped as whole tables. On SQLite none.
+
+    stores: all of them, each with its zone and its now_ms. Each notes that it has forgotten before the first month goes, so that
+    a receipt which comes again is refused and not counted twice.
+    """
+    days = settings.receipt_days
+    with ledger.read.connect() as connection:
+        months = partitions.months(connection) if days and stores else []
+    before = {store: day_after(day_of(now_ms, zone), -days) for store, zone, now_ms in stores}
+    months = [month for month in months if month < min(before.values())[:7]]
+    for store, zone, now_ms in stores if months else ():
+        for _ in prune_store(ledger, transact, settings, store, zone, now_ms, goes_on, BEFORE_RECEIPTS):
+            pass  # each is a transaction
+        if not goes_on():
+            return []
+        transact(store, _job(RECEIPTS, store, [], day_start_ms(before[store], zone)))
+    for month in months:
+        with ledger.write.begin() as connection:
+            partitions.drop_month(connection, month)
+    return months
 
 
 def _job(
@@ -78,6 +108,7 @@ class Retention:
                 continue
             try:
                 if self._is_ours(turn):
+                    self._centre.months.make_ahead()
                     self.prune(lambda: not stop.is_set())
                 self._turn = turn
             except (CentralError, sa.exc.DBAPIError) as error:
@@ -89,14 +120,19 @@ class Retention:
         centre, dropped = self._centre, 0
         with centre.ledger.read.connect() as connection:
             stores = store_rows.zones(connection)
-        for store, zone in stores:
-            now_ms = self._now_ms(store)
-            if now_ms is None:
-                continue
+        told = [
+            (store, ZoneInfo(zone), now_ms)
+            for store, zone in stores
+            if (now_ms := self._now_ms(store)) is not None
+        ]
+        months = drop_whole_months(centre.ledger, self._transact, centre.settings, told, goes_on)
+        for store, zone, now_ms in told:
             for _, rows in prune_store(
-                centre.ledger, self._transact, centre.settings, store, ZoneInfo(zone), now_ms, goes_on
+                centre.ledger, self._transact, centre.settings, store, zone, now_ms, goes_on
             ):
                 dropped += rows
+        if months:
+            log.info("months of receipts dropped", first=months[0], last=months[-1])
         if dropped:
             centre.count("forgotten_rows", dropped)
             log.info("old rows dropped", rows=dropped)

@@ -109,7 +109,7 @@ def _restore(settings: CentralSettings, arguments: argparse.Namespace) -> int:
 
 def _prune(settings: CentralSettings, _: argparse.Namespace) -> int:
     from central.ledger import store_rows  # noqa: PLC0415
-    from central.retention import prune_store  # noqa: PLC0415
+    from central.retention import drop_whole_months, prune_store  # noqa: PLC0415
 
     with _ledger(settings) as ledger:
         ledger.require()
@@ -122,8 +122,11 @@ def _prune(settings: CentralSettings, _: argparse.Namespace) -> int:
             stores = store_rows.zones(connection)
         now_ms = clock_from_setting(settings.clock_file).now_ms()
         dropped: Counter[str] = Counter()
-        for store, zone in stores:
-            for table, rows in prune_store(ledger, transact, settings, store, ZoneInfo(zone), now_ms):
+        now = [(store, ZoneInfo(zone), now_ms) for store, zone in stores]
+        if months := drop_whole_months(ledger, transact, settings, now):
+            dropped["receipts' months, as whole tables"] = len(months)
+        for store, zone, at_ms in now:
+            for table, rows in prune_store(ledger, transact, settings, store, zone, at_ms):
                 dropped[table] += rows
     said = ", ".join(f"{rows} of {table}" for table, rows in sorted(dropped.items()))
     if said:

@@ -77,6 +77,8 @@ class BatchDoor:
                 f"the batch says gateway {batch.gateway} of store {batch.store}; "
                 f"the key is for {principal.gateway} of {principal.store}"
             )
+        if months := centre.months.lacking(rows.rows):
+            await to_thread.run_sync(centre.months.make, months, limiter=_READING)
         job = centre.store_job(batch.store, lambda work: (take_batch(work, batch, rows), work.now_ms))
         waiting = self._expected()
         centre.writer.submit_to(job, waiting)

@@ -93,6 +93,10 @@ RULES = (
     _rule("category_days", "hour_rollup_days", "at_ms", f"at_ms < :before_ms - {DAY_MS}", order="at_ms"),
 )  # fmt: skip
 
+BEFORE_RECEIPTS = tuple(rule for rule in RULES if rule.name == "day_closes")
+"""The till's own totals, which go before the receipts that they are held against."""
+RECEIPTS = next(rule for rule in RULES if rule.name == "receipts")
+
 _NOTE = sa.text(
     """INSERT INTO kept_since (store_id, kind, from_ms) VALUES (:store, :kind, :from_ms)
     ON CONFLICT (store_id, kind) DO UPDATE SET from_ms = excluded.from_ms
@@ -114,9 +118,10 @@ def old_keys(
 
 
 def drop(connection: Connection, rule: Rule, store: str, keys: list[dict[str, Any]], before_ms: int) -> None:
+    """keys: none where the rows go in another way, and only since when there are any is noted."""
     if rule.is_fact:
         connection.execute(_NOTE, {"store": store, "kind": rule.name, "from_ms": before_ms})
-    for statement in rule.drop:
+    for statement in rule.drop if keys else ():
         connection.execute(statement, keys)
 
 

@@ -5,15 +5,15 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from central.ledger import planner, vouched_rows
+from central.ledger import partitions, planner, vouched_rows
 from central.ledger.tables import metadata
 from runtime.errors import OperatorError
 
-HEAD = "0015"
+HEAD = "0016"
 """The newest migration; a test holds it against the folder."""
 ORDER = (
     "0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009",
-    "0012", "0013", "0014", "0011", "0015",
+    "0012", "0013", "0014", "0011", "0015", "0016",
 )  # fmt: skip
 VOUCHES_FOR_MORE = "0015"
 """The newest migration after which the audit vouches for more than before."""
@@ -47,6 +47,7 @@ def make_schema(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         for table in _REWRITTEN:
             connection.execute(sa.text(f"ALTER TABLE {table} SET (fillfactor = 60)"))
+        partitions.make_rest(connection)
         # Packed already: the server would only try.
         connection.execute(sa.text("ALTER TABLE windows ALTER COLUMN body SET STORAGE EXTERNAL"))
     connection.execute(

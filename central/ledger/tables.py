@@ -4,6 +4,8 @@ Chain-wide tables (members, campaigns, endpoints, tokens, kill-switches) are sma
 are 0 or 1, lists and objects are JSON text: nothing that only one database knows. A change here needs a migration.
 """
 
+from typing import Any
+
 from sqlalchemy import BigInteger, Column, Float, Index, MetaData, Table, Text
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -13,9 +15,13 @@ _TEXT = Text().with_variant(Text(collation="C"), "postgresql")
 """Sorted by its bytes in every database: a page's cursor means the same everywhere."""
 
 
-def _table(name: str, *columns: Column[object], with_rowid: bool = False) -> Table:
+def _table(
+    name: str, *columns: Column[object], with_rowid: bool = False, split_by: str | None = None
+) -> Table:
     # Clustered by the key: a store's rows lie together, and the key costs no second tree. Not where rows are long.
-    return Table(name, metadata, *columns, sqlite_with_rowid=with_rowid)
+    # split_by: on PostgreSQL it is a table a month (partitions.py).
+    split: dict[str, Any] = {"postgresql_partition_by": f"RANGE ({split_by})"} if split_by else {}
+    return Table(name, metadata, *columns, sqlite_with_rowid=with_rowid, **split)
 
 
 def _text(name: str, *, key: bool = False, nullable: bool = False) -> Column[object]:
@@ -57,7 +63,7 @@ receipts = _table(
     "receipts", _text("store_id", key=True), _text("business_date", key=True), _text("register_id", key=True),
     _int("sequence", key=True), _int("at_ms"), _text("gateway"), _text("epoch"), _int("seq"),
     _text("clock_quality"), _int("total_cents"), _text("member", nullable=True), _int("line_count"),
-    _int("sold_units"), _int("sold_g"), _text("content_hash"),
+    _int("sold_units"), _int("sold_g"), _text("content_hash"), split_by="business_date",
 )  # fmt: skip
 _index("receipts_member", receipts.c.member, only=receipts.c.member.is_not(None))
 
@@ -65,7 +71,7 @@ receipt_lines = _table(
     "receipt_lines", _text("store_id", key=True), _text("business_date", key=True), _text("register_id", key=True),
     _int("sequence", key=True), _int("line", key=True), _text("kind"), _text("sku", nullable=True),
     _text("gtin", nullable=True), _text("raw_code"), _int("quantity_units"), _int("quantity_g"),
-    _int("unit_price_cents"), _int("extended_cents"), _text("code_hash", nullable=True),
+    _int("unit_price_cents"), _int("extended_cents"), _text("code_hash", nullable=True), split_by="business_date",
 )  # fmt: skip
 
 day_closes = _table(
