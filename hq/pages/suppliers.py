@@ -12,7 +12,9 @@ from contract.api.suppliers import SupplierView
 from hq.desk import Desk
 from hq.pages.frame import frame, section
 from hq.pages.live import Live
-from hq.pages.table import Column, DataTable, Row, cell
+from hq.pages.supplier_dialog import open_supplier_dialog
+from hq.pages.table import Action, Column, DataTable, Row, cell
+from hq.pages.toast import Toast
 from hq.scope import Scope
 from hq.words import UNKNOWN, counted, day, instant, number, span, zone_from_name, zone_name
 
@@ -41,6 +43,7 @@ def register(desk: Desk) -> None:
     @ui.page("/restock/suppliers")
     def suppliers_page(scope: str = "") -> None:
         chosen = Scope.from_text(scope)
+        live: list[Live[Seen]] = []
 
         async def load() -> Seen:
             central = desk.central
@@ -55,24 +58,44 @@ def register(desk: Desk) -> None:
             return Seen(suppliers.rows, mine, health.now_ms)
 
         def build(_: Seen) -> Callable[[Seen], None]:
+            seen_last: list[Seen] = []
+
+            def change(supplier: str, _act: str = "") -> None:
+                """Opens the calendar of `supplier`; "" makes a new one."""
+                now = seen_last[-1]
+                one = next((each for each in now.suppliers if each.supplier == supplier), None)
+                waiting = sum(order.supplier == supplier for order in now.held)
+                with dialogs:
+                    open_supplier_dialog(desk, toast, one, waiting, live[-1].look)
+
             with section(
                 "Calendars", "orders are held and merged until the cut-off; an emergency goes out at once"
             ):
+                with ui.element("div").classes("bulk-acts"):
+                    ui.button("New supplier…", on_click=lambda: change("")).props("outline no-caps color=ink")
                 table = DataTable(
                     COLUMNS,
                     empty="No supplier has a calendar: orders go out as soon as they are approved. "
-                    "`PUT /v1/suppliers/{supplier}` or `shelfloop central import suppliers` gives one.",
+                    "“New supplier” gives one, or `PUT /v1/suppliers/{supplier}`, or `shelfloop central import suppliers`.",
                     filtered="Filter suppliers",
                     page_rows=50,
+                    actions=(Action("change", "Change…"),),
+                    on_act=change,
                 )
-            return lambda seen: table.set_rows(supplier_rows(seen.suppliers, seen.held, seen.now_ms))
+
+            def update(seen: Seen) -> None:
+                seen_last[:] = [seen]
+                table.set_rows(supplier_rows(seen.suppliers, seen.held, seen.now_ms))
+
+            return update
 
         with frame(desk, "restock", "Suppliers", chosen):
             with ui.element("div").classes("tabs").props('role="navigation" aria-label="Orders"'):
                 ui.link("Orders", chosen.link("/restock")).classes("tab")
                 ui.link("Suppliers", chosen.link("/restock/suppliers")).classes("tab here")
                 ui.link("Shop to shop", chosen.link("/restock/transfers")).classes("tab")
-            Live(load, build, desk.refresh_s, skeleton_rows=6)
+            dialogs, toast = ui.element("div"), Toast()
+            live.append(Live(load, build, desk.refresh_s, skeleton_rows=6))
 
 
 def supplier_rows(suppliers: list[SupplierView], held: list[TriggerView], now_ms: int) -> list[Row]:
@@ -119,6 +142,7 @@ def _row(one: SupplierView, orders: int, units: int, now_ms: int) -> Row:
             tone="" if emergency is None else "ours",
         ),
         "stocked": cell(counted(one.stocked_skus, "SKU") if one.stocked_skus else UNKNOWN, one.stocked_skus),
+        "acts": True,
     }
 
 

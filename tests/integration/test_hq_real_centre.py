@@ -1,6 +1,7 @@
 """HQ's client, exports and pages against a real centre: every question it asks is understood."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -14,6 +15,7 @@ from contract.api.offers import CampaignChange
 from contract.api.replays import ReplayPost, RuleChange
 from contract.api.restock import KillSwitch, TriggerState
 from contract.api.rollouts import ConfigPut
+from hq.calendar_form import NEW, calendar_of, typed_from
 from hq.central_api import CentralApi
 from hq.charts.sku_chart import sku_chart
 from hq.errors import CentralRefusedError
@@ -85,6 +87,22 @@ def ask(centre, question):
             await api.close()
 
     return asyncio.run(asyncio.wait_for(go(), 30))
+
+
+def test_a_calendar_that_a_person_changed_is_in_force_and_in_the_audit(centre):
+    typed = replace(NEW, supplier="bakery", name="Bakery", timezone="Europe/Berlin", closed_days="2017-12-25")
+    made = calendar_of(typed)
+    assert not isinstance(made, dict)
+
+    async def change(api):
+        put = await api.put_supplier("bakery", made)
+        return put, (await api.suppliers()).rows, (await api.audit()).rows
+
+    put, suppliers, audit = ask(centre, change)
+    assert put in suppliers
+    assert typed_from(put) == typed
+    assert put.next_cutoff_ms is not None
+    assert ("put-supplier", "bakery") in {(entry.action, entry.subject) for entry in audit}
 
 
 def test_every_question_is_understood_and_answered(centre):
