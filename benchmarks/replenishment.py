@@ -5,10 +5,11 @@
 Instances: the long-run cost by exact evaluation (no simulation) of the shipped network, as a gateway runs it, and of the same refined for
 the instance ("refined": what `shelfloop models policy-cost` says), beside our own dynamic programme and, for
 backorders with a fixed cost, stockpyl (in a virtual environment of its own under --peers, made when missing; it does not
-resolve beside current NumPy). "held out" are instances that no lesson holds, of every kind (benchmarks/replenishing/held_out.py).
+resolve beside current NumPy). "held out" are instances that no lesson holds, of every kind (benchmarks/replenishing/held_out.py);
+"outside" are descriptions further out than any lesson, as somebody else might write them (benchmarks/replenishing/outside.py).
 Replay: real demand of M5 and FreshRetailNet (--data, skipped with a note where it is not), lost sales, packs, least orders, a
 delivery calendar, shelf life; every method sweeps its one knob, and rows compare at equal service or equal stock, or by the cost of
-stated prices. --replay does nothing else.
+stated prices. --replay and --outside do nothing else.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import sys
 import time
 import venv
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,7 @@ from benchmarks.replenishing.frontier import (  # noqa: E402
     waste_at,
 )
 from benchmarks.replenishing.held_out import described, held_out  # noqa: E402
+from benchmarks.replenishing.outside import outside  # noqa: E402
 from benchmarks.replenishing.shop import Prices, Trade, fresh_trade, m5_trade  # noqa: E402
 from benchmarks.replenishing.textbook import best_base_stock, best_capped_base_stock  # noqa: E402
 from models.policy.instance import Instance, instance_from  # noqa: E402
@@ -51,6 +54,8 @@ from models.policy.scoring import PolicyScore, refined_score, score  # noqa: E40
 Row = dict[str, Any]
 HELD_OUT_EACH = {True: 12, False: 30}
 """Instances of each of the kinds, by --quick."""
+OUTSIDE_EACH = {True: 3, False: 10}
+"""The same of what an outsider might send."""
 DISCOUNTED_DAYS = (1 - 0.99**365) / 0.01
 """A year's return at a discount of .99 a day, per unit of daily cost: how the perishable figures are published."""
 BACKORDERS = ((1, 4, 5, 6), (1, 9, 64, 10), (1, 9, 64, 25), (1, 9, 64, 50))
@@ -66,6 +71,7 @@ def main() -> int:
         "--quick", action="store_true", help="fewer instances, series and settings; every row all the same"
     )
     parser.add_argument("--replay", action="store_true", help="the replay of real demand alone")
+    parser.add_argument("--outside", action="store_true", help="what an outsider might send, alone")
     parser.add_argument("--json", type=Path, help="write the rows to this file")
     parser.add_argument(
         "--data", type=Path, default=ROOT.parent / "shared" / "data", help="folder with m5 and freshretailnet"
@@ -91,9 +97,13 @@ def _rows(options: argparse.Namespace) -> Iterator[Row]:
         yield from replay_rows(options)
         return
     policy = shipped_policy()
+    if options.outside:
+        yield from outside_rows(policy, OUTSIDE_EACH[options.quick])
+        return
     yield from zipkin_rows(policy, options.quick)
     yield from instance_rows(policy, options.peers)
     yield from held_out_rows(policy, HELD_OUT_EACH[options.quick])
+    yield from outside_rows(policy, OUTSIDE_EACH[options.quick])
     yield from speed_rows(shipped_orders())
     yield from replay_rows(options)
 
@@ -194,6 +204,45 @@ def held_out_rows(policy: LearnedPolicy, each: int) -> Iterator[Row]:
         yield _row(
             f"{name}: mean gap, network alone", round(float(np.mean(alone)), 3), "%", 1.0, "lower", peers
         )
+
+
+def outside_rows(policy: LearnedPolicy, each: int) -> Iterator[Row]:
+    """What `policy-cost` says of descriptions that an outsider might send: gaps where the optimum can be had, simulated gains, seconds."""
+    seconds: list[float] = []
+    for kind, descriptions in groupby(outside(each), key=lambda drawn: drawn[0]):
+        scores: list[tuple[Instance, PolicyScore]] = []
+        for _, said in descriptions:
+            started = time.process_time()
+            instance = instance_from(said)
+            scores.append((instance, refined_score(instance, policy)))
+            seconds.append(time.process_time() - started)
+        yield from _outside_kind(kind, scores)
+    peers = {"median": round(float(np.median(seconds)), 1), "instances": len(seconds)}
+    yield _row("outside: longest time of one core for an instance", round(max(seconds), 1), "s", 120.0, "lower", peers)  # fmt: skip
+
+
+def _outside_kind(kind: str, scores: list[tuple[Instance, PolicyScore]]) -> Iterator[Row]:
+    known = [(instance, found) for instance, found in scores if found.gap is not None]
+    unknown = [found for _, found in scores if found.gap is None]
+    if known:
+        gaps = [_gap(found) for _, found in known]
+        alone = [100 * (found.network_gap or 0.0) for _, found in known]
+        name = f"outside, {kind} ({len(known)} of {len(scores)} with a known optimum)"
+        peers: dict[str, Any] = {"network alone": round(float(np.mean(alone)), 3)}
+        yield _row(f"{name}: mean gap, refined", round(float(np.mean(gaps)), 3), "%", 0.5, "lower", peers)
+        peers = {"of": described(known[int(np.argmax(gaps))][0]), "network alone": round(max(alone), 3)}
+        yield _row(f"{name}: worst gap, refined", round(max(gaps), 3), "%", 1.5, "lower", peers)
+    if unknown:
+        gains = [100 * (1 - found.cost / (found.network_cost or found.cost)) for found in unknown]
+        drawn = [found for found in unknown if found.method == "simulated"]
+        widest = max((50 * (found.high - found.low) / found.cost for found in drawn), default=0.0)
+        peers = {
+            "simulated": len(drawn),
+            "widest interval, +- %": round(widest, 2),
+            "least": round(min(gains), 2),
+        }
+        name = f"outside, {kind} ({len(unknown)} of {len(scores)} too large for it): mean gain over the network alone"
+        yield _row(name, round(float(np.mean(gains)), 2), "%", 0.0, "higher", peers)
 
 
 def speed_rows(graph: OrderGraph) -> Iterator[Row]:

@@ -35,7 +35,7 @@ class SkuSupply:
 
     lead_days: until this order arrives. cover_days: from then until the next one can arrive, > 0. arrivals: (days from now,
     units) of earlier orders. order_cost_units: what ordering once costs, in units' worth. on_hand: (days until it expires or None, units); None is unknown. life_days: of what is
-    ordered. open_today: whether an order can still be placed.
+    ordered. open_today: whether an order can still be placed. waste_price: of a unit that expires over holding one for the time covered.
     """
 
     lead_days: float
@@ -50,6 +50,7 @@ class SkuSupply:
     life_days: float | None = None
     open_today: bool = True
     order_cost_units: float = 0.0
+    waste_price: float = WASTE_PRICE
 
     @property
     def position_units(self) -> float:
@@ -111,7 +112,7 @@ def questions_from(
         lead_periods=(lead / cover).round(_DIGITS),
         odds=[round(supply.service_level / (1 - supply.service_level), _DIGITS) for supply in supplies],
         lot_units=_lots(supplies, cover, cover_mean).round(_DIGITS),
-        waste_price=np.where(ages, WASTE_PRICE, 0.0),
+        waste_price=np.where(ages, [supply.waste_price for supply in supplies], 0.0),
         open_today=[float(supply.open_today) for supply in supplies],
     )
 

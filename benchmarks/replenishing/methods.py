@@ -1,6 +1,7 @@
 """The methods that a shop could order by, each with one knob: ours, newsvendor, min/max, reorder level, days of cover."""
 
 from collections.abc import Callable
+from datetime import date
 from functools import lru_cache
 
 import numpy as np
@@ -9,8 +10,9 @@ from benchmarks.replenishing.shop import CORRELATION, Evening, Method, Prices, T
 from contract.records import QUANTILE_LEVELS
 from models.arrays import F64
 from models.base_stock import BaseStockRule
+from models.forecast import Forecast
+from models.order_plan import HOLDING_A_DAY, SkuSupply, questions_from
 from models.policy.order_graph import OrderGraph
-from models.policy.question import KEEPS, STRETCHES, question_from
 from models.quantiles import negbin_quantiles, window_moments
 
 MOST_DAYS = 28
@@ -18,68 +20,61 @@ MOST_WASTE_PRICE = 25.0
 """Of the lessons (models.training.policy_lessons.random_instance)."""
 
 
-def our_graph(graph: OrderGraph, odds: float, waste_price: float = 1.0) -> Method:
-    """The order graph, with a lost unit `odds` times as dear as one held for the days covered."""
-    return _graph_orders(graph, lambda _mean, _evening: {"odds": odds, "waste_price": waste_price})
+def our_graph(graph: OrderGraph, odds: float) -> Method:
+    """What a gateway orders at the service level odds / (1 + odds)."""
+    return _graph_orders(graph, lambda _: {"service_level": odds / (1 + odds)})
 
 
 def our_graph_at(graph: OrderGraph, prices: Prices, share: float = 1.0) -> Method:
     """The order graph that is told the prices. Where waste is dearer beside holding than in any lesson, holding is told dearer, so
     that all prices keep their ratios but that one. share: of a lost unit's price."""
 
-    def told(mean: np.ndarray, evening: Evening) -> dict[str, object]:
+    def told(evening: Evening) -> dict[str, float]:
         held = prices.held * evening.cover_days
         if evening.trade.life_days is not None:
             held = max(held, prices.wasted / MOST_WASTE_PRICE)
+        odds = share * prices.lost / held
         return {
-            "odds": share * prices.lost / held,
+            "service_level": odds / (1 + odds),
             "waste_price": prices.wasted / held,
-            "lot_units": np.sqrt(2 * prices.line * mean / held),
+            # In units' worth, of which holding one for the days covered costs so much.
+            "order_cost_units": prices.line * HOLDING_A_DAY * evening.cover_days / held,
         }
 
     return _graph_orders(graph, told)
 
 
-def _graph_orders(graph: OrderGraph, told: Callable[[np.ndarray, Evening], dict[str, object]]) -> Method:
-    """told: prices, from mean demand of the time covered and what is seen that evening."""
+def _graph_orders(graph: OrderGraph, told: Callable[[Evening], dict[str, float]]) -> Method:
+    """The question is put as a gateway puts it (models.order_plan). told: service level and prices, from what is seen that evening."""
 
     def order(evening: Evening) -> np.ndarray:
-        trade, lead = evening.trade, evening.trade.lead_days
-        mean, dispersion = _daily(trade, evening.day)
-        n = len(mean)
-        lead_quantiles = np.zeros((n, STRETCHES, len(QUANTILE_LEVELS)))
-        lead_mean = np.zeros((n, STRETCHES))
-        arriving = np.zeros((n, STRETCHES))
-        for stretch in range(lead):
-            arriving[:, stretch] = evening.arriving[:, stretch]
-            if stretch:
-                lead_mean[:, stretch], lead_quantiles[:, stretch] = _window(mean, dispersion, stretch - 1, 1)
-        cover_mean, cover = _window(mean, dispersion, lead - 1, evening.cover_days)
-        life = trade.life_days
-        hand: np.ndarray = evening.hand[:, -1].astype(float)
-        bucket: np.ndarray | float = float(KEEPS)
-        limits: dict[str, object] = {}
-        if life is not None:
-            hand = np.zeros((n, KEEPS + 1))
-            for age in range(life):
-                hand[:, _bucket(age + 1, lead, evening.cover_days)] += evening.hand[:, age]
-            bucket = np.broadcast_to(
-                [float(_bucket(min(k, lead) + life, lead, evening.cover_days)) for k in range(STRETCHES)],
-                (n, STRETCHES),
-            )
-            limits = {
-                "life_units": mean[:, : lead - 1 + life].sum(axis=1),
-                "life_periods": life / evening.cover_days,
-            }
-        question = question_from(
-            lead_quantiles=lead_quantiles, lead_mean_units=lead_mean, cover_quantiles=cover, cover_mean_units=cover_mean,
-            on_hand_units=hand, arriving_units=arriving, arriving_bucket=bucket, pack_units=trade.packs,
-            min_order_units=trade.min_orders, lead_periods=(lead - 1) / evening.cover_days,
-            **limits, **told(cover_mean, evening),
-        )  # fmt: skip
+        mean, dispersion = _daily(evening.trade, evening.day)
+        forecast = Forecast(
+            date.min, mean.astype(np.float32), dispersion.astype(np.float32), CORRELATION, "of the replay"
+        )
+        said = told(evening)
+        supplies = [_supply(evening, row, said) for row in range(len(mean))]
+        question = questions_from(forecast, None, supplies, first_day_share=1.0)
         return graph.orders(question).order_units
 
     return order
+
+
+def _supply(evening: Evening, row: int, told: dict[str, float]) -> SkuSupply:
+    """Now is the opening of the next day: an order of lead_days comes after the demand of lead_days - 1."""
+    trade = evening.trade
+    hand = evening.hand[row].tolist()
+    aged = trade.life_days is not None
+    return SkuSupply(
+        lead_days=trade.lead_days - 1,
+        cover_days=evening.cover_days,
+        on_hand=tuple((age + 1 if aged else None, units) for age, units in enumerate(hand)),
+        arrivals=tuple((days, units) for days, units in enumerate(evening.arriving[row].tolist()) if units),
+        pack_units=int(trade.packs[row]),
+        min_order_units=int(trade.min_orders[row]),
+        life_days=trade.life_days,
+        **{"service_level": 0.95, **told},
+    )
 
 
 def newsvendor(level: float) -> Method:
@@ -139,13 +134,6 @@ def _levels(evening: Evening, safety_days: float) -> tuple[np.ndarray, np.ndarra
     daily = _static_mean(trade, trade.first + (evening.day - trade.first) // 28 * 28)
     low = np.ceil(daily * (trade.lead_days - 1 + evening.cover_days + safety_days))
     return low, np.ceil(low + daily * evening.cover_days)
-
-
-def _bucket(remaining_days: int, lead: int, cover: int) -> int:
-    """Of what can still be sold on so many days from tomorrow on."""
-    if remaining_days <= lead - 1:
-        return remaining_days
-    return STRETCHES if remaining_days <= lead - 1 + cover else KEEPS
 
 
 def _window(mean: F64, dispersion: F64, start: int, days: int) -> tuple[F64, F64]:
