@@ -76,6 +76,7 @@ class Regions:
         return RegionalOutlook(
             days=DAYS, from_day=min(from_days, default=None), stores_read=len(read), stores_total=len(rows),
             skus_left_out=sum(one.left_out for one in read.values()), rows=found[:limit],
+            stores_young=sum(one.is_young for one in read.values()),
         )  # fmt: skip
 
     def _bring_up_to_date(self, rows: list[Any]) -> None:
@@ -104,12 +105,15 @@ class Regions:
 
 
 def _sums(rows: list[Any], read: dict[str, StoreOutlook]) -> dict[str, CategorySum]:
+    """Of the shops that have been heard for two weeks; of the young ones only what no other sells."""
+    outlooks = [read[row.store_id] for row in rows if row.store_id in read]
     found: dict[str, CategorySum] = {}
-    for row in rows:
-        outlook = read.get(row.store_id)
-        for category, total in outlook.sums.items() if outlook is not None else ():
-            found.setdefault(category, CategorySum()).merge(total)
-    return found
+    young: dict[str, CategorySum] = {}
+    for outlook in outlooks:
+        sums = young if outlook.is_young else found
+        for category, total in outlook.sums.items():
+            sums.setdefault(category, CategorySum()).merge(total)
+    return {**young, **found}
 
 
 def _category(
@@ -120,7 +124,7 @@ def _category(
         {
             "region": region, "category": category, "expected_units": round(total.expected_units, 1),
             "low_units": round(low, 1), "high_units": round(high, 1), "usual_units": round(total.usual_units, 1),
-            "verdict": total.verdict, "stores": len(total.stores), "skus": total.skus,
+            "verdict": total.verdict, "days_compared": total.days_compared, "stores": len(total.stores), "skus": total.skus,
             "drivers": [_driver(one, names, read) for one in total.drivers],
         }
     )  # fmt: skip
@@ -134,6 +138,6 @@ def _driver(one: SkuOutlook, names: dict[str, str], read: dict[str, StoreOutlook
 
 
 def _rank(row: CategoryOutlook) -> tuple[int, float]:
-    order = {"hot": 0, "cool": 1, "usual": 2}[row.verdict]
-    size = row.expected_units if row.verdict == "usual" else abs(row.expected_units - row.usual_units)
+    order = {"hot": 0, "cool": 1, "usual": 2, "unknown": 3}[row.verdict]
+    size = row.expected_units if order > 1 else abs(row.expected_units - row.usual_units)
     return order, -size

@@ -126,11 +126,11 @@ def put_planogram(
 
     def job(work: Work) -> int:
         known = work.store.items
-        taken = [facing for facing in put.facings if not known or facing.sku in known]
+        taken = [each for each in put.facings if each.sku is None or not known or each.sku in known]
         rejected[:] = [
-            f"{facing.device}/{facing.cell}: SKU {facing.sku!r} is not in the item list of {store}"
-            for facing in put.facings
-            if known and facing.sku not in known
+            f"{each.device}/{each.cell}: SKU {each.sku!r} is not in the item list of {store}"
+            for each in put.facings
+            if each.sku is not None and known and each.sku not in known
         ]
         return desired_state.put_document(
             work, "planogram", put.model_copy(update={"facings": taken}).model_dump_json()

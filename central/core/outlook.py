@@ -6,7 +6,8 @@ and are independent otherwise:
 
     variance = (1 - SHARED) * sum(s_i^2) + SHARED * sum(s_i)^2      s_i = sum over days of (q90 - q10) / (2 z)
 
-Usual is what the same weekdays sold, a mean over WEEKS weeks, and so uncertain itself: a count's variance, usual / WEEKS.
+Usual is what the same weekdays sold, a mean over the weeks that were heard, WEEKS at most, and so uncertain itself: a count's
+variance, of each weekday its mean over the number of its days. Below MIN_DAYS heard there is no verdict.
 """
 
 import heapq
@@ -15,6 +16,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 DAYS, WEEKS = 7, 4
+MIN_DAYS = 14
+"""Of history heard, two weeks: with less, one odd day is a weekday's whole past."""
 SHARED = 0.1
 Z_80 = 1.2816
 """Of a normal distribution: 80 % lie within +- z, and q90 lies z above the mean."""
@@ -25,7 +28,10 @@ MIN_UNITS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class SkuOutlook:
-    """spread_units: the standard deviation of the sum over the days."""
+    """spread_units: the standard deviation of the sum over the days. usual_variance: of usual_units, None: a mean over WEEKS weeks.
+
+    days_compared: of DAYS, those whose weekday was heard before; all sums are of these. is_young: too little was heard to compare.
+    """
 
     store: str
     sku: str
@@ -33,6 +39,9 @@ class SkuOutlook:
     expected_units: float
     usual_units: float
     spread_units: float
+    usual_variance: float | None = None
+    days_compared: int = DAYS
+    is_young: bool = False
 
 
 def spread_of(quantiles: Sequence[Sequence[float]], low: int, high: int) -> float:
@@ -48,7 +57,10 @@ class CategorySum:
     usual_units: float = 0.0
     spread_sum: float = 0.0
     spread_squares: float = 0.0
+    usual_variance: float = 0.0
     skus: int = 0
+    days_compared: int = DAYS
+    is_young: bool = False
     stores: set[str] = field(default_factory=set)
     up: list[SkuOutlook] = field(default_factory=list)
     down: list[SkuOutlook] = field(default_factory=list)
@@ -59,6 +71,9 @@ class CategorySum:
         self.usual_units += one.usual_units
         self.spread_sum += one.spread_units
         self.spread_squares += one.spread_units**2
+        self.usual_variance += one.usual_units / WEEKS if one.usual_variance is None else one.usual_variance
+        self.days_compared = min(self.days_compared, one.days_compared)
+        self.is_young = self.is_young or one.is_young
         self.skus += 1
         self.stores.add(one.store)
         self._carry([one], [one])
@@ -68,6 +83,9 @@ class CategorySum:
         self.usual_units += other.usual_units
         self.spread_sum += other.spread_sum
         self.spread_squares += other.spread_squares
+        self.usual_variance += other.usual_variance
+        self.days_compared = min(self.days_compared, other.days_compared)
+        self.is_young = self.is_young or other.is_young
         self.skus += other.skus
         self.stores |= other.stores
         self._carry(other.up, other.down)
@@ -88,10 +106,12 @@ class CategorySum:
 
     @property
     def verdict(self) -> str:
-        """hot, cool or usual."""
+        """hot, cool or usual; unknown where too little was heard to say."""
+        if self.is_young:
+            return "unknown"
         if max(self.expected_units, self.usual_units) < MIN_UNITS:
             return "usual"
-        reach = Z_80 * math.sqrt(self.spread_units**2 + self.usual_units / WEEKS)
+        reach = Z_80 * math.sqrt(self.spread_units**2 + self.usual_variance)
         rise = self.expected_units - self.usual_units
         return "hot" if rise > reach else "cool" if rise < -reach else "usual"
 

@@ -13,7 +13,7 @@ from central.ledger.of_stores import Stores, named, of_stores
 from contract.api.chain import CategoryHour
 
 _SHOWN = tuple(NAMES.index(name) for name in ("sold_units", "sold_cents", "stock_out_ms"))
-_CENTS = 1
+_UNITS, _CENTS = 0, 1
 """Of _SHOWN."""
 _STORES = "(SELECT store_id, region FROM stores WHERE {stores}) s"
 
@@ -43,7 +43,7 @@ _DAYS = {
 def leading_categories(
     connection: Connection, from_ms: int, to_ms: int, *, top: int, stores: Stores = None
 ) -> list[CategoryHour]:
-    """For each region and hour that begins in [from_ms, to_ms) the `top` categories by what they sold."""
+    """For each region and hour that begins in [from_ms, to_ms) the `top` categories by what they sold; none that sold nothing."""
     values = {**named(stores), "from_ms": from_ms, "to_ms": to_ms, "first_ms": from_ms - DAY_MS}
     dialect = connection.dialect.name
     board = _Board(-(-from_ms // HOUR_MS) * HOUR_MS, to_ms)
@@ -97,6 +97,8 @@ class _Board:
                 told[cells] = True
                 for number in range(len(_SHOWN)):
                     np.add.at(totals[number], cells, sums[number])
+            # What only stood on the shelf, or came back, does not lead.
+            told &= (totals[_UNITS] > 0) | (totals[_CENTS] > 0)
             yield from self._of_region(region, names, totals, told, top)
 
     def _of_region(self, region: str, names: list[str], totals: Any, told: Any, top: int) -> Iterable[CategoryHour]:  # fmt: skip

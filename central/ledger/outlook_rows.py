@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from central.core.days import day_of, day_start_ms
-from central.core.outlook import DAYS, WEEKS, CategorySum, SkuOutlook, spread_of, sums_of
+from central.core.outlook import DAYS, MIN_DAYS, WEEKS, CategorySum, SkuOutlook, spread_of, sums_of
 from central.core.rollups import DAY_MS, STORE_TOTAL
 from central.ledger.of_skus import OfSkus
 from contract.records import QUANTILE_LEVELS
@@ -31,12 +31,16 @@ _SOLD = OfSkus(
 
 @dataclass(frozen=True, slots=True)
 class StoreOutlook:
-    """sums: category -> what it expects. names: of the SKUs that drive one. left_out: SKUs without a fresh forecast."""
+    """sums: category -> what it expects. names: of the SKUs that drive one. left_out: SKUs without a fresh forecast.
+
+    is_young: too few days were heard to compare with.
+    """
 
     sums: dict[str, CategorySum]
     names: dict[str, str]
     from_day: str | None
     left_out: int
+    is_young: bool = False
 
 
 def store_outlook(connection: Connection, store: str, zone: ZoneInfo) -> StoreOutlook:
@@ -57,8 +61,9 @@ def store_outlook(connection: Connection, store: str, zone: ZoneInfo) -> StoreOu
     shown = {one.sku for total in sums.values() for one in (*total.up, *total.down)}
     first_days = [row.first_day for row in newest.values()]
     return StoreOutlook(
-        sums, {sku: items[sku].name for sku in shown}, min(first_days, default=None), len(items) - len(found)
-    )
+        sums, {sku: items[sku].name for sku in shown}, min(first_days, default=None), len(items) - len(found),
+        covered.total() < MIN_DAYS,
+    )  # fmt: skip
 
 
 def _of_sku(
@@ -79,6 +84,8 @@ def _of_sku(
         expected_units=sum(mean[place] for place in known),
         usual_units=sum(max(0, sold[weekdays[place]]) / covered[weekdays[place]] for place in known),
         spread_units=spread_of([quantiles[place] for place in known], _LOW, _HIGH),
+        usual_variance=sum(max(0, sold[weekdays[place]]) / covered[weekdays[place]] ** 2 for place in known),
+        days_compared=len(known), is_young=covered.total() < MIN_DAYS,
     )  # fmt: skip
 
 

@@ -21,7 +21,8 @@ class CategoryOutlook(ApiModel):
     """One category in one region over the coming days.
 
     expected_units: sum of the forecasts' means, with its 80 % interval low..high. usual_units: what the same weekdays sold in
-    the four weeks before, a week. verdict: hot or cool when chance alone would hardly do it, else usual.
+    the four weeks before, a week; both are of `days_compared` of the days ahead, those whose weekday was heard before. verdict: hot or
+    cool when chance alone would hardly do it, else usual; unknown below two weeks of history.
     """
 
     region: str
@@ -30,15 +31,17 @@ class CategoryOutlook(ApiModel):
     low_units: float
     high_units: float
     usual_units: float
-    verdict: Literal["hot", "usual", "cool"]
+    verdict: Literal["hot", "usual", "cool", "unknown"]
     stores: int
     skus: int
     drivers: list[Driver]
+    days_compared: int = 7
 
 
 class RegionalOutlook(ApiModel):
     """days: looked ahead. stores_read: of stores_total; the others are read when this is asked again. from_day: the first day
-    of the forecasts, the earliest of all shops. skus_left_out: without a forecast of today.
+    of the forecasts, the earliest of all shops. skus_left_out: without a forecast of today. stores_young: of those read, heard for
+    less than two weeks: they count only where no other shop of the region sells the category.
     """
 
     days: int
@@ -47,3 +50,4 @@ class RegionalOutlook(ApiModel):
     stores_total: int
     skus_left_out: int
     rows: list[CategoryOutlook]
+    stores_young: int = 0

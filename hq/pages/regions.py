@@ -27,6 +27,7 @@ WORDS = {
     "hot": ("more than usual", "trending_up", "bad"),
     "cool": ("less than usual", "trending_down", "ours"),
     "usual": ("as usual", "trending_flat", "quiet"),
+    "unknown": ("too little history", "hourglass_empty", "quiet"),
 }
 EDGE = 0.5
 """What the edges of the small picture stand for: 50 % more or less."""
@@ -114,6 +115,8 @@ class _Regions:
 def _figures(seen: RegionalOutlook) -> dict[str, tuple[str, str]]:
     hot, cool = ([row for row in seen.rows if row.verdict == word] for word in ("hot", "cool"))
     left = f"{counted(seen.skus_left_out, 'SKU')} without a forecast" if seen.skus_left_out else ""
+    young = f"{counted(seen.stores_young, 'shop')} heard for less than two weeks" if seen.stores_young else ""
+    compared = min((row.days_compared for row in seen.rows), default=seen.days)
     return {
         "hot": (number(len(hot)), f"of {counted(len(seen.rows), 'category', 'categories')}"),
         "cool": (number(len(cool)), ""),
@@ -121,14 +124,22 @@ def _figures(seen: RegionalOutlook) -> dict[str, tuple[str, str]]:
             number(sum(row.expected_units for row in seen.rows)),
             f"{seen.days} days from {day(seen.from_day)}",
         ),
-        "usual": (number(sum(row.usual_units for row in seen.rows)), "same weekdays, four weeks"),
-        "shops": (f"{number(seen.stores_read)} of {number(seen.stores_total)}", left),
+        "usual": (
+            number(sum(row.usual_units for row in seen.rows)),
+            "same weekdays, four weeks"
+            if compared >= seen.days
+            else f"at least {counted(compared, 'weekday')} compared",
+        ),
+        "shops": (
+            f"{number(seen.stores_read)} of {number(seen.stores_total)}",
+            ", ".join(filter(None, (left, young))),
+        ),
     }
 
 
 def change_of(row: CategoryOutlook, units: float) -> float | None:
-    """As a part of what is usual; None where nothing was sold."""
-    return None if row.usual_units <= 0 else units / row.usual_units - 1
+    """As a part of what is usual; None where nothing was sold, or too little was heard to say."""
+    return None if row.usual_units <= 0 or row.verdict == "unknown" else units / row.usual_units - 1
 
 
 def outlook_row(row: CategoryOutlook) -> Row:
@@ -141,7 +152,9 @@ def outlook_row(row: CategoryOutlook) -> Row:
     return {
         "id": f"{row.region}/{row.category}",
         "category": cell(row.category, sub=row.region),
-        "verdict": cell(word, {"hot": 0, "cool": 1, "usual": 2}[row.verdict], icon=icon, tone=tone),
+        "verdict": cell(
+            word, {"hot": 0, "cool": 1, "usual": 2, "unknown": 3}[row.verdict], icon=icon, tone=tone
+        ),
         "change": cell(signed_percent(change), -1e9 if change is None else change),
         "band": cell(
             "" if has_band else UNKNOWN,

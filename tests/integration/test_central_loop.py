@@ -135,7 +135,17 @@ def test_a_proposal_becomes_an_order_that_the_delivery_closes(
         "store", "items", "prices", "supply", "history", "planogram"
     }  # fmt: skip
 
+    facings = [
+        {"device": "shelf-1", "cell": f"c{n}", "sku": sku, "from_ms": START_MS, "capacity_units": 9}
+        for n, sku in enumerate(("sku-1", "sku-9", None))
+    ]
+    told = put(system, f"/v1/stores/{STORE}/planogram", {"facings": facings})
+    assert told["accepted"] == 2
+    assert told["rejected"] == [f"shelf-1/c1: SKU 'sku-9' is not in the item list of {STORE}"]
+
     reply = gateway.send(level(on_hand=3), proposal(units=24))
+    [planogram] = [document for document in reply.documents if document.kind == "planogram"]
+    assert [facing.sku for facing in planogram.facings] == ["sku-1", None]
     assert supply_on_order(reply)["sku-1"] == 24
     centre.wait_quiet()
 

@@ -74,11 +74,12 @@ def test_the_leading_categories_are_of_each_region_and_hour(kind: str) -> None:
         sold = [
             ("store-a", 0, "bread", 300), ("store-b", 0, "bread", 300), ("store-a", 0, "milk", 500), ("store-a", 0, "tea", 1),
             ("store-c", 0, "milk", 7), ("store-a", HOUR_MS, "tea", 9), ("store-a", 2 * HOUR_MS, "late", 1000),
+            ("store-a", HOUR_MS, "stood", 0), ("store-a", HOUR_MS, "came back", -5), ("store-c", HOUR_MS, "stood", 0),
         ]  # fmt: skip
         with centre.ledger.write.begin() as connection:
             BulkStatement(category_hours.insert()).run_tuples(
                 connection,
-                [(store, START_MS + at, name, 1, cents, 0, 0, 0, 0) for store, at, name, cents in sold],
+                [(store, START_MS + at, name, int(cents > 0), cents, 0, 0, 0, 9) for store, at, name, cents in sold],
             )
         with centre.ledger.read.connect() as connection:
             found = leading_categories(connection, START_MS, START_MS + 2 * HOUR_MS, top=2)

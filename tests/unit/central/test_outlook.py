@@ -99,7 +99,15 @@ def test_the_spread_of_a_week_is_that_of_days_that_move_together():
 
 
 def shop(
-    connection, store, region, *, forecast, sold=lambda day: 4, first_day=TODAY, categories=("drinks", "food")
+    connection,
+    store,
+    region,
+    *,
+    forecast,
+    sold=lambda day: 4,
+    first_day=TODAY,
+    categories=("drinks", "food"),
+    heard=36,
 ):
     connection.execute(tables.stores.insert(), {
         "store_id": store, "name": f"Shop {store}", "region": region, "timezone": "Europe/Berlin", "currency": "EUR",
@@ -115,7 +123,7 @@ def shop(
             "mean": json.dumps([forecast] * 14),
             "quantiles": json.dumps([[forecast * part for part in (0.2, 0.5, 0.8, 1, 1.2, 1.5, 1.6, 1.8, 2)]] * 14),
         })  # fmt: skip
-        for back in range(36):
+        for back in range(heard):
             day = TODAY - timedelta(days=back)
             at_ms = day_start_ms(day.isoformat(), ZONE)
             connection.execute(tables.rollups.insert(), {
@@ -156,6 +164,35 @@ def test_an_old_forecast_is_left_out_and_said(centre):
         found = store_outlook(connection, "s1", ZONE)
         assert (found.sums, found.left_out) == ({}, 2)
         assert store_outlook(connection, "s9", ZONE).from_day is None
+
+
+def test_a_shop_of_two_days_compares_those_two_weekdays_and_has_no_verdict(centre):
+    with centre.ledger.write.begin() as connection:
+        shop(connection, "s1", "north", forecast=40.0, heard=3)
+    seen = centre.regions.outlook(None, None, 10)
+    assert seen.stores_young == 1
+    row = seen.rows[0]
+    assert (row.days_compared, row.verdict) == (2, "unknown")
+    assert (row.expected_units, row.usual_units) == (pytest.approx(80), pytest.approx(8)), "both of two days"
+
+
+def test_a_young_shop_does_not_spoil_what_the_others_say(centre):
+    with centre.ledger.write.begin() as connection:
+        shop(connection, "s1", "north", forecast=40.0)
+        shop(connection, "s2", "north", forecast=40.0, heard=8, categories=("drinks", "new"))
+    seen = {row.category: row for row in centre.regions.outlook(None, None, 10).rows}
+    assert (seen["drinks"].verdict, seen["drinks"].stores, seen["drinks"].days_compared) == ("hot", 1, 7)
+    assert seen["new"].verdict == "unknown"
+
+
+def test_usual_of_two_weeks_is_less_sure_than_of_four(centre):
+    with centre.ledger.write.begin() as connection:
+        shop(connection, "s1", "north", forecast=6.0, heard=15)
+        shop(connection, "s2", "north", forecast=6.0)
+        two, four = (store_outlook(connection, store, ZONE).sums["drinks"] for store in ("s1", "s2"))
+    assert (two.is_young, four.is_young) == (False, False)
+    assert two.usual_units == four.usual_units
+    assert two.usual_variance == pytest.approx(2 * four.usual_variance)
 
 
 def test_regions_are_summed_ranked_and_kept_within_the_callers_reach(centre):

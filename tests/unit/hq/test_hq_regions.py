@@ -28,3 +28,11 @@ def test_the_interval_stays_in_its_cell():
 
 def test_a_minus_is_a_minus():
     assert [signed_percent(part) for part in (-0.34, 0.0, None)] == ["−34 %", "+0 %", "–"]
+
+
+def test_too_little_history_is_said_and_no_change_is_shown():
+    row = outlook_rows()[0].model_copy(update={"verdict": "unknown", "days_compared": 2})
+    shown = outlook_row(row)
+    assert shown["verdict"]["t"] == "too little history"
+    assert shown["change"]["t"] == "–"
+    assert "too little history" in sentence(row)
