@@ -11,6 +11,7 @@ from pathlib import Path
 
 from models.bundle import DEMO_PUBLIC_KEY, load_bundle
 from models.manifest import MANIFEST_FILE, SIGNATURE_FILE
+from models.token_file import token_from
 
 TIMEOUT_S = 60
 
@@ -41,7 +42,7 @@ def _publish(arguments: argparse.Namespace) -> int:
     contents = {name: (arguments.folder / name).read_bytes() for name in names}
     sha256 = hashlib.sha256(contents[MANIFEST_FILE]).hexdigest()
     files = {name: base64.b64encode(content).decode() for name, content in contents.items()}
-    token = arguments.token_file.read_text(encoding="ascii").strip()
+    token = token_from(arguments.token_file)
     if not arguments.central.startswith(("http://", "https://")):
         print("shelfloop models publish: --central must begin with http:// or https://", file=sys.stderr)
         return 2

@@ -15,6 +15,7 @@ from contract.api.restock import Evidence, TriggerView
 from contract.api.stores import SkuView
 from models.errors import ModelsError
 from models.policy.why import Explained, as_picture, as_words
+from models.token_file import token_from
 
 TIMEOUT_S = 15.0
 
@@ -45,8 +46,8 @@ def add_explain(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 
 def run_explain(arguments: argparse.Namespace) -> int:
-    """Raises CentreError."""
-    token = arguments.token_file.read_text(encoding="utf-8").strip()
+    """Raises CentreError, TokenFileError."""
+    token = token_from(arguments.token_file)
     found = explained(arguments.central.rstrip("/"), token, arguments.store, arguments.sku)
     print("\n".join(as_words(found)))
     if arguments.picture is not None:
