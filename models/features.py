@@ -35,6 +35,8 @@ DAY_FEATURES = (
     "horizon", "log_horizon", "log_price_ratio", "price_known",
 )  # fmt: skip
 FEATURE_NAMES = SKU_FEATURES + DAY_FEATURES
+PRICE_RATIOS = (0.4, 2.5)
+"""Of the usual price: no shelf price moves further within four weeks, and a network is not to guess what would happen."""
 FEATURES_REVISION = 1
 """Rises with any change of a formula below, so that a bundle refuses features that it was not trained on."""
 
@@ -58,7 +60,7 @@ class DemandInputs:
     price_ratio: F64
     category_level: F64
     cleaned_values: int
-    """Values that no shop sells: negative or infinite ones, and spikes that were cut."""
+    """Values that no shop sells: negative or infinite ones, spikes that were cut, prices that were not believed."""
 
 
 def inputs_from(
@@ -76,7 +78,8 @@ def inputs_from(
     Days below 1 become what would have sold (models.censoring.recovered_history): demand, not sales.
 
     Unknown days (not yet listed, shop closed, gateway silent, sold out) must be NaN, not 0. A day of net returns
-    (negative) counts as 0; an infinite value is unknown; a spike is cut to SPIKE_RATIO times the SKU's usual selling day.
+    (negative) counts as 0; an infinite value is unknown; a spike is cut to SPIKE_RATIO times the SKU's usual selling day;
+    a price outside PRICE_RATIOS is a slip of the pen, and unknown.
     Raises ValueError when a shape is wrong; the message says which and what was expected.
     """
     if not 1 <= horizon_days <= MAX_HORIZON_DAYS:
@@ -90,6 +93,8 @@ def inputs_from(
     if kept:
         recent[:, HISTORY_DAYS - kept :] = units[:, units.shape[1] - kept :]
     recent, cleaned = _clean(recent)
+    ratio = _shaped(price_ratio, (n_sku, horizon_days), "price_ratio")
+    believed = _believed(ratio)
     if served_share is not None:
         share = np.ones((n_sku, HISTORY_DAYS))
         given = _shaped(served_share, units.shape, "served_share")
@@ -99,9 +104,9 @@ def inputs_from(
     return DemandInputs(
         history=recent,
         first_day=first_day,
-        price_ratio=_shaped(price_ratio, (n_sku, horizon_days), "price_ratio"),
+        price_ratio=np.where(believed, ratio, np.nan),
         category_level=_shaped(category_level, (n_sku,), "category_level"),
-        cleaned_values=cleaned,
+        cleaned_values=cleaned + int((~believed & ~np.isnan(ratio)).sum()),
     )
 
 
@@ -208,6 +213,21 @@ def _clean(units: F64) -> tuple[F64, int]:
         usual[rows] = np.nanmedian(np.where(bounded[rows] > 0, bounded[rows], np.nan), axis=1)
     cleaned = np.minimum(bounded, (SPIKE_RATIO * np.maximum(usual, 1.0))[:, None])
     return cleaned, int(((cleaned != units) & ~np.isnan(units)).sum())
+
+
+def usual_price(past: F64) -> F64:
+    """(n,) from (n, days), NaN unknown: the mean of the prices within PRICE_RATIOS of their median; NaN where none is known."""
+    out = np.full(len(past), np.nan)
+    rows = np.flatnonzero((past > 0).any(axis=1))
+    if len(rows):
+        known = np.where(past[rows] > 0, past[rows], np.nan)
+        near = _believed(known / np.nanmedian(known, axis=1, keepdims=True))
+        out[rows] = np.where(near, known, 0).sum(axis=1) / np.maximum(near.sum(axis=1), 1)
+    return np.where(out > 0, out, np.nan)
+
+
+def _believed(ratio: F64) -> npt.NDArray[np.bool_]:
+    return np.asarray((ratio >= PRICE_RATIOS[0]) & (ratio <= PRICE_RATIOS[1]))
 
 
 def _shaped(values: npt.ArrayLike | None, shape: tuple[int, ...], name: str) -> F64:

@@ -10,11 +10,18 @@ from models.panel import Panel
 from models.panel_groups import LONG_DAYS, Group
 
 FEATURE_LIMIT = 12.0
+_CALENDAR_COLUMNS, _WEEKDAY_COLUMNS = 12, 6
 MONTH_COLUMNS = slice(9, 12)
 """Of day_columns: the place in the month."""
 _SOFT = 0.1
 _OWN_ANSWER_PRIOR = 14.0
 _GROUP_ANSWER_PRIOR = 5.0
+
+
+def year_columns(groups: int) -> slice:
+    """Of day_columns, with so many groups: last year's season of each group, and whether it is known."""
+    first = _CALENDAR_COLUMNS + _WEEKDAY_COLUMNS + groups
+    return slice(first, first + 2 * groups)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,21 +28,20 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """level: (n,), units a day, > 0: what forecasts are relative to. scale: (n,), mean absolute change from day to day."""
+    """level: (n,), units a day, > 0: what forecasts are relative to. scale: (n,), mean absolute change from day to day.
+
+    is_new: (n,), whether nothing was seen of the series so far.
+    """
 
     of_series: F32
     of_day: F32
     level: F32
     scale: F32
+    is_new: Flags
 
 
-def features_at(
-    panel: Panel, origin: int, ahead: I64, rows: I64, *, remembered_days: I64 | None = None
-) -> Features:
-    """Features of the series `rows` on the evening before day `origin`, for the days origin + ahead (0 to 27).
-
-    remembered_days: (n,), how much of its history each series is let know: training shows SKUs as if they were new.
-    """
+def features_at(panel: Panel, origin: int, ahead: I64, rows: I64) -> Features:
+    """Features of the series `rows` on the evening before day `origin`, for the days origin + ahead (0 to 27)."""
     first = max(0, origin - LONG_DAYS)
     units = _padded(panel.units[:, first:origin])
     known = ~np.isnan(units)
@@ -54,14 +53,9 @@ def features_at(
     prior = _prior_level(groups, sold, seen)
     everything = whole_range(sold, seen, _level(sold, seen, _LEVEL_HALF_LIFE_DAYS, prior))
     sold, seen = sold[rows], seen[rows]
-    if remembered_days is not None:
-        forgotten = np.arange(LONG_DAYS, 0, -1)[None, :] > remembered_days[:, None]
-        sold, seen = np.where(forgotten, 0.0, sold), np.where(forgotten, 0.0, seen)
     level = _level(sold, seen, _LEVEL_HALF_LIFE_DAYS, prior[rows])
     evening = Evening(panel, origin, rows, sold, seen, level, groups, everything)
     year = _year_mean(evening)
-    if remembered_days is not None:
-        year = np.where(remembered_days < LONG_DAYS, level, year)
     whole = seen >= 1
     both = whole[:, -83:] & whole[:, -84:-1]
     change = np.where(both, np.abs(np.diff(sold[:, -84:], axis=1)), 0).sum(1)
@@ -71,7 +65,16 @@ def features_at(
         day_columns(evening, ahead),
         level.astype(np.float32),
         scale.astype(np.float32),
+        np.asarray(~(seen > 0).any(axis=1)),
     )
+
+
+def unseen(panel: Panel) -> Flags:
+    """(n_series,): whether the last LONG_DAYS days tell nothing of the series."""
+    seen = ~np.isnan(panel.units[:, -LONG_DAYS:])
+    if panel.served is not None:
+        seen &= np.nan_to_num(panel.served[:, -LONG_DAYS:]) > 0
+    return np.asarray(~seen.any(axis=1))
 
 
 def _series_columns(evening: Evening, whole: Flags, year: F64) -> F64:
@@ -123,7 +126,8 @@ def _group_columns(group: Group, code: I64, level: F64) -> list[F64]:
         np.log((month + soft) / (long + soft)),
         np.log((month + soft) / (level + soft)),
         silent[code].astype(np.float64),
-        np.log(group.size[code]),
+        # Whole steps: a group grows by a few members between training and serving, and a network is not to follow that.
+        np.rint(np.log(group.size[code])),
     ]
 
 

@@ -10,6 +10,8 @@ LONG_DAYS = 112
 """Sixteen weeks: over them weekday profiles and answers to covariates are estimated."""
 YEAR_DAYS = 364
 _YEAR_BASE_DAYS = 28
+FIRST_SEASON_DAY = YEAR_DAYS + _YEAR_BASE_DAYS
+"""The first evening that can look back at the season of a year ago."""
 
 
 class Group:

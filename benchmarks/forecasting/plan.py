@@ -17,7 +17,7 @@ from models.training.panel_examples import Draw, PanelExamples
 from models.training.quantile_fit import QuantileFit
 
 SEED = 7
-EXAMPLE_FIELDS = ("rows", "units", "level", "scale", "day")
+EXAMPLE_FIELDS = ("rows", "units", "level", "scale", "day", "is_new")
 PEERS = ("gateway", "simple", "statsforecast", "lightgbm")
 _START = time.monotonic()
 

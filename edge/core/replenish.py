@@ -7,6 +7,7 @@ hour; but at once when the change is the one that asks for an order. The quantit
 from dataclasses import dataclass
 from datetime import date
 from math import ceil
+from statistics import median
 
 from pydantic import TypeAdapter
 
@@ -20,6 +21,8 @@ from edge.core.rows import Row, Rows
 ASK_AGAIN_MS = 15 * 60_000
 MAX_LINES = 256
 """SKUs asked for at once, so that no answer keeps the shop waiting."""
+PRICE_RATIOS = (0.4, 2.5)
+"""As models.features.PRICE_RATIOS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,8 +223,13 @@ def is_news(plan: PlanRow, quantity_units: int, day: str, doubt: str) -> bool:
 
 
 def price_ratios(prices: list[int | None], past_days: int) -> tuple[float, ...]:
-    """Each later day's price over the mean of the first `past_days`; NaN where one is unknown."""
-    past = [price for price in prices[:past_days] if price]
+    """Each later day's price over the mean of the first `past_days`; NaN where one is unknown.
+
+    A past price far from their median is a slip of the pen: as models.features.usual_price, which a test compares.
+    """
+    known = [price for price in prices[:past_days] if price]
+    middle = median(known) if known else 0.0
+    past = [price for price in known if PRICE_RATIOS[0] <= price / middle <= PRICE_RATIOS[1]]
     mean = sum(past) / len(past) if past else 0.0
     return tuple(
         price / mean if price is not None and mean > 0 else float("nan") for price in prices[past_days:]

@@ -7,7 +7,7 @@ import numpy as np
 
 from contract.records import MAX_HORIZON_DAYS
 from models.arrays import F32, F64, I64
-from models.features import FEATURE_NAMES, HISTORY_DAYS, demand_features, inputs_from
+from models.features import FEATURE_NAMES, HISTORY_DAYS, demand_features, inputs_from, usual_price
 from models.training.series import DailySeries
 
 ORIGIN_STEP_DAYS = 3
@@ -54,11 +54,10 @@ def price_ratios(series: DailySeries, rows: I64, origin: int, horizon_days: int)
     """Each day's price over the mean of the 28 days before `origin`, NaN where either is unknown or past the data."""
     out = np.full((len(rows), horizon_days), np.nan)
     past = series.price[rows, max(0, origin - 28) : origin].astype(np.float64)
-    known = ~np.isnan(past)
-    usual = np.where(known, past, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    usual = usual_price(past)
     days = min(horizon_days, series.n_days - origin)
     coming = series.price[rows, origin : origin + days].astype(np.float64)
-    out[:, :days] = np.where(usual[:, None] > 0, coming / np.maximum(usual[:, None], 1e-9), np.nan)
+    out[:, :days] = coming / usual[:, None]
     return out
 
 

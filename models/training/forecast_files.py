@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from contract.records import MAX_HORIZON_DAYS
 from models.arrays import F32, F64, I64
 from models.errors import TrainingDataError
-from models.features import HISTORY_DAYS
+from models.features import HISTORY_DAYS, usual_price
 from models.forecast import Forecast, Forecaster
 from models.panel import Panel
 from models.quantile_network import DAY_LEVELS, DayQuantiles
@@ -153,13 +153,7 @@ def _price_ratio(log_prices: F32, rows: I64, origin: int, days: int) -> F64:
         else np.broadcast_to(log_prices, (len(rows), log_prices.shape[1]))
     ).astype(np.float64)
     past = np.exp(chosen[:, max(0, origin - 28) : origin])
-    known = ~np.isnan(past)
-    usual = np.where(known, past, 0).sum(1) / np.maximum(known.sum(1), 1)
-    return np.where(
-        usual[:, None] > 0,
-        np.exp(chosen[:, origin : origin + days]) / np.maximum(usual[:, None], 1e-9),
-        np.nan,
-    )
+    return np.asarray(np.exp(chosen[:, origin : origin + days]) / usual_price(past)[:, None])
 
 
 def _write(path: Path, table: PanelTable, forecast: HeavyForecast) -> None:

@@ -6,16 +6,26 @@ import numpy as np
 
 from models.arrays import F32, I64
 from models.panel import Panel
-from models.panel_features import features_at
+from models.panel_features import features_at, unseen
 from models.paths import whole_units, window_quantiles
 from models.quantile_network import DAY_LEVELS, DayQuantiles, QuantileNetwork, ensemble_forecast
 from models.training.group_totals import drawn_to_totals, has_totals
 from models.training.median_trees import MedianTrees, drawn_to_medians
 from models.training.partitions import panel_part, parts_of_stores
-from models.training.spreads import CLASS_LEVELS, Spread, with_spreads
+from models.training.spreads import CLASS_LEVELS, Spread, stretched, with_spreads
 from models.training.workers import ThisProcess, Workers
 
 WINDOW_LEVELS = DAY_LEVELS
+
+
+@dataclass(frozen=True, slots=True)
+class Newcomers:
+    """Of series of which nothing was seen yet: how far quantiles lie from the median beside what they are for others (below
+    it, above it), and the correlation of two days' standings.
+    """
+
+    spread: Spread = (1.2, 1.2)
+    correlation: float = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +42,11 @@ class HeavyModel:
     correlations: tuple[float, ...]
     partitions: int = 1
     trees: MedianTrees | None = None
+    newcomers: Newcomers = Newcomers()
 
     @property
     def daily(self) -> "DailyModel":
-        return DailyModel(self.networks, self.spreads, self.trees)
+        return DailyModel(self.networks, self.spreads, self.trees, self.newcomers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +56,7 @@ class DailyModel:
     networks: tuple[QuantileNetwork, ...]
     spreads: tuple[Spread, ...]
     trees: MedianTrees | None = None
+    newcomers: Newcomers = Newcomers()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +88,9 @@ def heavy_forecast(
     """As day_forecast, in whole units, and the quantiles of the sums over the first 1, 2, ... days."""
     daily = day_forecast(model, panel, horizon_days, workers=workers)
     window = np.empty_like(daily.quantiles)
-    for rows, correlation in by_class(daily.mean, model.correlations):
+    new = unseen(panel)
+    classes = [(rows[~new[rows]], value) for rows, value in by_class(daily.mean, model.correlations)]
+    for rows, correlation in [*classes, (np.flatnonzero(new), model.newcomers.correlation)]:
         window[rows] = window_quantiles(daily.quantiles[rows], DAY_LEVELS, correlation, WINDOW_LEVELS)
     return HeavyForecast(daily.mean, whole_units(daily.quantiles), window)
 
@@ -90,7 +104,12 @@ def asked(model: DailyModel, panel: Panel, rows: I64, days: int) -> DayQuantiles
         features = features_at(panel, panel.n_days, np.arange(days), chunk)
         found = ensemble_forecast(model.networks, features)
         found = DayQuantiles(found.mean, with_spreads(found.quantiles, features.level, model.spreads))
-        parts.append(found if model.trees is None else drawn_to_medians(model.trees, features, found))
+        if model.trees is not None:
+            found = drawn_to_medians(model.trees, features, found)
+        found.quantiles[features.is_new] = stretched(
+            found.quantiles[features.is_new], *model.newcomers.spread
+        )
+        parts.append(found)
     return DayQuantiles(
         np.concatenate([part.mean for part in parts]), np.concatenate([part.quantiles for part in parts])
     )

@@ -97,6 +97,8 @@ def build_heavy(folder: Path, panel: Panel, plan: HeavyPlan, say: Say, workers: 
         quantile_levels=list(DAY_LEVELS),
         spreads=[list(spread) for spread in model.spreads],
         correlations=list(model.correlations),
+        newcomer_spread=model.newcomers.spread,
+        newcomer_correlation=model.newcomers.correlation,
         partitions=plan.recipe.partitions,
         recipe={name: str(getattr(plan.recipe, name)) for name in ("draw", "fit", "trees")},
         networks_sha256=hashlib.sha256(content).hexdigest(),

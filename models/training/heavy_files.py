@@ -18,7 +18,7 @@ from models.manifest import Sha256, Word
 from models.panel import Panel
 from models.panel_features import FEATURES_VERSION
 from models.quantile_network import DAY_LEVELS, QuantileNetwork
-from models.training.heavy import HeavyModel
+from models.training.heavy import HeavyModel, Newcomers
 from models.training.median_trees import MedianTrees
 
 MODEL_FILE = "model.json"
@@ -57,6 +57,8 @@ class HeavyManifest(Message):
     quantile_levels: list[float]
     spreads: list[list[float]]
     correlations: list[float]
+    newcomer_spread: tuple[float, float]
+    newcomer_correlation: float
     partitions: Annotated[int, Field(ge=1)]
     recipe: dict[str, str]
     networks_sha256: Sha256
@@ -123,6 +125,7 @@ def load_heavy(folder: Path) -> tuple[HeavyModel, HeavyManifest]:
     model = HeavyModel(
         _networks(content), spreads, tuple(manifest.correlations), manifest.partitions,
         None if trees is None else MedianTrees(trees, manifest.trees_share),
+        Newcomers(manifest.newcomer_spread, manifest.newcomer_correlation),
     )  # fmt: skip
     return model, manifest
 

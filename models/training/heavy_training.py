@@ -12,6 +12,7 @@ from models.quantile_network import DAY_LEVELS
 from models.scores import pinball
 from models.training.heavy import DailyModel, HeavyModel, asked, by_class
 from models.training.median_trees import TreeFit, fitted_trees, with_measured_share
+from models.training.newcomers import measured_newcomers
 from models.training.panel_examples import Draw, PanelExamples, joined_examples, panel_examples
 from models.training.partitions import panel_part, parts_of_stores
 from models.training.quantile_fit import QuantileFit, fit_ensemble, settled
@@ -68,7 +69,12 @@ def train_heavy(
     daily = DailyModel(networks, spreads, trees)
     correlations = _correlations(panel, daily, recipe.draw.horizon_days, recipe.draw.seed)
     say(f"correlation between days, slow to busy: {', '.join(f'{value:g}' for value in correlations)}")
-    return HeavyModel(networks, spreads, correlations, recipe.partitions, trees)
+    newcomers = measured_newcomers(panel, daily, recipe.draw.horizon_days, recipe.draw.seed)
+    low, high = newcomers.spread
+    say(
+        f"new SKUs: bands {low:g} / {high:g} times as wide, correlation between days {newcomers.correlation:g}"
+    )
+    return HeavyModel(networks, spreads, correlations, recipe.partitions, trees, newcomers)
 
 
 def draw_examples(panel: Panel, recipe: Recipe, say: Say, workers: Workers | None = None) -> PanelExamples:

@@ -10,31 +10,35 @@ LEAST_MEMBERS = 3.0
 """Mean number of series of a category within its shop, below which a wider category is taken: one series is no group."""
 
 
-def groups_from(store_of: I64, sku_of: I64, categories: Mapping[str, I64]) -> dict[str, I64]:
+def groups_from(
+    store_of: I64, sku_of: I64, categories: Mapping[str, I64], met: I64 | None = None
+) -> dict[str, I64]:
     """From the widest to the narrowest: shop, finest category, finest category within the shop that still holds a few
     series, SKU over all shops, SKU over the shops of one region.
 
     store_of, sku_of and each of categories: code of each series. A category that is the same for all series of each shop
     is a region (or kind) of shops. One that parts nothing, or every series from every other, is left out.
+    met: the series that have a history, None for all: they alone decide, so that new SKUs change no grouping.
     """
-    n_series, stores = len(store_of), _count(store_of)
-    useful = {name: code for name, code in categories.items() if 1 < _count(code) < 0.9 * n_series}
-    regions = {name: code for name, code in useful.items() if _count(_crossed(store_of, code)) == stores}
-    of_skus = sorted((n for n in useful if n not in regions), key=lambda name: _count(useful[name]))
+    met = np.arange(len(store_of), dtype=np.int64) if met is None else met
+    n_series, stores = len(met), _count(store_of[met])
+    useful = {name: code for name, code in categories.items() if 1 < _count(code[met]) < 0.9 * n_series}
+    regions = {name: code for name, code in useful.items() if _count(_crossed(store_of, code)[met]) == stores}
+    of_skus = sorted((n for n in useful if n not in regions), key=lambda name: _count(useful[name][met]))
     out = {"store": store_of}
     if of_skus:
         out[of_skus[-1]] = useful[of_skus[-1]]
     for name in reversed(of_skus):
         within = _crossed(store_of, useful[name])
-        if stores < _count(within) <= n_series / LEAST_MEMBERS:
+        if stores < _count(within[met]) <= n_series / LEAST_MEMBERS:
             out[f"store_{name}"] = within
             break
-    skus = _count(sku_of)
+    skus = _count(sku_of[met])
     if skus < n_series:
         out["sku"] = sku_of
-    for name in sorted(regions, key=lambda name: -_count(regions[name])):
+    for name in sorted(regions, key=lambda name: -_count(regions[name][met])):
         within = _crossed(sku_of, regions[name])
-        if skus < _count(within) < 0.8 * n_series:
+        if skus < _count(within[met]) < 0.8 * n_series:
             out[f"{name}_sku"] = within
             break
     return out

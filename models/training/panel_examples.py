@@ -4,14 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from models.arrays import F32, I64
 from models.errors import TrainingDataError
 from models.panel import Panel
-from models.panel_days import MONTH_COLUMNS
+from models.panel_days import MONTH_COLUMNS, year_columns
 from models.panel_features import features_at
-from models.panel_groups import LONG_DAYS
+from models.panel_groups import FIRST_SEASON_DAY
 from models.quantile_network import joined_rows
+from models.training.hidden_history import as_if_new
 
 Progress = Callable[[int, int], None]
 """(done, of how many)."""
@@ -20,7 +22,13 @@ _DAYS_A_ORIGIN = 8
 """Many evenings and many days ahead of each, few series: all series share a day's weather, and learn it by heart."""
 _BUSY_POWER = 0.4
 """Busy series are drawn more often, by this power of their level: they are few, and most units are theirs."""
-_YOUNG_SHARE = 0.06
+_YOUNG_SHARE = 0.04
+_DAYS_OF_NEW = 14
+"""Of young series are shown with no day at all, as against 1 to 28 days each: a third is as new as a SKU can be."""
+_LEAST_SEASON_SHARE = 0.25
+"""Of the evenings that can look back at last year's season. Where few can, and those are the last, a network learns that
+season's weeks for a rule, and all forecasts would be made by it: then nobody looks back.
+"""
 _MONTHS_FROM_DAYS = 120
 """In a shorter history the day of the month names the day: what is learned of it is that day's weather."""
 
@@ -29,7 +37,7 @@ _MONTHS_FROM_DAYS = 120
 class PanelExamples:
     """rows: (n, S + D), not standardised. units: (n,). level, scale: (n,), of models.panel_features.Features.
 
-    day: (n,), number of the day in the panel on which the units sold.
+    day: (n,), number of the day in the panel on which the units sold. is_new: (n,), whether nothing of the series was shown.
     """
 
     rows: F32
@@ -37,6 +45,7 @@ class PanelExamples:
     level: F32
     scale: F32
     day: I64
+    is_new: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +62,16 @@ class Draw:
 def panel_examples(panel: Panel, draw: Draw, progress: Progress) -> PanelExamples:
     """Examples over evenings from `past_days` back to the last but one; days ahead are drawn at random.
 
-    Only days on which all demand was served are targets. One in seventeen series is shown as if it were new.
+    Only days on which all demand was served are targets. One in twenty-five series is shown as if it were new.
     Raises TrainingDataError when the panel has too few days or no demand that was served.
     """
     random = np.random.default_rng(draw.seed)
     evenings = _evenings(panel.n_days, draw)
     each = max(1, draw.rows // (len(evenings) * _DAYS_A_ORIGIN))
     parts = []
+    seasons = (evenings >= FIRST_SEASON_DAY).mean() >= _LEAST_SEASON_SHARE
     for place, origin in enumerate(evenings):
-        part = _examples_at(panel, int(origin), each, draw, random)
+        part = _examples_at(panel, int(origin), each, draw, random, seasons=bool(seasons))
         if part is not None:
             parts.append(part)
         progress(place + 1, len(evenings))
@@ -80,6 +90,7 @@ def joined_examples(parts: list[PanelExamples]) -> PanelExamples:
         np.concatenate([part.level for part in parts]),
         np.concatenate([part.scale for part in parts]),
         np.concatenate([part.day for part in parts]),
+        np.concatenate([part.is_new for part in parts]),
     )
 
 
@@ -93,7 +104,7 @@ def _evenings(n_days: int, draw: Draw) -> I64:
 
 
 def _examples_at(
-    panel: Panel, origin: int, each: int, draw: Draw, random: np.random.Generator
+    panel: Panel, origin: int, each: int, draw: Draw, random: np.random.Generator, *, seasons: bool
 ) -> PanelExamples | None:
     longest = min(draw.horizon_days, panel.n_days - origin)
     ahead = np.sort(random.choice(longest, size=min(_DAYS_A_ORIGIN, longest), replace=False)).astype(np.int64)
@@ -109,11 +120,14 @@ def _examples_at(
     rows = np.sort(random.choice(candidates, size=size, replace=False, p=chance / chance.sum())).astype(
         np.int64
     )
-    young = random.random(len(rows)) < _YOUNG_SHARE
-    remembered = np.where(young, random.integers(0, 29, len(rows)), LONG_DAYS)
-    features = features_at(panel, origin, ahead, rows, remembered_days=remembered)
+    young = rows[random.random(len(rows)) < _YOUNG_SHARE]
+    remembered = np.maximum(random.integers(-_DAYS_OF_NEW, 29, len(young)), 0)
+    shown = as_if_new(panel, origin, young, np.minimum(remembered, origin), random.random(len(young)) < 0.5)
+    features = features_at(shown, origin, ahead, rows)
     if panel.n_days < _MONTHS_FROM_DAYS:
         features.of_day[:, :, MONTH_COLUMNS] = 0
+    if not seasons:
+        features.of_day[:, :, year_columns(len(panel.groups))] = 0
     units = wanted[rows]
     known = ~np.isnan(units)
     flat = joined_rows(features.of_series, features.of_day).reshape(*units.shape, -1)
@@ -123,4 +137,5 @@ def _examples_at(
         np.broadcast_to(features.level[:, None], units.shape)[known],
         np.broadcast_to(features.scale[:, None], units.shape)[known],
         np.broadcast_to(origin + ahead, units.shape)[known],
+        np.broadcast_to(features.is_new[:, None], units.shape)[known],
     )

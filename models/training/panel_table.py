@@ -18,6 +18,8 @@ from models.training.panel_cleaning import Cleaned, cleaned_units
 KEYS = ("store", "sku", "date")
 MAX_DAYS = 3660
 MAX_COVARIATES = 12
+MOST_PRICE_RATIO = 4.0
+"""Of a SKU's median price; beyond, a price is a slip of the pen, a cent for a euro."""
 _NOT_COVARIATES = frozenset({*KEYS, "units", "stockout_hours", "open_hours", "first_seen"})
 _FLAGS = frozenset({"price", "discount", "promotion", "holiday"})
 _DENSE_SHARE = 0.02
@@ -60,7 +62,7 @@ def panel_from_tables(history: pa.Table, future: pa.Table, horizon_days: int) ->
     served = _served(history, rows, units)
     categories = _categories(history, future, rows)
     covariates = _covariates(history, future, rows, cleaned, frozenset(categories))
-    groups = groups_from(rows.store_of, rows.sku_of, categories)
+    groups = groups_from(rows.store_of, rows.sku_of, categories, np.unique(rows.history[0]))
     panel = Panel(rows.first_day, units, served, covariates, groups)
     return PanelTable(panel, rows.stores, rows.skus, cleaned)
 
@@ -207,19 +209,36 @@ def _covariates(
         else:
             values[:, rows.future[1][inside]] = ahead[inside].astype(np.float32)[None, :]
         if name == "price":
-            values, bad = _log_prices(values)
-            cleaned.counts["prices unknown or not above 0"] = bad
+            told = np.concatenate([_known_ahead(history, name), ahead])
+            cleaned.counts["prices unknown or not above 0"] = int((~(told > 0)).sum())
+            values, cleaned.counts["prices far from the SKU's usual one, taken as unknown"] = _log_prices(
+                values
+            )
         out[name] = _one_row_when_equal(values)
     return out
 
 
 def _log_prices(values: F32) -> tuple[F32, int]:
+    """Logarithms, each unknown one the last known, and how many were slips of the pen."""
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.where(values > 0, np.log(values), np.nan).astype(np.float32)
+    far = _forget_far(logs)
     place = np.where(np.isnan(logs), -1, np.arange(logs.shape[1])[None, :])
     last = np.maximum.accumulate(place, axis=1)
     filled = np.take_along_axis(logs, np.maximum(last, 0), axis=1)
-    return np.where(last >= 0, filled, np.float32(np.nan)), int(np.isnan(logs).sum())
+    return np.where(last >= 0, filled, np.float32(np.nan)), far
+
+
+def _forget_far(log_prices: F32) -> int:
+    """Sets prices more than MOST_PRICE_RATIO from the series' median unknown, in place; how many."""
+    limit = np.float32(np.log(MOST_PRICE_RATIO))
+    span = np.fmax.reduce(log_prices, axis=1) - np.fmin.reduce(log_prices, axis=1)
+    rows = np.flatnonzero(span > limit)
+    if not len(rows):
+        return 0
+    far = np.abs(log_prices[rows] - np.nanmedian(log_prices[rows], axis=1, keepdims=True)) > limit
+    log_prices[rows] = np.where(far, np.float32(np.nan), log_prices[rows])
+    return int(far.sum())
 
 
 def _one_row_when_equal(values: F32) -> F32:

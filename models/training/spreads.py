@@ -27,7 +27,7 @@ def with_spreads(quantiles: F32, level: F32, spreads: tuple[Spread, ...]) -> F32
     """quantiles: (n, ..., K) at DAY_LEVELS, units; level: (n,). The same shape, never below 0, never crossing."""
     table = np.asarray(spreads, dtype=np.float32)[np.searchsorted(CLASS_LEVELS, level)]
     shape = (len(level), *[1] * (quantiles.ndim - 1))
-    return _stretched(quantiles, table[:, 0].reshape(shape), table[:, 1].reshape(shape))
+    return stretched(quantiles, table[:, 0].reshape(shape), table[:, 1].reshape(shape))
 
 
 def fitted_spreads(examples: PanelExamples, networks: tuple[QuantileNetwork, ...]) -> tuple[Spread, ...]:
@@ -37,7 +37,7 @@ def fitted_spreads(examples: PanelExamples, networks: tuple[QuantileNetwork, ...
     out = left_out(examples, len(networks))
     parts = []
     for number, network in enumerate(networks):
-        rows = np.flatnonzero(out == number)
+        rows = np.flatnonzero((out == number) & ~examples.is_new)
         rows = rows[:: max(1, len(rows) // _ROWS_A_NETWORK)]
         parts.append((rows, network.predict(examples.rows[rows], examples.level[rows])[1]))
     rows = np.concatenate([part[0] for part in parts])
@@ -57,13 +57,14 @@ def _best(examples: PanelExamples, rows: I64, quantiles: F32) -> Spread:
     levels = np.asarray(DAY_LEVELS, dtype=np.float32)
     losses = np.empty((2, len(CANDIDATES)))
     for place, candidate in enumerate(CANDIDATES):
-        error = units - np.rint(_stretched(quantiles, candidate, candidate))
+        error = units - np.rint(stretched(quantiles, candidate, candidate))
         loss = np.maximum(levels * error, (levels - 1) * error) * weight[:, None]
         losses[:, place] = loss[:, :_MEDIAN].sum(), loss[:, _MEDIAN + 1 :].sum()
     return CANDIDATES[int(np.argmin(losses[0]))], CANDIDATES[int(np.argmin(losses[1]))]
 
 
-def _stretched(quantiles: F32, below: F32 | float, above: F32 | float) -> F32:
+def stretched(quantiles: F32, below: F32 | float, above: F32 | float) -> F32:
+    """Distances from the median, (..., K) at DAY_LEVELS, times `below` and `above` it."""
     middle = quantiles[..., _MEDIAN : _MEDIAN + 1]
     away = quantiles - middle
     return np.asarray(np.maximum(middle + away * np.where(away < 0, below, above), 0), dtype=np.float32)

@@ -3,6 +3,8 @@
 from datetime import date
 from math import isnan
 
+import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,8 +26,10 @@ from edge.core.demand import HISTORY_DAYS, Demand
 from edge.core.documents import Documents
 from edge.core.esl import ANSWER_WITHIN_MS, MAX_IN_FLIGHT, MAX_TRIES, Labels, content_hash
 from edge.core.planogram import Planogram
-from edge.core.replenish import PlanRow, is_news, price_ratios
+from edge.core.replenish import PRICE_RATIOS, PlanRow, is_news, price_ratios
 from edge.core.sales import KnownSales
+from models.features import PRICE_RATIOS as TRAINED_PRICE_RATIOS
+from models.features import usual_price
 
 DAY = date(2017, 9, 4)
 OPEN = 10 * 3_600_000
@@ -251,3 +255,12 @@ def test_a_proposal_is_told_when_it_says_something_new():
 def test_price_ratios_compare_with_the_past_mean():
     assert price_ratios([100, 100, 50], 2) == (0.5,)
     assert isnan(price_ratios([None, None, 50], 2)[0])
+
+
+def test_a_price_that_was_mistyped_once_is_not_the_usual_one():
+    """The gateway's usual price is that of training, slips of the pen included."""
+    past = [199, 199, 1, None, 149, 19_900, 199]
+    assert price_ratios([*past, 149], len(past)) == pytest.approx((149 / ((3 * 199 + 149) / 4),))
+    known = np.array([[np.nan if price is None else price for price in past]])
+    assert price_ratios([*past, 149], len(past))[0] == pytest.approx(149 / usual_price(known)[0])
+    assert PRICE_RATIOS == TRAINED_PRICE_RATIOS

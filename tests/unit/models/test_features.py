@@ -93,3 +93,14 @@ def test_a_wrong_shape_is_refused_by_name(call, says):
 def test_the_identity_of_the_features_is_stable_within_a_run():
     assert features_sha256() == features_sha256()
     assert len(set(FEATURE_NAMES)) == len(FEATURE_NAMES)
+
+
+@pytest.mark.parametrize("ratio", [0.005, 5e8])
+def test_a_price_that_cannot_be_is_unknown_and_counted(ratio):
+    given, bare = (
+        inputs_from([[1.0] * 20], FRIDAY, price_ratio=[[0.8, value]], horizon_days=2)
+        for value in (ratio, np.nan)
+    )
+    assert given.cleaned_values == 1
+    assert bare.cleaned_values == 0
+    np.testing.assert_array_equal(demand_features(given), demand_features(bare))

@@ -38,7 +38,7 @@ def steps_of(n: int, seed: int = 1) -> PanelExamples:
     rows = random.standard_normal((n, 4)).astype(np.float32)
     level = random.gamma(2, 3, n).astype(np.float32) + np.float32(0.1)
     units = random.poisson(level * np.where(rows[:, 1] > 0.5, 2.0, 1.0)).astype(np.float32)
-    return PanelExamples(rows, units, level, level, np.arange(n) % 50)
+    return PanelExamples(rows, units, level, level, np.arange(n) % 50, np.zeros(n, bool))
 
 
 def test_the_graph_decides_as_the_trees_do_at_every_threshold() -> None:

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from models.panel import Panel
+from models.panel_days import year_columns
 from models.panel_features import features_at
+from models.training.hidden_history import as_if_new
+from models.training.panel_examples import Draw, panel_examples
 
 FIRST = date(2024, 1, 1)
 ROWS = 30
@@ -72,15 +75,23 @@ def test_a_day_sold_out_half_the_day_counts_as_half_a_day():
     assert blind < 3.7
 
 
-def test_what_is_forgotten_for_training_is_not_known():
+def test_a_sku_shown_as_new_is_known_to_no_group_either():
     given = panel(sales())
-    rows = np.arange(ROWS)
-    nothing = features_at(given, 150, np.arange(3), rows, remembered_days=np.zeros(ROWS, np.int64))
-    cut = given.units.copy()
-    cut[7] = np.nan
-    unlisted = features_at(panel(cut), 150, np.arange(3), np.array([7]))
-    # The series' own columns are those of a SKU without a history; only its groups still count it.
-    assert np.allclose(nothing.of_series[7, 1:12], unlisted.of_series[0, 1:12], atol=1e-5)
+    shown = as_if_new(given, 150, np.array([6, 7]), np.array([0, 10]), np.array([False, True]))
+    hidden = np.isnan(shown.units[:, :150])
+    assert hidden[6].all()
+    # Seven was ten days in the range of every shop, and so were those of its SKU that were not named.
+    for row in (7, 8):
+        assert hidden[row, :140].all()
+        assert not hidden[row, 140:].any()
+    assert not np.delete(hidden, [6, 7, 8], axis=0).any()
+    found = features_at(shown, 150, np.arange(3), np.arange(ROWS))
+    assert found.is_new.tolist() == [row == 6 for row in range(ROWS)]
+    bare = sales()
+    bare[6], bare[7:9, :140] = np.nan, np.nan
+    np.testing.assert_array_equal(
+        found.of_series, features_at(panel(bare), 150, np.arange(3), np.arange(ROWS)).of_series
+    )
 
 
 @pytest.mark.parametrize("new", [10, 3000])
@@ -99,3 +110,16 @@ def test_new_skus_change_no_feature_of_known_ones(new):
     np.testing.assert_allclose(found.of_series, known.of_series, atol=1e-4)
     np.testing.assert_allclose(found.of_day, known.of_day, atol=1e-4)
     np.testing.assert_allclose(found.level, known.level, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("days", "learned"), [(420, False), (600, True)])
+def test_a_season_that_few_evenings_can_look_back_at_is_not_learned(days, learned):
+    """Of 420 days only the last 27 evenings know a year ago: all forecasts would be made by what one month taught."""
+    units = np.random.default_rng(4).poisson(3, (ROWS, days)).astype(float)
+    drawn = panel_examples(panel(units), Draw(rows=800, evenings=40), lambda *_: None)
+    of_series = features_at(panel(units), days, np.arange(1), np.arange(1)).of_series.shape[1]
+    of_year = year_columns(2)
+    moved = drawn.rows[:, of_series + of_year.start : of_series + of_year.stop].std(axis=0)
+    assert (moved > 0).all() if learned else (moved == 0).all()
+    # The columns after them are the covariates', of which there are none here.
+    assert drawn.rows.shape[1] == of_series + of_year.stop

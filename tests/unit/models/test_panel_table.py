@@ -83,7 +83,15 @@ def test_prices_that_are_nan_zero_or_negative_are_the_last_known_one():
     found = panel_from_tables(table(rows), future, 2)
     price = found.panel.covariates["price"]
     assert np.allclose(np.exp(price[0]), [2, 2, 2, 2, 4, 4, 1])
-    assert any("prices" in line for line in found.cleaned.lines())
+    assert "4 prices unknown or not above 0" in found.cleaned.lines()
+
+
+@pytest.mark.parametrize("slip", [0.02, 1e9])
+def test_a_mistyped_price_is_no_price(slip):
+    rows = [{"date": day(n), "units": 1, "price": slip if n == 3 else 2.0} for n in range(10)]
+    found = panel_from_tables(table(rows), table([{"date": day(10), "price": slip}]), 1)
+    assert np.allclose(np.exp(found.panel.covariates["price"]), 2.0)
+    assert "2 prices far from the SKU's usual one, taken as unknown" in found.cleaned.lines()
 
 
 def test_skus_that_only_the_future_names_are_series_without_a_history():

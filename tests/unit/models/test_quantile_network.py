@@ -18,7 +18,7 @@ def examples(n: int = 64, width: int = 5) -> PanelExamples:
     random = np.random.default_rng(1)
     level = random.gamma(1, 3, n).astype(np.float32) + 0.05
     rows = random.standard_normal((n, width)).astype(np.float32)
-    return PanelExamples(rows, random.poisson(level).astype(np.float32), level, level, np.arange(n))
+    return PanelExamples(rows, random.poisson(level).astype(np.float32), level, level, np.arange(n), np.zeros(n, bool))
 
 
 def test_the_gradients_are_those_of_the_losses():
@@ -76,6 +76,7 @@ def test_the_onnx_graph_says_what_the_trainer_says():
         level,
         level,
         np.arange(4000),
+        np.zeros(4000, bool),
     )
     rows = given.rows.copy()
     networks = fit_ensemble(given, QuantileFit(hidden=(24, 12), epochs=2, networks=3), lambda *_: None)
