@@ -66,7 +66,10 @@ class Principal:
         """Raises ForbiddenError unless the scope is one of `scopes`; an admin may all but speak as a gateway."""
         if self.scope in scopes or (self.scope is Scope.ADMIN and scopes != (Scope.GATEWAY,)):
             return
-        raise ForbiddenError(f"this is a {self.scope} credential; the route wants {' or '.join(scopes)}")
+        article = "an" if self.scope is Scope.ADMIN else "a"
+        raise ForbiddenError(
+            f"this is {article} {self.scope} credential; the route wants {' or '.join(scopes)}"
+        )
 
     def require_store(self, store: str) -> None:
         """Raises ForbiddenError when the store is out of reach, whether it exists or not."""

@@ -37,6 +37,26 @@ def checked_target(url: str, *, allow_private: bool) -> Target:
     return Target(urlunsplit((parts.scheme, netloc, path, parts.query, "")), parts.netloc, parts.hostname)
 
 
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+"""An IPv4 address stands in the last four bytes. Source: RFC 6052; 64:ff9b:1::/48 is private by RFC 8215."""
+_NAT64_LOCAL = ipaddress.IPv6Network("64:ff9b:1::/48")
+
+
+def _is_public(text: str) -> bool:
+    """Whether the address, and each that a gateway on the way would take out of it, is one of the open net."""
+    address = ipaddress.ip_address(text.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
+        if address in _NAT64:
+            inner.append(ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF))
+        inside = [each for each in inner if each is not None]
+        if inside:
+            return all(_is_public(str(each)) for each in inside)
+        if address in _NAT64_LOCAL:
+            return False
+    return address.is_global and not address.is_multicast and not address.is_reserved
+
+
 def _address_of(host: str, port: int, *, allow_private: bool) -> str:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -45,7 +65,7 @@ def _address_of(host: str, port: int, *, allow_private: bool) -> str:
     addresses = [str(entry[4][0]) for entry in found]
     # One private address among public ones is enough to refuse: the next look-up may choose it.
     for address in addresses:
-        if not allow_private and not ipaddress.ip_address(address.partition("%")[0]).is_global:
+        if not allow_private and not _is_public(address):
             raise SenderError(
                 f"url: {host[:80]} is at {address}, not a public address; set allow_private_webhooks to allow it"
             )

@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from contract.errors import MalformedMessageError
 
 MAX_REASON_CHARS = 300
+VALUE_ERROR = "Value error, "
+"""What pydantic puts before the words of a validator of ours."""
 
 
 class Message(BaseModel):
@@ -32,4 +34,4 @@ def reason_from_validation(error: ValidationError) -> str:
     value = repr(first["input"])
     shown = value if len(value) <= 60 else f"{value[:57]}..."
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return f"{place}: {first['msg']}, got {shown}{more}"[:MAX_REASON_CHARS]
+    return f"{place}: {first['msg'].removeprefix(VALUE_ERROR)}, got {shown}{more}"[:MAX_REASON_CHARS]

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 
 from central.api.gate import FromPeople, TheCentre
-from central.api.overview import Moment
+from central.api.overview import Moment, require_order
 from central.api.stores import SkuPath
 from central.errors import SenderError
 from central.ledger.chain_views import sku_day
@@ -40,6 +40,7 @@ def get_category_hours(
     top: Annotated[int, Query(ge=1, le=50)] = 10,
 ) -> Response:
     """For each region and hour that begins in [from_ms, to_ms) the categories of managed items that sold most; 8 days at most."""
+    require_order(from_ms, to_ms)
     if to_ms - from_ms > MAX_DAYS * DAY_MS:
         raise SenderError(
             f"from_ms and to_ms are more than {MAX_DAYS} days apart; ask for fewer days at once"

@@ -58,9 +58,9 @@ class Gate:
             return
         gateway = self._door.gateway_of(scope)
         if gateway is not None:
-            await self._door(scope, _bounded(receive, limit), send, gateway)
+            await self._door(scope, bounded(receive, limit), send, gateway)
         else:
-            await self._app(scope, _bounded(receive, limit), send)
+            await self._app(scope, bounded(receive, limit), send)
 
     async def _principal(self, authorization: str, address: str) -> Principal:
         known = self._authority.known(authorization)
@@ -70,7 +70,9 @@ class Gate:
         wait_s = self._strangers.wait_s(address, now_s)
         if wait_s:
             raise TooManyError(
-                "too many requests without a valid key or token came from this address", wait_s
+                f"more than {STRANGERS_BURST} requests, or {STRANGERS_PER_S:g} a second for long, came from this address "
+                "without a valid key or token; wait as Retry-After says, and give a valid one",
+                wait_s,
             )
         try:
             return await run_in_threadpool(self._authority.principal, authorization)
@@ -103,10 +105,11 @@ def _limit(scope: AsgiScope) -> int:
     return MAX_DOCUMENT_BYTES if is_list else MAX_SMALL_BYTES
 
 
-def _bounded(receive: Receive, limit: int) -> Receive:
+def bounded(receive: Receive, limit: int) -> Receive:
+    """`receive` that raises TooLargeError at more than `limit` bytes of body."""
     read = 0
 
-    async def bounded() -> Message:
+    async def receive_some() -> Message:
         nonlocal read
         message = await receive()
         read += len(message.get("body", b""))
@@ -114,7 +117,7 @@ def _bounded(receive: Receive, limit: int) -> Receive:
             raise TooLargeError(f"the body has more than {limit} bytes; send it in parts")
         return message
 
-    return bounded
+    return receive_some
 
 
 def the_centre_of(request: Request) -> Centre:

@@ -9,6 +9,7 @@ from fastapi.responses import Response
 from central.api.feed import webhook_views
 from central.api.gate import FromHq, FromPeople, TheCentre
 from central.api.paging import After, Limit, StoreFilter, next_if_full, skip_from
+from central.errors import SenderError
 from central.ledger import restock_views, store_views
 from central.ledger.gateway_views import gateway_views
 from contract.api import Health, Page
@@ -33,6 +34,7 @@ def get_overview(
     from_ms: Moment, to_ms: Moment, principal: FromPeople, centre: TheCentre, tasks: BackgroundTasks
 ) -> Response:
     """Of a chain of more than some dozen shops, figures are as old as the look before this one, a minute at most."""
+    require_order(from_ms, to_ms)
     board = centre.board
     found = board.overview(
         principal.stores, now_ms=centre.clock.now_ms(), from_ms=from_ms, to_ms=to_ms, look=centre.look_at_gateways()
@@ -40,6 +42,12 @@ def get_overview(
     if board.is_behind():
         tasks.add_task(board.catch_up)
     return Response(found, media_type="application/json")
+
+
+def require_order(from_ms: int, to_ms: int) -> None:
+    """Raises SenderError for a span that ends before it begins."""
+    if to_ms < from_ms:
+        raise SenderError(f"to_ms {to_ms} is before from_ms {from_ms}; exchange them")
 
 
 @router.get("/v1/accounting")

@@ -11,6 +11,7 @@ from central.centre import Centre
 from central.errors import CentralError, TooManyError
 from contract.api import Problem
 from contract.errors import ContractError
+from contract.message import VALUE_ERROR
 from runtime.logs import Log, printable
 
 log = Log("central.api")
@@ -77,14 +78,18 @@ async def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     problems = error.errors()
     first = problems[0]
-    place = ".".join(str(part) for part in first["loc"])
+    place = ".".join(str(part) for part in first["loc"]) or "body"
+    what = first["msg"].removeprefix(VALUE_ERROR)
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     given = printable(repr(first.get("input")), 60)
-    return _refusal(request, 422, "The request makes no sense", f"{place}: {first['msg']}, got {given}{more}")
+    return _refusal(request, 422, "The request makes no sense", f"{place}: {what}, got {given}{more}")
 
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if isinstance(error.__cause__, CentralError):
+        # A body that grew too large while the framework read it, which calls that an error of parsing.
+        return await _raised(request, error.__cause__)
     detail = "see /openapi.json for the routes" if error.status_code in (404, 405) else str(error.detail)
     return _refusal(request, error.status_code, str(error.detail), detail)
 

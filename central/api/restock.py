@@ -1,5 +1,6 @@
 """Triggers, what people and the replenishment system say of them, outside orders and kill-switches."""
 
+import re
 from collections.abc import Callable
 from typing import Annotated
 
@@ -13,7 +14,7 @@ from central.centre import Centre
 from central.context import CHAIN, Work
 from central.core.vouched import SWITCH
 from central.errors import NotFoundError, SenderError
-from central.ledger import restock_rows, restock_views, rollout_rows
+from central.ledger import restock_rows, restock_views, rollout_rows, store_rows, supplier_rows
 from central.recomputing import evidence_of
 from contract.api import Accepted, Decision, Page
 from contract.api.restock import (
@@ -25,6 +26,7 @@ from contract.api.restock import (
     TriggerView,
 )
 from contract.api.suppliers import Snooze
+from contract.ids import ID_PATTERN
 
 router = APIRouter(prefix="/v1", tags=["restock"])
 
@@ -144,6 +146,8 @@ def put_switch(switch: KillSwitch, principal: FromPeople, centre: TheCentre) -> 
         raise SenderError('target names the store or supplier; it is "" for the chain, and only for it')
 
     def job(work: Work) -> None:
+        if switch.on:
+            _require_target(work, switch)
         restock_rows.put_switch(
             work.connection,
             {
@@ -159,6 +163,20 @@ def put_switch(switch: KillSwitch, principal: FromPeople, centre: TheCentre) -> 
 
     centre.call_store(CHAIN, job)
     return switch
+
+
+def _require_target(work: Work, switch: KillSwitch) -> None:
+    """Raises NotFoundError for a store or supplier that nobody knows: the switch would show as on and stop nothing."""
+    is_id = re.fullmatch(ID_PATTERN, switch.target) is not None
+    if switch.scope == "store" and not (is_id and store_rows.exists(work.connection, switch.target)):
+        raise NotFoundError(
+            f"store {switch.target!r} is unknown, so nothing would stop; GET /v1/stores lists those that are known"
+        )
+    if switch.scope == "supplier" and not (is_id and supplier_rows.is_known(work.connection, switch.target)):
+        raise NotFoundError(
+            f"supplier {switch.target!r} is unknown, so nothing would stop: it has no calendar and no supply line; "
+            "GET /v1/suppliers lists those that have a calendar"
+        )
 
 
 def _signed(decision: Decision, principal: Principal) -> Decision:

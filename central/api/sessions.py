@@ -41,7 +41,9 @@ class LogInGuard:
             wait_s = max(self._addresses.take(address, now_s), self._names.take(name, now_s) if name else 0.0)
         if wait_s:
             raise TooManyError(
-                "too many log-ins with this name or from this address; wait and try again", wait_s
+                f"more than {BY_NAME[1]} log-ins with this name, then one each {1 / BY_NAME[0]:.0f} s, or {BY_ADDRESS[1]} from this "
+                "address, then one each second; wait as Retry-After says and try again",
+                wait_s,
             )
 
 

@@ -16,7 +16,7 @@ from contract.api.masters import MAX_ROWS, RowProblem
 from contract.api.suppliers import SupplierPut
 from contract.documents import Item
 from contract.ids import ID_PATTERN, Id
-from contract.message import Message
+from contract.message import VALUE_ERROR, Message
 
 Value = TypeVar("Value", bound=BaseModel)
 
@@ -229,7 +229,7 @@ def _problems(line: int, error: ValidationError) -> list[RowProblem]:
     found = []
     for each in error.errors(include_url=False, include_context=False):
         column = str(each["loc"][0]) if each["loc"] else ""
-        what = "must not be empty" if each["type"] == "missing" else each["msg"]
+        what = "must not be empty" if each["type"] == "missing" else each["msg"].removeprefix(VALUE_ERROR)
         if column == "supplier":
             what = f"must match {ID_PATTERN}: lower case, digits and inner hyphens, at most 48"
         got = "" if each["type"] == "missing" else f", got {_shown(each['input'])}"

@@ -14,6 +14,10 @@ _PUT = sa.text(
     ON CONFLICT (supplier) DO UPDATE SET body = excluded.body, changed_ms = excluded.changed_ms"""
 )
 _ONE = sa.text("SELECT supplier, body, changed_ms FROM suppliers WHERE supplier = :supplier")
+_KNOWN = sa.text(
+    """SELECT 1 FROM suppliers WHERE supplier = :supplier UNION ALL
+    SELECT 1 FROM documents WHERE kind = 'supply' AND body LIKE :line LIMIT 1"""
+)
 _ALL = sa.text("SELECT supplier, body, changed_ms FROM suppliers ORDER BY supplier")
 _STOCKED = sa.text("SELECT supplier, count(*) AS skus FROM supplier_stock GROUP BY supplier")
 _FORGET_STOCK = sa.text("DELETE FROM supplier_stock WHERE supplier = :supplier")
@@ -46,6 +50,12 @@ def supplier(connection: Connection, name: str) -> tuple[SupplierPut, int] | Non
     """The supplier, and when it was changed."""
     row = connection.execute(_ONE, {"supplier": name}).first()
     return None if row is None else (SupplierPut.model_validate_json(row.body), row.changed_ms)
+
+
+def is_known(connection: Connection, name: str) -> bool:
+    """By its calendar, or by a supply line of any store."""
+    line = f'%"supplier":"{name}"%'
+    return connection.execute(_KNOWN, {"supplier": name, "line": line}).first() is not None
 
 
 def all_suppliers(connection: Connection) -> list[tuple[str, SupplierPut, int]]:

@@ -98,7 +98,7 @@ class Feed(ApiModel):
 class WebhookPost(ApiModel):
     """types empty: all that the token's scope may see."""
 
-    url: Annotated[str, Field(pattern=r"^https?://", max_length=500)]
+    url: Annotated[str, Field(pattern=r"^https?://[^\x00-\x20\x7f]+$", max_length=500)]
     types: list[EventType] = []
 
 

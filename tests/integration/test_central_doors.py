@@ -187,6 +187,8 @@ def test_one_bad_row_is_quarantined_and_its_neighbours_are_taken(
         ("GET", "/v1/triggers?state=nonsense", None),
         ("GET", "/v1/triggers?after=99999999999999999999:x", None),
         ("GET", "/v1/feed?after=99999999999999999999", None),
+        ("GET", "/v1/overview?from_ms=5&to_ms=1", None),
+        ("GET", "/v1/categories/hours?from_ms=5&to_ms=1", None),
         ("GET", f"/v1/stores/{STORE}/skus/sku-1/series?from_ms=5&to_ms=5", None),
     ],
 )
@@ -349,6 +351,18 @@ def test_a_dead_and_a_slow_endpoint_do_not_delay_a_healthy_one(
     for webhook in (slow_id, dead_id, healthy_id):
         system.delete(f"/v1/webhooks/{webhook}")
     slow.close()
+
+
+def test_a_kill_switch_for_nobody_is_refused(centre: CentreProcess) -> None:
+    hq = centre.client("hq")
+    for scope, target in (("store", "no-shop"), ("supplier", "typo-co"), ("supplier", "%"), ("store", "x\0")):
+        switch = {"scope": scope, "target": target, "on": True, "who": "Ann"}
+        assert is_problem(hq.put("/v1/kill-switches", json=switch), 404)
+    assert get(hq, "/v1/kill-switches")["rows"] == []
+    switch = {"scope": "supplier", "target": "depot", "on": True, "who": "Ann"}
+    put(hq, "/v1/kill-switches", switch)
+    put(hq, "/v1/kill-switches", {**switch, "on": False})
+    assert is_problem(hq.post("/v1/triggers/none/approve", content=(b"x" * 9_000 for _ in range(200))), 413)
 
 
 def test_a_cursor_of_another_ledger_is_told_where_the_feed_ends(

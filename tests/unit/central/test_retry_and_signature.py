@@ -63,6 +63,24 @@ def test_a_checked_target_keeps_name_path_and_port_but_goes_to_the_address() -> 
 
 
 @pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1", "10.1.2.3", "169.254.169.254", "0.0.0.0", "100.64.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255",
+        "[::1]", "[fe80::1]", "[fd00::1]", "[ff02::1]", "[::ffff:127.0.0.1]", "[::127.0.0.1]", "[64:ff9b::7f00:1]",
+        "[64:ff9b::a01:203]", "[64:ff9b:1::1]", "[2002:7f00:1::]", "[2002:a01:203::1]",
+    ],
+)  # fmt: skip
+def test_no_form_of_an_address_that_is_not_public_is_called(host: str) -> None:
+    with pytest.raises(SenderError, match="not a public address"):
+        checked_target(f"http://{host}/", allow_private=False)
+
+
+@pytest.mark.parametrize("host", ["93.184.215.14", "[2606:2800:21f::1]", "[64:ff9b::5db8:d70e]"])
+def test_a_public_address_is_called_also_through_nat64(host: str) -> None:
+    assert host in checked_target(f"http://{host}/", allow_private=False).url
+
+
+@pytest.mark.parametrize(
     "url", ["http://", "http://x:99999/", "gopher://x/", "http://u:p@127.0.0.1/", "http:///path"]
 )
 def test_what_is_no_plain_web_address_is_refused(url: str) -> None:
