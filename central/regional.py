@@ -11,7 +11,9 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from central.core.outlook import DAYS, CategorySum, SkuOutlook
+from central.core.shared_spread import PastWeek, shared_of
 from central.ledger.outlook_rows import StoreOutlook, store_outlook
+from central.ledger.past_weeks import Past
 from contract.api.outlook import CategoryOutlook, Driver, RegionalOutlook
 
 if TYPE_CHECKING:
@@ -113,7 +115,20 @@ def _sums(rows: list[Any], read: dict[str, StoreOutlook]) -> dict[str, CategoryS
         sums = young if outlook.is_young else found
         for category, total in outlook.sums.items():
             sums.setdefault(category, CategorySum()).merge(total)
-    return {**young, **found}
+    found = {**young, **found}
+    shared = shared_of(_past(outlooks).values())
+    for total in found.values():
+        total.shared = shared
+    return found
+
+
+def _past(outlooks: list[StoreOutlook]) -> Past:
+    """What all of them missed together, by category and week."""
+    found: Past = {}
+    for outlook in outlooks:
+        for key, week in outlook.past.items():
+            found.setdefault(key, PastWeek()).merge(week)
+    return found
 
 
 def _category(
@@ -124,7 +139,8 @@ def _category(
         {
             "region": region, "category": category, "expected_units": round(total.expected_units, 1),
             "low_units": round(low, 1), "high_units": round(high, 1), "usual_units": round(total.usual_units, 1),
-            "verdict": total.verdict, "days_compared": total.days_compared, "stores": len(total.stores), "skus": total.skus,
+            "verdict": total.verdict, "days_compared": total.days_compared,
+            "shared": round(total.shared, 3), "stores": len(total.stores), "skus": total.skus,
             "drivers": [_driver(one, names, read) for one in total.drivers],
         }
     )  # fmt: skip

@@ -1,10 +1,10 @@
 """Categories in demand: forecasts of the coming week against the same weekdays before, with what chance alone would do.
 
 Expected is the sum of the forecasts' means over SKUs and days. Its spread: the days of one SKU move together (a forecast that
-is too high on Monday is so on Tuesday), SKUs and shops share SHARED of their variance (weather, holidays, the model's own bias)
-and are independent otherwise:
+is too high on Monday is so on Tuesday), SKUs and shops share a part of their variance (weather, holidays, the model's own bias:
+`shared_spread` measures it) and are independent otherwise:
 
-    variance = (1 - SHARED) * sum(s_i^2) + SHARED * sum(s_i)^2      s_i = sum over days of (q90 - q10) / (2 z)
+    variance = (1 - shared) * sum(s_i^2) + shared * sum(s_i)^2      s_i = sum over days of (q90 - q10) / (2 z)
 
 Usual is what the same weekdays sold, a mean over the weeks that were heard, WEEKS at most, and so uncertain itself: a count's
 variance, of each weekday its mean over the number of its days. Below MIN_DAYS heard there is no verdict.
@@ -15,10 +15,11 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from central.core.shared_spread import PRIOR
+
 DAYS, WEEKS = 7, 4
 MIN_DAYS = 14
 """Of history heard, two weeks: with less, one odd day is a weekday's whole past."""
-SHARED = 0.1
 Z_80 = 1.2816
 """Of a normal distribution: 80 % lie within +- z, and q90 lies z above the mean."""
 DRIVERS = 5
@@ -51,7 +52,7 @@ def spread_of(quantiles: Sequence[Sequence[float]], low: int, high: int) -> floa
 
 @dataclass(slots=True)
 class CategorySum:
-    """What one shop, or many together, expect of a category."""
+    """What one shop, or many together, expect of a category. shared: of the variance, what SKUs and shops have in common."""
 
     expected_units: float = 0.0
     usual_units: float = 0.0
@@ -61,6 +62,7 @@ class CategorySum:
     skus: int = 0
     days_compared: int = DAYS
     is_young: bool = False
+    shared: float = PRIOR
     stores: set[str] = field(default_factory=set)
     up: list[SkuOutlook] = field(default_factory=list)
     down: list[SkuOutlook] = field(default_factory=list)
@@ -96,7 +98,7 @@ class CategorySum:
 
     @property
     def spread_units(self) -> float:
-        return math.sqrt((1 - SHARED) * self.spread_squares + SHARED * self.spread_sum**2)
+        return math.sqrt((1 - self.shared) * self.spread_squares + self.shared * self.spread_sum**2)
 
     @property
     def interval(self) -> tuple[float, float]:

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
@@ -14,9 +14,12 @@ from central.core.days import day_of, day_start_ms
 from central.core.outlook import DAYS, MIN_DAYS, WEEKS, CategorySum, SkuOutlook, spread_of, sums_of
 from central.core.rollups import DAY_MS, STORE_TOTAL
 from central.ledger.of_skus import OfSkus
+from central.ledger.past_weeks import Past, past_weeks
 from contract.records import QUANTILE_LEVELS
 
 _LOW, _HIGH = QUANTILE_LEVELS.index(0.1), QUANTILE_LEVELS.index(0.9)
+HIDING_MS = DAY_MS // 20
+"""Of a day's stock-out, from which on its sales do not tell what was wanted."""
 _LAST = sa.text("SELECT max(at_ms) FROM rollups WHERE store_id = :store AND step_ms = :step")
 _ITEMS = sa.text("SELECT sku, name, category FROM items WHERE store_id = :store AND managed = 1")
 _FORECASTS = sa.text(
@@ -24,7 +27,7 @@ _FORECASTS = sa.text(
     ORDER BY first_day"""
 )
 _SOLD = OfSkus(
-    """SELECT sku, at_ms, sold_units FROM rollups WHERE store_id = :store AND step_ms = :step AND at_ms >= :from_ms
+    """SELECT sku, at_ms, sold_units, stock_out_ms FROM rollups WHERE store_id = :store AND step_ms = :step AND at_ms >= :from_ms
     AND at_ms < :to_ms AND {among}"""
 )
 
@@ -33,7 +36,7 @@ _SOLD = OfSkus(
 class StoreOutlook:
     """sums: category -> what it expects. names: of the SKUs that drive one. left_out: SKUs without a fresh forecast.
 
-    is_young: too few days were heard to compare with.
+    is_young: too few days were heard to compare with. past: what forecasts missed in the weeks before.
     """
 
     sums: dict[str, CategorySum]
@@ -41,6 +44,7 @@ class StoreOutlook:
     from_day: str | None
     left_out: int
     is_young: bool = False
+    past: Past = field(default_factory=dict)
 
 
 def store_outlook(connection: Connection, store: str, zone: ZoneInfo) -> StoreOutlook:
@@ -51,7 +55,7 @@ def store_outlook(connection: Connection, store: str, zone: ZoneInfo) -> StoreOu
     items = {row.sku: row for row in connection.execute(_ITEMS, {"store": store})}
     fresh = (today - timedelta(days=1)).isoformat()
     newest = {row.sku: row for row in connection.execute(_FORECASTS, {"store": store, "first": fresh})}
-    sold, covered = _sold(connection, store, zone, today, [STORE_TOTAL, *newest])
+    sold, by_day, covered, heard = _sold(connection, store, zone, today, [STORE_TOTAL, *newest])
     found = [
         _of_sku(store, sku, items[sku].category, row, sold.get(sku, Counter()), covered)
         for sku, row in newest.items()
@@ -60,9 +64,11 @@ def store_outlook(connection: Connection, store: str, zone: ZoneInfo) -> StoreOu
     sums = sums_of(one for one in found if one is not None)
     shown = {one.sku for total in sums.values() for one in (*total.up, *total.down)}
     first_days = [row.first_day for row in newest.values()]
+    categories = {sku: items[sku].category for sku in newest if sku in items}
+    past = past_weeks(connection, store, today, categories.get, by_day, heard)
     return StoreOutlook(
         sums, {sku: items[sku].name for sku in shown}, min(first_days, default=None), len(items) - len(found),
-        covered.total() < MIN_DAYS,
+        covered.total() < MIN_DAYS, past,
     )  # fmt: skip
 
 
@@ -91,10 +97,12 @@ def _of_sku(
 
 def _sold(
     connection: Connection, store: str, zone: ZoneInfo, today: date, skus: Sequence[str]
-) -> tuple[dict[str, Counter[int]], Counter[int]]:
-    """SKU -> weekday -> units of the weeks before today, and how many days of each weekday were heard of at all."""
+) -> tuple[dict[str, Counter[int]], dict[str, dict[date, int | None]], Counter[int], set[date]]:
+    """SKU -> weekday -> units of the weeks before today; SKU -> day -> units, None where a stock-out hid some; how many days of
+    each weekday were heard of at all; and which.
+    """
     days = [today - timedelta(days=back) for back in range(1, 7 * WEEKS + 1)]
-    weekday_of = {day_start_ms(day.isoformat(), zone): day.weekday() for day in days}
+    day_at = {day_start_ms(day.isoformat(), zone): day for day in days}
     span = {
         "store": store,
         "step": DAY_MS,
@@ -102,11 +110,13 @@ def _sold(
         "to_ms": day_start_ms(today.isoformat(), zone),
     }
     sold: dict[str, Counter[int]] = {}
-    heard: set[int] = set()
-    for sku, at_ms, sold_units in _SOLD.run(connection, span, skus):
-        weekday = weekday_of.get(at_ms)
-        if weekday is None:
+    by_day: dict[str, dict[date, int | None]] = {}
+    heard: set[date] = set()
+    for sku, at_ms, sold_units, stock_out_ms in _SOLD.run(connection, span, skus):
+        day = day_at.get(at_ms)
+        if day is None:
             continue
-        heard.add(at_ms)
-        sold.setdefault(sku, Counter())[weekday] += sold_units
-    return sold, Counter(weekday_of[at_ms] for at_ms in heard)
+        heard.add(day)
+        sold.setdefault(sku, Counter())[day.weekday()] += sold_units
+        by_day.setdefault(sku, {})[day] = sold_units if stock_out_ms <= HIDING_MS else None
+    return sold, by_day, Counter(day.weekday() for day in heard), heard

@@ -22,7 +22,8 @@ class CategoryOutlook(ApiModel):
 
     expected_units: sum of the forecasts' means, with its 80 % interval low..high. usual_units: what the same weekdays sold in
     the four weeks before, a week; both are of `days_compared` of the days ahead, those whose weekday was heard before. verdict: hot or
-    cool when chance alone would hardly do it, else usual; unknown below two weeks of history.
+    cool when chance alone would hardly do it, else usual; unknown below two weeks of history. shared: of the forecasts' variance, what SKUs and shops of the region missed together in the
+    weeks before, 0 to 1; the interval is made with it.
     """
 
     region: str
@@ -36,6 +37,7 @@ class CategoryOutlook(ApiModel):
     skus: int
     drivers: list[Driver]
     days_compared: int = 7
+    shared: float = 0.1
 
 
 class RegionalOutlook(ApiModel):

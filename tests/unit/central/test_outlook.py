@@ -142,6 +142,39 @@ def centre(tmp_path):
     ledger.close()
 
 
+def test_what_shops_of_a_region_missed_together_widens_its_interval_and_what_a_stock_out_hid_does_not_count(
+    centre,
+):
+    def weekly(store, week_factor, out_of_stock=False):
+        """Forecasts of 4 a day at the beginning of each of the four weeks; sales are `week_factor(week)` times as many."""
+        with centre.ledger.write.begin() as connection:
+            shop(connection, store, f"region {store[0]}", forecast=4.0, categories=("drinks", "food") * 5,
+                 sold=lambda day: round(4 * week_factor((TODAY - day).days - 1 >> 3)))  # fmt: skip
+            for back in range(1, WEEKS + 1):
+                for sku in range(1, 11):
+                    connection.execute(tables.forecasts.insert(), {
+                        "store_id": store, "sku": f"sku-{sku}", "first_day": (TODAY - timedelta(days=7 * back)).isoformat(), "at_ms": 0,
+                        "bundle": "demo", "mean": json.dumps([4.0] * 14), "quantiles": json.dumps([[2, 3, 3.5, 4, 4.5, 5, 6, 7, 8]] * 14),
+                    })  # fmt: skip
+            if out_of_stock:
+                connection.execute(tables.rollups.update().values(stock_out_ms=DAY_MS // 2))
+
+    weekly("t1", lambda week: (0.5, 1.5)[week % 2])
+    weekly("t2", lambda week: (0.5, 1.5)[week % 2])
+    weekly("a1", lambda week: 1)
+    weekly("a2", lambda week: 1)
+    found = {
+        row.region: row for row in centre.regions.outlook(None, None, 10).rows if row.category == "drinks"
+    }
+    together, alone = found["region t"], found["region a"]
+    assert together.shared > 0.8
+    assert alone.shared < 0.05
+    assert together.high_units - together.low_units > 2 * (alone.high_units - alone.low_units)
+    weekly("n1", lambda week: 0, out_of_stock=True)
+    hidden = Regions(centre).outlook(None, "region n", 10).rows
+    assert {row.shared for row in hidden} == {0.1}
+
+
 def test_usual_is_the_same_weekdays_of_four_weeks_and_today_is_not_over(centre):
     with centre.ledger.write.begin() as connection:
         shop(
