@@ -4,6 +4,7 @@ A peer's forecast of thirty thousand series takes minutes and stays as it is whi
 again only when its own code, its size or the data do.
 """
 
+import ast
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from models.panel import Panel
 Array = np.ndarray[Any, Any]
 Method = Callable[[Panel, int, Array], Found]
 _MARK_LETTERS = 20
+_OURS = frozenset({"models", "benchmarks"})
+_SETS = "benchmarks/forecasting/sets.py"
+"""Makes panels, whose content counts by itself."""
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -52,6 +56,28 @@ class Keeper:
             return found
 
         return asked
+
+
+def code_of(path: str) -> tuple[str, ...]:
+    """The file and all of ours that it imports, however far: what a method's answers depend on."""
+    found: set[str] = set()
+    waiting = [path]
+    while waiting:
+        name = waiting.pop()
+        if name in found or name == _SETS:
+            continue
+        found.add(name)
+        tree = ast.parse((_ROOT / name).read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in _OURS:
+                waiting += [each for each in _files(node) if (_ROOT / each).exists()]
+    return tuple(sorted(found))
+
+
+def _files(node: ast.ImportFrom) -> list[str]:
+    """A module of that name, or modules of the package."""
+    folder = str(node.module).replace(".", "/")
+    return [f"{folder}.py", *(f"{folder}/{each.name}.py" for each in node.names)]
 
 
 def content_of(panel: Panel) -> str:

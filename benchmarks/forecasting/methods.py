@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.forecasting.gateway import GatewayForm
-from benchmarks.forecasting.kept import Keeper, Method, content_of
+from benchmarks.forecasting.kept import Keeper, Method, code_of, content_of
 from benchmarks.forecasting.lightgbm_peer import LightGbm
 from benchmarks.forecasting.measures import Found
 from benchmarks.forecasting.peers import (
@@ -23,19 +23,13 @@ from models.training.heavy import HeavyModel, day_forecast
 Array = np.ndarray[Any, Any]
 HEAVY, GATEWAY = "heavy form", "gateway form"
 _HERE = "benchmarks/forecasting/"
-_FEATURES = ("models/panel.py", "models/panel_days.py", "models/panel_features.py", "models/panel_groups.py",
-             "models/training/panel_examples.py")  # fmt: skip
-_SIMPLE = (f"{_HERE}peers.py", "models/quantiles.py")
 CODE = {
-    HEAVY: (*_FEATURES, "models/quantile_network.py", "models/paths.py", *(f"models/training/{name}.py" for name in (
-        "adam", "graphs", "group_totals", "heavy", "heavy_training", "median_trees", "partitions", "quantile_fit", "spreads",
-        "tree_graph"))),
-    GATEWAY: (f"{_HERE}gateway.py", "models/censoring.py", "models/features.py", "models/forecast.py", "models/quantiles.py",
-              *(f"models/training/{name}.py" for name in ("adam", "correlation", "examples", "network"))),
-    "simple": _SIMPLE,
-    "statsforecast": (*_SIMPLE, f"{_HERE}statsforecast_peer.py"),
-    "LightGBM": (*_FEATURES, f"{_HERE}lightgbm_peer.py"),
-}  # fmt: skip
+    HEAVY: code_of("models/training/heavy_training.py"),
+    GATEWAY: code_of(f"{_HERE}gateway.py"),
+    "simple": code_of(f"{_HERE}peers.py"),
+    "statsforecast": (*code_of(f"{_HERE}peers.py"), f"{_HERE}statsforecast_peer.py"),
+    "LightGBM": code_of(f"{_HERE}lightgbm_peer.py"),
+}
 """What each method's answers depend on: a change there computes them anew."""
 
 

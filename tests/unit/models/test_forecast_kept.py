@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.forecasting.kept import Keeper
+from benchmarks.forecasting.kept import Keeper, code_of
 from benchmarks.forecasting.measures import Found
 from models.arrays import F32
 from models.panel import Panel
@@ -64,3 +64,11 @@ def test_other_sales_days_series_size_or_code_are_another_forecast(tmp_path: Pat
     assert counting.times == 8
     ask(panel)
     assert counting.times == 8
+
+
+def test_the_code_of_a_method_is_its_file_and_all_that_it_imports_however_far() -> None:
+    code = code_of("models/training/heavy_training.py")
+    for path in ("heavy_training", "median_trees", "tree_graph", "group_totals", "panel_examples"):
+        assert f"models/training/{path}.py" in code
+    assert "models/panel_groups.py" in code
+    assert not any(path.startswith("benchmarks") for path in code)
