@@ -59,7 +59,7 @@ def daily_quantiles(forecast: Forecast, levels: Recalibration | None) -> F64:
 
 
 def window_quantiles(
-    forecast: Forecast, levels: Recalibration | None, window_days: I64, *, first_day_share: float
+    forecast: Forecast, levels: Recalibration | None, window_days: I64, *, first_day_share: float | F64
 ) -> F64:
     """(n_sku, 9), of the demand over each SKU's window."""
     if levels is None:

@@ -38,15 +38,16 @@ class Forecasting:
         """Demand and order quantity of each line of the job. Raises ValueError when the models refuse the inputs."""
         forecast = self._forecast(job)
         levels = recalibration_from(job.calibration if job.bundle == self.models.name else ())
+        shares = np.array(
+            [job.first_day_share if line.share_left is None else line.share_left for line in job.lines]
+        )
         window = window_quantiles(
             forecast,
             levels,
             np.array([line.window_days for line in job.lines], dtype=np.int64),
-            first_day_share=job.first_day_share,
+            first_day_share=shares,
         )
-        proposals = proposed(
-            self.models, forecast, levels, job.lines, window, first_day_share=job.first_day_share
-        )
+        proposals = proposed(self.models, forecast, levels, job.lines, window, first_day_share=shares)
         # The daily quantiles are the dear part, and only the day's first answer tells them.
         quantiles = daily_quantiles(forecast, levels) if any(line.daily for line in job.lines) else None
         answers = tuple(

@@ -46,7 +46,7 @@ def proposed(
     lines: Sequence[ForecastLine],
     window: F64,
     *,
-    first_day_share: float,
+    first_day_share: float | F64,
 ) -> list[Proposed]:
     """One a line. window: (n, 9) quantiles of demand over each line's window. Raises ValueError for inputs that cannot be."""
     if models.orders is None:
@@ -60,7 +60,7 @@ def _by_graph(
     levels: Recalibration | None,
     lines: Sequence[ForecastLine],
     window: F64,
-    first_day_share: float,
+    first_day_share: float | F64,
 ) -> list[Proposed]:
     supplies = [_supply(line) for line in lines]
     question = questions_from(forecast, levels, supplies, first_day_share=first_day_share)

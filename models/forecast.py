@@ -56,34 +56,35 @@ class Forecast:
         self,
         window_days: int | npt.NDArray[np.int64],
         *,
-        first_day_share: float = 1.0,
+        first_day_share: float | F64 = 1.0,
         levels: Sequence[float] = QUANTILE_LEVELS,
     ) -> WindowDemand:
         """Demand over the next `window_days` days, such as lead time plus review period.
 
         window_days: one for all or shape (n_sku,), 1 to horizon_days.
-        first_day_share: what is still to come of `first_day`, 0 to 1 (0.25: three quarters of today's demand is
-        already sold); the window then ends as much later. A window that reaches past the horizon repeats the
+        first_day_share: what is still to come of `first_day`'s demand, 0 to 1, one for all or (n_sku,) (0.25: three
+        quarters of today's demand is already sold); the window then ends as much later. A window that reaches past the horizon repeats the
         forecast of the same weekday of the last week.
         """
-        if not 0 <= first_day_share <= 1:
-            raise ValueError(f"first_day_share is {first_day_share}; it is a share, 0 to 1")
+        share = self._share(first_day_share)
         days = np.broadcast_to(np.asarray(window_days, dtype=np.float64), (self.mean.shape[0],))
         if not np.all((days >= 1) & (days <= MAX_HORIZON_DAYS)):
             raise ValueError(f"window_days must lie in 1..{MAX_HORIZON_DAYS}, got {window_days}")
         mean, dispersion = self._reaching(int(days.max(initial=0)) + 1)
         day = np.arange(mean.shape[1], dtype=np.float64)[None, :]
-        weights = np.clip(days[:, None] + (1 - first_day_share) - day, 0, 1)
-        weights[:, 0] = first_day_share
+        weights = np.clip(days[:, None] + (1 - share)[:, None] - day, 0, 1)
+        weights[:, 0] = share
         total, spread = window_moments(mean, dispersion, weights, self.correlation)
         return WindowDemand(total, spread, tuple(levels), negbin_quantiles(total, spread, levels))
 
-    def span_moments(self, start_days: F64, end_days: F64, *, first_day_share: float) -> tuple[F64, F64]:
+    def span_moments(
+        self, start_days: F64, end_days: F64, *, first_day_share: float | F64
+    ) -> tuple[F64, F64]:
         """Mean and dispersion of demand from start_days to end_days from now, (n_sku,) each, with what is left of today
-        counted as its share of the day; 0 <= start_days <= end_days <= MAX_HORIZON_DAYS.
+        counted as its share of the day (first_day_share, one for all or (n_sku,)); 0 <= start_days <= end_days <= MAX_HORIZON_DAYS.
         """
         mean, dispersion = self._reaching(int(np.ceil(end_days.max(initial=0))) + 1)
-        now = 1 - first_day_share
+        now = (1 - self._share(first_day_share))[:, None]
         day = np.arange(mean.shape[1], dtype=np.float64)[None, :]
         weights = np.clip(end_days[:, None] + now - day, 0, 1) - np.clip(
             start_days[:, None] + now - day, 0, 1
@@ -104,6 +105,12 @@ class Forecast:
         inside = (self.mean * np.clip(wanted[:, None] - day, 0, 1)).sum(axis=1)
         beyond = np.maximum(wanted - self.horizon_days, 0) * self.mean.astype(float).mean(axis=1)
         return np.asarray(inside + beyond, dtype=np.float64)
+
+    def _share(self, given: float | F64) -> F64:
+        share = np.asarray(given, dtype=np.float64)
+        if not np.all((share >= 0) & (share <= 1)):
+            raise ValueError(f"first_day_share is {given}; it is a share, 0 to 1")
+        return np.broadcast_to(share, (self.mean.shape[0],))
 
     def _reaching(self, days: int) -> tuple[F64, F64]:
         columns = list(range(self.horizon_days))

@@ -59,9 +59,14 @@ class SkuSupply:
 
 
 def questions_from(
-    forecast: Forecast, levels: Recalibration | None, supplies: Sequence[SkuSupply], *, first_day_share: float
+    forecast: Forecast,
+    levels: Recalibration | None,
+    supplies: Sequence[SkuSupply],
+    *,
+    first_day_share: float | F64,
 ) -> Question:
     """The graph's inputs, one row a SKU of the forecast. levels: how far the forecast's are off, None: not known.
+    first_day_share: what is still to come of today's demand, one for all or (n_sku,).
 
     Numbers are rounded here, so that what is stored with an order (models.asked_orders) is what was asked.
     Raises ValueError for what models.policy.question refuses.
@@ -71,16 +76,17 @@ def questions_from(
     ends = np.array([_stretch_ends(supply) for supply in supplies])
     starts = np.concatenate([np.zeros((len(supplies), 1)), ends[:, :-1]], axis=1)
     n = len(supplies)
+    share = np.broadcast_to(np.asarray(first_day_share, dtype=np.float64), (n,))
     lead_mean, lead_quantiles = np.zeros((n, STRETCHES)), np.zeros((n, STRETCHES, len(QUANTILE_LEVELS)))
     for stretch in range(STRETCHES):
         rows = np.flatnonzero(ends[:, stretch] > starts[:, stretch])
         if len(rows):
             lead_mean[rows, stretch], lead_quantiles[rows, stretch] = recalibrated_span(
                 forecast.of_rows(rows), levels, starts[rows, stretch], ends[rows, stretch],
-                QUANTILE_LEVELS, first_day_share=first_day_share,
+                QUANTILE_LEVELS, first_day_share=share[rows],
             )  # fmt: skip
     cover_mean, cover_quantiles = recalibrated_span(
-        forecast, levels, lead, lead + cover, QUANTILE_LEVELS, first_day_share=first_day_share
+        forecast, levels, lead, lead + cover, QUANTILE_LEVELS, first_day_share=share
     )
     arriving = np.zeros((n, STRETCHES))
     bucket = np.full((n, STRETCHES), float(KEEPS))
@@ -91,7 +97,7 @@ def questions_from(
     periods = life / cover
     ages = np.isfinite(periods) & (periods <= MOST_LIFE_PERIODS)
     until = np.where(np.isfinite(life), lead + life, 0.0)
-    sells = forecast.expected_units(until) - (1 - first_day_share) * forecast.mean[:, 0].astype(float)
+    sells = forecast.expected_units(until) - (1 - share) * forecast.mean[:, 0].astype(float)
     return question_from(
         lead_quantiles=lead_quantiles,
         lead_mean_units=lead_mean.round(_DIGITS),

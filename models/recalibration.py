@@ -139,7 +139,7 @@ def recalibrated_window(
     window_days: int | I64,
     levels: Sequence[float],
     *,
-    first_day_share: float = 1.0,
+    first_day_share: float | F64 = 1.0,
 ) -> F64:
     """As Forecast.over_window(...).quantiles, (n_sku, n_levels), at the levels that really cover.
 
@@ -158,7 +158,7 @@ def recalibrated_span(
     end_days: F64,
     levels: Sequence[float],
     *,
-    first_day_share: float = 1.0,
+    first_day_share: float | F64 = 1.0,
 ) -> tuple[F64, F64]:
     """Mean (n_sku,) and quantiles (n_sku, n_levels) of demand over a span (Forecast.span_moments), at the levels that really
     cover; state None: at the levels as they are.

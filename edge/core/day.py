@@ -66,6 +66,12 @@ class ShopCalendar:
         self.business_day(at_ms)
         return min(23, (at_ms - self._day_span[0]) // HOUR_MS)
 
+    def hour_end_ms(self, at_ms: int) -> int:
+        """The end of hour_of(at_ms)."""
+        hour = self.hour_of(at_ms)
+        start_ms, end_ms, _ = self._day_span
+        return end_ms if hour == 23 else start_ms + (hour + 1) * HOUR_MS
+
     def open_ms_by_hour(self, day: date) -> tuple[int, ...]:
         """Opening time in each of the business day's 24 hours, also of hours that run past midnight into it."""
         found = self._open_hours.get(day)

@@ -98,6 +98,23 @@ class Hours:
         )
         return round(max(0.0, 1.0 - missed / wanted), 4) if wanted > 0 else 1.0
 
+    def share_left(self, category: str, at_ms: int, calendar: ShopCalendar) -> float:
+        """What is still to come of the business day's demand, 0 to 1; 1 on a closed day.
+
+        By the hours at which the category sells, even within an hour: at six in the evening a shop with an evening peak
+        has most of its day before it. Until something was learned, by the opening time that is left.
+        """
+        open_ms = calendar.open_ms_by_hour(calendar.business_day(at_ms))
+        if not any(open_ms):
+            return calendar.share_left(at_ms)
+        profile = self._profile(category, open_ms)
+        hour = calendar.hour_of(at_ms)
+        wanted = sum(share for share, ms in zip(profile, open_ms, strict=True) if ms)
+        later = sum(profile[next_] for next_ in range(hour + 1, HOURS) if open_ms[next_])
+        if open_ms[hour]:
+            later += profile[hour] * calendar.open_ms(at_ms, calendar.hour_end_ms(at_ms)) / open_ms[hour]
+        return round(min(1.0, max(0.0, later / wanted)), 4) if wanted > 0 else calendar.share_left(at_ms)
+
     def changed(self) -> list[Row]:
         return self.sold_rows.changed() + self.empty_rows.changed() + self.profiles.changed()
 

@@ -79,14 +79,23 @@ class Ordering:
         calendar = self._state.documents.calendar
         assert calendar is not None
         today = calendar.business_day(now_ms)
-        lines = tuple(self._line(inputs, today, now_ms) for inputs in self._inputs.of(skus, today, calendar))
+        left: dict[str, float] = {}
+        for category in {self._category(sku) for sku in skus}:
+            left[category] = self._state.hours.share_left(category, now_ms, calendar)
+        lines = tuple(
+            self._line(inputs, today, now_ms, left[self._category(inputs.sku)])
+            for inputs in self._inputs.of(skus, today, calendar)
+        )
         bundle = self._state.bundle
         return ForecastJob(
             now_ms, today, calendar.share_left(now_ms), calendar.closed_days(today, HORIZON_DAYS), HORIZON_DAYS, lines,
             bundle, self._state.calibrations.of(bundle),
         )  # fmt: skip
 
-    def _line(self, inputs: SkuInputs, today: date, now_ms: int) -> ForecastLine:
+    def _category(self, sku: str) -> str:
+        return self._state.documents.item_by_sku[sku].category
+
+    def _line(self, inputs: SkuInputs, today: date, now_ms: int, share_left: float) -> ForecastLine:
         state, sku = self._state, inputs.sku
         on_hand = state.level(sku).on_hand_units
         doubt = state.shelves.doubt(sku, now_ms)
@@ -102,13 +111,14 @@ class Ordering:
             on_hand_units=on_hand,
             doubt=doubt,
             daily=state.plans.rows.by_key[sku].forecast_day != today.isoformat(),
-            reach=None if supply is None else self._reach(supply, on_hand, today, now_ms),
+            reach=None if supply is None else self._reach(supply, on_hand, today, now_ms, share_left),
+            share_left=share_left,
         )
 
-    def _reach(self, supply: SupplyRow, on_hand: int | None, today: date, now_ms: int) -> Reach:
+    def _reach(
+        self, supply: SupplyRow, on_hand: int | None, today: date, now_ms: int, share_left: float
+    ) -> Reach:
         state = self._state
-        assert state.documents.calendar is not None
-        share_left = state.documents.calendar.share_left(now_ms)
         aged = (
             None
             if on_hand is None

@@ -42,7 +42,10 @@ class SkuInputs:
 
 @dataclass(frozen=True, slots=True)
 class ForecastLine:
-    """One SKU's question. None is unknown or no limit. supply and reach None: forecast only. daily: the day's first one."""
+    """One SKU's question. None is unknown or no limit. supply and reach None: forecast only. daily: the day's first one.
+
+    share_left: what is still to come of today's demand, by the hours at which its category sells; None: the job's.
+    """
 
     inputs: SkuInputs
     supply: SupplyRow | None
@@ -50,6 +53,7 @@ class ForecastLine:
     doubt: str
     daily: bool
     reach: Reach | None = None
+    share_left: float | None = None
 
     @property
     def sku(self) -> str:
@@ -65,7 +69,7 @@ class ForecastLine:
 
 @dataclass(frozen=True, slots=True)
 class ForecastJob:
-    """first_day_share: what is still to come of the first day, 0 to 1.
+    """first_day_share: what is still to come of the first day's opening time, 0 to 1.
 
     calibration: how far the levels of `bundle`'s forecasts are off; for another bundle it says nothing.
     """

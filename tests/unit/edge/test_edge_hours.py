@@ -1,5 +1,6 @@
 """Demand, not sales: a shelf that is empty every evening does not teach the gateway that nobody wants the goods."""
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -9,7 +10,7 @@ from edge_world import World
 
 from edge.core.day import ShopCalendar
 from edge.core.hours import KEEP_DAYS, KEPT_A_DAY, Hours
-from edge.inference import served_shares
+from edge.inference import Forecasting, served_shares
 
 MONDAY = date(2017, 9, 4)
 FULL, EMPTY_FROM = 20, 17
@@ -133,3 +134,69 @@ def test_the_hour_of_the_day_is_the_shops_own_also_where_clocks_change():
     assert berlin.day_start_ms(date(2017, 10, 30)) - start_ms == DAY + HOUR
     assert berlin.hour_of(start_ms + 24 * HOUR + 1) == 23
     assert sum(berlin.open_ms_by_hour(longer)) == 16 * HOUR
+
+
+def learned(units_by_hour, category="food"):
+    hours = Hours()
+    for hour, units in units_by_hour.items():
+        hours.sold("a", "2017-09-04", hour, units)
+    hours.end_days(date(2017, 9, 5), {"a": category})
+    return hours
+
+
+def test_what_is_left_of_a_day_follows_the_hours_at_which_its_category_sells():
+    shop = calendar()
+    start_ms = shop.day_start_ms(date(2017, 9, 5))
+    evening = learned({9: 100, 18: 900, 19: 1000})
+    noon_ms, six_ms = start_ms + 12 * HOUR, start_ms + 18 * HOUR
+    assert evening.share_left("food", six_ms, shop) > 0.85
+    assert evening.share_left("food", six_ms + HOUR // 2, shop) == pytest.approx(
+        (evening.share_left("food", six_ms, shop) + evening.share_left("food", six_ms + HOUR, shop)) / 2,
+        abs=2e-4,
+    )
+    # A category without sales of its own sells as its shop does.
+    assert evening.share_left("new", noon_ms, shop) == pytest.approx(
+        evening.share_left("food", noon_ms, shop), abs=0.02
+    )
+    shares = [evening.share_left("food", start_ms + n * HOUR // 4, shop) for n in range(96)]
+    assert shares == sorted(shares, reverse=True)
+    assert (shares[0], shares[-1]) == (1.0, 0.0)
+
+
+def test_until_hours_are_learned_what_is_left_is_the_opening_time():
+    shop, hours = calendar(), Hours()
+    start_ms = shop.day_start_ms(MONDAY)
+    for minute in range(0, 24 * 60, 17):
+        at_ms = start_ms + minute * 60_000
+        assert hours.share_left("food", at_ms, shop) == pytest.approx(shop.share_left(at_ms), abs=1e-4)
+
+
+@pytest.mark.parametrize("from_hour", [7, 12, 18, 19, 22])
+def test_what_is_left_and_what_an_empty_shelf_cannot_serve_are_the_same_share(from_hour):
+    """One profile for both: a facing that is empty from now on misses what is still to come."""
+    shop, hours = calendar(), learned({9: 30, 12: 200, 18: 900, 19: 400})
+    start_ms = shop.day_start_ms(date(2017, 9, 5))
+    for hour in range(from_hour, 24):
+        hours.was_empty("b", "2017-09-05", hour, shop.open_ms_by_hour(date(2017, 9, 5))[hour])
+    left = hours.share_left("food", start_ms + from_hour * HOUR, shop)
+    assert left == pytest.approx(1 - hours.served_on("b", "food", date(2017, 9, 5), shop), abs=2e-4)
+
+
+def test_an_evening_shop_is_asked_with_its_evening():
+    """Each line of a job carries its category's share, and the answer counts it, alone and beside others."""
+    world = live(3, 0)
+    job = world.jobs[-1]
+    assert all(line.share_left is not None for line in job.lines)
+    forecasting = Forecasting(world.models)
+    line = next(line for line in job.lines if line.supply is not None)
+    late, early = (
+        forecasting.answer(replace(job, lines=(replace(line, share_left=share),)))
+        .answers[0]
+        .cumulative_quantiles
+        for share in (0.1, 0.9)
+    )
+    both = forecasting.answer(
+        replace(job, lines=(replace(line, share_left=0.1), replace(line, share_left=0.9)))
+    ).answers
+    assert [answer.cumulative_quantiles for answer in both] == [late, early]
+    assert late != early
