@@ -117,10 +117,11 @@ def _examples_at(
         (recent.mean(axis=1, dtype=np.float64) + 0.1) ** _BUSY_POWER if origin else np.ones(len(candidates))
     )
     size = min(each, len(candidates))
-    rows = np.sort(random.choice(candidates, size=size, replace=False, p=chance / chance.sum())).astype(
-        np.int64
-    )
-    young = rows[random.random(len(rows)) < _YOUNG_SHARE]
+    places = np.sort(random.choice(len(candidates), size=size, replace=False, p=chance / chance.sum()))
+    rows = candidates[places].astype(np.int64)
+    # A new SKU is as seldom a busy one as any: among those drawn, the quiet ones stand for more.
+    drawn_less = 1 / chance[places]
+    young = rows[random.random(len(rows)) < np.minimum(_YOUNG_SHARE * drawn_less / drawn_less.mean(), 0.5)]
     remembered = np.maximum(random.integers(-_DAYS_OF_NEW, 29, len(young)), 0)
     shown = as_if_new(panel, origin, young, np.minimum(remembered, origin), random.random(len(young)) < 0.5)
     features = features_at(shown, origin, ahead, rows)
