@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from central.core.replay import FIGURES, Outcome
+from central.ledger.made_orders import MadeOrders
 from central.settings import CentralSettings
 from central.stored_weeks import replay_store
 from runtime.errors import EXIT_OK, OperatorError
@@ -27,16 +28,22 @@ _CHANGES = {
 
 _STORES = sa.text("SELECT store_id, timezone FROM stores WHERE :store IN ('', store_id) ORDER BY store_id")
 
+SIMULATED = (
+    "as it is and changed are simulated: base stock from each day's forecast, from the same opening stock with nothing on order;\n"
+    "orders really made went through the gateways' order graph, calendars, budgets and people: compare the two simulated columns"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """Sums over all stores and SKUs. days: of each store."""
+    """Sums over all stores and SKUs. days: of each store. made: what was really ordered; now and then are simulated."""
 
     stores: int
     skus: int
     days: int
     now: Outcome
     then: Outcome
+    made: MadeOrders
 
 
 def add_replay(made: argparse.ArgumentParser) -> None:
@@ -88,6 +95,7 @@ def replay(
 ) -> Replayed:  # fmt: skip
     """models: a models.inference.Models whose forecasts the changed rule uses; None: the stored forecasts for both."""
     now = then = Outcome()
+    made = MadeOrders()
     stores = skus = 0
     shown = sys.stderr if sys.stderr.isatty() else None
     for row in connection.execute(_STORES, {"store": store}).all():
@@ -97,11 +105,12 @@ def replay(
             auto_approve_below_cents=settings.auto_approve_below_cents, models=models,
         )  # fmt: skip
         skus, now, then = skus + found.skus, now + found.now, then + found.then
+        made += found.made
         if shown is not None:
             print(f"\r{row.store_id}: {skus} SKUs played", end="", file=shown, flush=True)
     if shown is not None:
         print(file=shown)
-    return Replayed(stores, skus, days, now, then)
+    return Replayed(stores, skus, days, now, then, made)
 
 
 def table(found: Replayed) -> str:
@@ -113,11 +122,14 @@ def table(found: Replayed) -> str:
     }  # fmt: skip
     lines = [
         f"{found.skus} SKUs in {found.stores} stores, {found.days} days",
-        f"{'':32}{'as it is':>14}{'changed':>14}{'difference':>14}",
+        f"{'':32}{'really made':>14}{'as it is':>14}{'changed':>14}{'difference':>14}",
     ]
     for name in FIGURES:
         now, then = getattr(found.now, name), getattr(found.then, name)
-        lines.append(f"{names[name]:32}{now:>14,}{then:>14,}{then - now:>+14,}")
+        made = getattr(found.made, name, None)
+        really = "" if made is None else f"{made:,}"
+        lines.append(f"{names[name]:32}{really:>14}{now:>14,}{then:>14,}{then - now:>+14,}")
+    lines.append(SIMULATED)
     return "\n".join(lines)
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 from central.core.days import day_of, day_start_ms
 from central.core.replay import Outcome, PlayedDay, Rule, changed, play_by_day
 from central.core.rollups import STORE_TOTAL
+from central.ledger.made_orders import MadeOrders, made_orders
 from central.ledger.of_skus import OfSkus
 from contract.documents import SupplyDocument, SupplyLine
 from contract.records import QUANTILE_LEVELS
@@ -42,11 +43,12 @@ Curves = tuple[list[float], list[float]]
 
 @dataclass(frozen=True, slots=True)
 class DayOutcomes:
-    """All played SKUs of one day, as the rules are and as they would be changed."""
+    """All played SKUs of one day, simulated as the rules are and as they would be changed; made: what was really ordered."""
 
     day: str
     now: Outcome
     then: Outcome
+    made: MadeOrders
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,10 @@ class StoreReplay:
     @property
     def then(self) -> Outcome:
         return sum((day.then for day in self.days), Outcome())
+
+    @property
+    def made(self) -> MadeOrders:
+        return sum((day.made for day in self.days), MadeOrders())
 
 
 def replay_store(
@@ -88,9 +94,10 @@ def replay_store(
             for total, one in zip(then, play_by_day(anew, changed(rule, changes), opening), strict=True)
         ]
         pause()
+    made = made_orders(connection, store, zone, weeks.dates, weeks.skus)
     found = tuple(
-        DayOutcomes(day.isoformat(), before, after)
-        for day, before, after in zip(weeks.dates, now, then, strict=True)
+        DayOutcomes(day.isoformat(), before, after, really)
+        for day, before, after, really in zip(weeks.dates, now, then, made, strict=True)
     )
     return StoreReplay(len(weeks.skus), weeks.left_out, found)
 

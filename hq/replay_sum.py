@@ -2,45 +2,56 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from contract.api.replays import Figures, ReplayDay, ReplayView
+from contract.api.replays import Figures, Made, ReplayDay, ReplayView
 from hq.words import counted, money, number
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One figure. verdict: better, worse, or "" where a change is neither by itself."""
+    """One figure. verdict: better, worse, or "" where a change is neither by itself. made: what it really was, "" where nobody knows."""
 
     name: str
     now: str
     then: str
     difference: str
     verdict: str
+    made: str = ""
 
 
 def together(views: Sequence[ReplayView]) -> list[ReplayDay]:
     """The shops' days added up, day by day."""
     now: dict[str, list[Figures]] = defaultdict(list)
     then: dict[str, list[Figures]] = defaultdict(list)
+    made: dict[str, list[Made]] = defaultdict(list)
     for view in views:
         for day in view.days:
             now[day.day].append(day.now)
             then[day.day].append(day.then)
-    return [ReplayDay(day=day, now=_sum(now[day]), then=_sum(then[day])) for day in sorted(now)]
+            made[day.day].append(day.made)
+    return [
+        ReplayDay(day=day, now=_sum(now[day]), then=_sum(then[day]), made=_made(made[day]))
+        for day in sorted(now)
+    ]
 
 
 def _sum(parts: Sequence[Figures]) -> Figures:
     return Figures(**{name: sum(getattr(part, name) for part in parts) for name in Figures.model_fields})
 
 
+def _made(parts: Sequence[Made]) -> Made:
+    return Made(**{name: sum(getattr(part, name) for part in parts) for name in Made.model_fields})
+
+
 def lines_of(days: Sequence[ReplayDay], currency: str) -> list[Line]:
     """For the table. currency: "" where the shops have several; costs are then left out."""
     now, then = _sum([day.now for day in days]), _sum([day.then for day in days])
+    made = _made([day.made for day in days])
     found = [
-        _line("Orders", now.orders, then.orders, "order", 0),
-        _line("Units ordered", now.ordered_units, then.ordered_units, "unit", 0),
-        _line("Orders that wait for a person", now.asked, then.asked, "order", -1),
+        _line("Orders", now.orders, then.orders, "order", 0, made.orders),
+        _line("Units ordered", now.ordered_units, then.ordered_units, "unit", 0, made.ordered_units),
+        _line("Orders that wait for a person", now.asked, then.asked, "order", -1, made.asked),
         _line("Units missed: wanted, and not there", now.missed_units, then.missed_units, "unit", -1),
         _line("Units wasted", now.wasted_units, then.wasted_units, "unit", -1),
         _line("Stock, units at the day's end", _mean(now, days), _mean(then, days), "unit", 0),
@@ -49,7 +60,8 @@ def lines_of(days: Sequence[ReplayDay], currency: str) -> list[Line]:
     found.insert(4, _said("Stock-out minutes, all SKUs", minutes, lambda value: f"{number(value)} min", -1))
     if currency:
         cents = (now.ordered_cents, then.ordered_cents)
-        found.insert(2, _said("Cost of the orders", cents, lambda value: money(value, currency), 0))
+        cost = _said("Cost of the orders", cents, lambda value: money(value, currency), 0)
+        found.insert(2, replace(cost, made=money(made.ordered_cents, currency)))
     return found
 
 
@@ -57,8 +69,9 @@ def _mean(figures: Figures, days: Sequence[ReplayDay]) -> int:
     return round(figures.stock_unit_days / len(days)) if days else 0
 
 
-def _line(name: str, now: int, then: int, one: str, good: int) -> Line:
-    return _said(name, (now, then), lambda value: counted(round(value), one), good)
+def _line(name: str, now: int, then: int, one: str, good: int, made: int | None = None) -> Line:
+    line = _said(name, (now, then), lambda value: counted(round(value), one), good)
+    return line if made is None else replace(line, made=counted(made, one))
 
 
 def _said(name: str, values: tuple[int, int], say: Callable[[int], str], good: int) -> Line:

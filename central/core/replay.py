@@ -1,7 +1,9 @@
 """Stored weeks played again under another rule: what would have been ordered, missed, wasted and asked of a person.
 
 Both rules, the present and the changed one, run through the same simulation over the same days, so that their
-difference is the rule's alone. Demand is what was sold; on a day with a stock-out it is at least what was forecast,
+difference is the rule's alone. It orders by base stock from the day's forecast, every review day, beginning with nothing on order: not
+by the order graph, calendars, emergency lanes and budgets that a live order goes through. So "as it is" is no copy of what was ordered
+then; that is told beside it (central.ledger.made_orders). Demand is what was sold; on a day with a stock-out it is at least what was forecast,
 because sales then hide demand. Lost demand is lost.
 """
 

@@ -46,14 +46,27 @@ class Figures(ApiModel):
     stock_unit_days: int = 0
 
 
+class Made(ApiModel):
+    """Orders that were really made, of the SKUs that were played; asked: those that a person had to decide."""
+
+    orders: int = 0
+    ordered_units: int = 0
+    ordered_cents: int = 0
+    asked: int = 0
+
+
 class ReplayDay(ApiModel):
     day: DayText
     now: Figures
     then: Figures
+    made: Made = Made()
 
 
 class ReplayView(ApiModel):
     """Of one store: the days as the rules are (now) and as they would be changed (then). Nothing was changed by asking.
+
+    Both are simulated, by base stock from each day's forecast, from the same opening stock with nothing on order: not by the order
+    graph, calendars, emergency lanes and budgets of live orders. What was really ordered on those days is `made`.
 
     skus: played: with a supply line, sales and a forecast in these days. skus_left_out: the slowest sellers beyond the limit.
     """

@@ -31,8 +31,9 @@ FIELDS: dict[str, tuple[str, str, float]] = {
 }
 _COLUMNS = [
     Column("figure", "Figure", sortable=False),
-    Column("now", "As it is", numeric=True, sortable=False),
-    Column("then", "Changed", numeric=True, sortable=False),
+    Column("made", "Really made", numeric=True, sortable=False),
+    Column("now", "As it is, simulated", numeric=True, sortable=False),
+    Column("then", "Changed, simulated", numeric=True, sortable=False),
     Column("difference", "Difference", numeric=True, sortable=False),
 ]
 _TONES = {"better": ("ok", "trending_up"), "worse": ("bad", "trending_down"), "": ("", "")}
@@ -163,7 +164,9 @@ class _Replay:
         if of_all > len(stores):
             notes.append(f"The first {len(stores)} of {of_all} shops; choose a region above for others.")
         notes.append(
-            "Both sides run through the same simulation from the same opening stock; lost demand is lost."
+            "Both sides run through the same simulation (base stock from each day's forecast) from the same opening stock, with nothing "
+            "on order; lost demand is lost. What was really made went through the gateways' order graph, calendars, budgets and people, "
+            "so compare the two simulated columns with each other."
         )
         self._note.set_text(" ".join(notes))
 
@@ -182,6 +185,7 @@ def _row(line: Any) -> dict[str, Any]:
     return {
         "id": line.name,
         "figure": cell(line.name),
+        "made": cell(line.made),
         "now": cell(line.now),
         "then": cell(line.then),
         "difference": cell(line.difference, tone=tone, icon=icon, sub=line.verdict),

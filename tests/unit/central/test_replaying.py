@@ -10,6 +10,7 @@ import pytest
 from central.core.days import day_start_ms
 from central.ledger import tables
 from central.ledger.engine import Ledger
+from central.ledger.made_orders import MadeOrders
 from central.replaying import add_replay, replay, run_replay, table
 from central.settings import CentralSettings
 from central.stored_weeks import DAY_MS
@@ -84,6 +85,47 @@ def test_a_rule_that_changes_nothing_makes_no_difference(settings):
     found = played(settings, {"review_days": 1})
     assert found.now == found.then
     assert (found.stores, found.skus, found.now.demand_units) == (1, 1, 28 * 4 + 4 * 4)
+
+
+def test_what_was_really_ordered_stands_beside_the_simulation(settings):
+    """Of the days and SKUs that are played: what went out and what was placed outside, not what was refused."""
+    at_ms = day_start_ms((FIRST + timedelta(days=DAYS - 3)).isoformat(), ZONE)
+
+    def trigger(number, **more):
+        values = dict.fromkeys((column.name for column in tables.triggers.columns), None)
+        texts = ("gtin", "why", "doubt", "bundle", "rule", "inputs")
+        values |= dict.fromkeys(texts, "") | {
+            "store_id": "s1", "number": number, "trigger_id": f"s1-r{number}", "revision": 1, "sku": "milk", "kind": "restock",
+            "supplier": "depot", "state": "closed", "quantity_units": 12, "pack_units": 6, "value_cents": 1080,
+            "on_order_units": 0, "expected_stock_out_units": 1.0, "lead_time_days": 1, "created_ms": at_ms, "changed_ms": at_ms,
+            "watermark_ms": at_ms,
+        }  # fmt: skip
+        return values | more
+
+    ledger = Ledger(settings.url)
+    with ledger.write.begin() as connection:
+        rows = [
+            trigger(1), trigger(2, state="approved", doubt="dear"), trigger(3, state="rejected"), trigger(4, sku="bread"),
+            trigger(5, created_ms=at_ms - 60 * DAY_MS), trigger(6, kind="transfer"),
+        ]  # fmt: skip
+        connection.execute(tables.triggers.insert(), rows)
+        outside = {
+            "store_id": "s1",
+            "order_number": "PO-1",
+            "sku": "milk",
+            "quantity_units": 6,
+            "at_ms": at_ms,
+            "state": "open",
+        }
+        connection.execute(tables.outside_orders.insert(), outside)
+    ledger.close()
+    found = played(settings, {"review_days": 1})
+    assert found.made == MadeOrders(orders=3, ordered_units=30, ordered_cents=2160, asked=1)
+    shown = table(found)
+    assert "really made" in shown
+    assert "simulated: base stock" in shown
+    [orders] = [line for line in shown.splitlines() if line.startswith("orders  ")]
+    assert orders.split()[1] == "3"
 
 
 def test_a_higher_service_level_holds_more(settings):

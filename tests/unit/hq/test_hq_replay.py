@@ -2,7 +2,7 @@
 
 from fake_central import replay_view
 
-from contract.api.replays import Figures, ReplayDay, RuleChange
+from contract.api.replays import Figures, Made, ReplayDay, ReplayView, RuleChange
 from hq.charts.replay_chart import replay_chart
 from hq.pages.replay import FIELDS
 from hq.replay_sum import lines_of, sentence, together
@@ -33,6 +33,19 @@ def test_each_figure_says_its_change_and_whether_that_is_better():
     assert lines["Stock, units at the day's end"].now == "42 units"
     assert lines["Stock-out minutes, all SKUs"].difference == "−90 min (−75 %)"
     assert lines["Orders that wait for a person"].difference == "no change"
+
+
+def test_what_was_really_ordered_stands_beside_what_is_simulated():
+    views = [
+        ReplayView(store=store, skus=1, skus_left_out=0, days=[DAYS[0].model_copy(update={"made": made})])
+        for store, made in (
+            ("a", Made(orders=4, ordered_units=48, ordered_cents=9_000, asked=1)),
+            ("b", Made(orders=1)),
+        )
+    ]
+    lines = {line.name: line for line in lines_of(together(views), "EUR")}
+    assert (lines["Orders"].made, lines["Units ordered"].made) == ("5 orders", "48 units")
+    assert (lines["Cost of the orders"].made, lines["Units wasted"].made) == ("90.00 EUR", "")
 
 
 def test_costs_of_several_currencies_are_not_added():
