@@ -74,7 +74,7 @@ def _view(connection: Connection, row: Any, stores: list[str]) -> RolloutView:
     current, candidate = rollout_rows.scores_from(
         rows, rollout_rows.scoring_stores(connection, row.sha256) if rows else 0
     )
-    may, advice = advice_on(current, candidate, len(QUANTILE_LEVELS))
+    may, advice = advice_on(current, candidate, rollout_rows.losses_from(rows), len(QUANTILE_LEVELS))
     shadow = row.mode == RolloutMode.SHADOW
     return RolloutView(
         rollout=row.number, sha256=row.sha256, name=row.name, mode=row.mode, state=row.state, percent=row.percent,

@@ -163,7 +163,7 @@ def _require_evidence(work: Work, row: Any, by: RolloutAction) -> None:
     rows = rollout_rows.score_rows(work.connection, row.sha256)
     stores = rollout_rows.scoring_stores(work.connection, row.sha256)
     current, candidate = rollout_rows.scores_from(rows, stores)
-    may, advice = advice_on(current, candidate, len(QUANTILE_LEVELS))
+    may, advice = advice_on(current, candidate, rollout_rows.losses_from(rows), len(QUANTILE_LEVELS))
     if may:
         return
     if not by.override or not by.reason:

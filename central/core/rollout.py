@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from central.core.verdict import difference
 from contract.api.rollouts import RolloutMode, RolloutState
 
 BUCKETS = 10_000
@@ -110,8 +111,13 @@ def wanted_of(store: str, rollouts: Sequence[Rollout], has: Collection[str]) -> 
     return Wanted(current, candidate if candidate != current else None)
 
 
-def advice_on(current: Score | None, candidate: Score | None, levels: int) -> tuple[bool, str]:
-    """(whether the evidence is for the candidate, what it says)."""
+def advice_on(
+    current: Score | None, candidate: Score | None, days: Sequence[tuple[float, float]], levels: int
+) -> tuple[bool, str]:
+    """(whether the evidence is for the candidate, what it says). days: (current's pinball, candidate's) of each day.
+
+    For it is a difference whose whole interval is below nothing: a tenth of a percent over three days is luck.
+    """
     if current is None or candidate is None:
         return False, "no day was scored yet; a day's sales are known some hours after it ends"
     if candidate.days < MIN_DAYS or candidate.sku_days < MIN_SKU_DAYS:
@@ -119,9 +125,13 @@ def advice_on(current: Score | None, candidate: Score | None, levels: int) -> tu
             f"{candidate.days} days with {candidate.sku_days} SKU-days are too few;"
             f" {MIN_DAYS} days with {MIN_SKU_DAYS} are asked for"
         )
-    mine, theirs = candidate.wql(levels), current.wql(levels)
-    if mine is None or theirs is None:
+    mine, theirs, apart = candidate.wql(levels), current.wql(levels), difference(days)
+    if mine is None or theirs is None or apart is None:
         return False, "nothing was sold on the days that were scored"
-    percent = 100 * (mine - theirs) / theirs if theirs else 0.0
-    told = f"WQL {mine:.3f} against {theirs:.3f} ({percent:+.1f} %) over {candidate.sku_days} SKU-days"
-    return mine <= theirs, f"{'better' if mine <= theirs else 'worse'}: {told}"
+    told = (
+        f"WQL {mine:.3f} against {theirs:.3f} ({apart.percent:+.1f} %, with 95 % of days {apart.low:+.1f} to"
+        f" {apart.high:+.1f} %) over {candidate.sku_days} SKU-days"
+    )
+    if apart.is_better:
+        return True, f"better: {told}"
+    return False, f"worse: {told}" if apart.is_worse else f"not told apart yet, wait for more days: {told}"

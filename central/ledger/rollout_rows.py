@@ -141,6 +141,11 @@ def scoring_stores(connection: Connection, sha256: str) -> int:
     return int(connection.execute(_SCORING_STORES, {"sha256": sha256}).scalar() or 0)
 
 
+def losses_from(rows: list[Any]) -> list[tuple[float, float]]:
+    """(current's pinball, candidate's) of each day."""
+    return [(float(row.current_pinball), float(row.pinball)) for row in rows]
+
+
 def scores_from(rows: list[Any], stores: int) -> tuple[Score, Score] | tuple[None, None]:
     """(current, candidate) over all days of `rows`."""
     if not rows:

@@ -1,5 +1,7 @@
 """Which store gets which bundle: the same everywhere, growing only, and taken back whole."""
 
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +19,7 @@ from central.core.rollout import (
     share_of,
     wanted_of,
 )
+from central.core.verdict import difference
 from contract.api.rollouts import RolloutMode, RolloutState
 from contract.records import QUANTILE_LEVELS
 
@@ -97,17 +100,62 @@ def score(pinball, days=MIN_DAYS, sku_days=300):
     return Score("x@1", 2, days, sku_days, 500, 500.0, pinball, 240, 280)
 
 
+STEADY = [(30.0, 27.0), (40.0, 36.2), (30.0, 26.8)]
+WAVERING = [(30.0, 20.0), (40.0, 45.0), (30.0, 25.0)]
+
+
 @pytest.mark.parametrize(
-    ("current", "candidate", "may", "says"),
+    ("current", "candidate", "days", "may", "says"),
     [
-        (None, None, False, "no day was scored yet"),
-        (score(100.0), score(90.0), True, "better: WQL 0.040 against 0.044 (-10.0 %)"),
-        (score(100.0), score(110.0), False, "worse: WQL 0.049 against 0.044 (+10.0 %)"),
-        (score(100.0, days=2), score(90.0, days=2), False, "2 days with 300 SKU-days are too few"),
-        (score(100.0, sku_days=50), score(90.0, sku_days=50), False, "are too few"),
+        (None, None, [], False, "no day was scored yet"),
+        (
+            score(100.0),
+            score(90.0),
+            STEADY,
+            True,
+            "better: WQL 0.040 against 0.044 (-10.0 %, with 95 % of days -11.5 to -8.5 %)",
+        ),
+        (
+            score(100.0),
+            score(90.0),
+            WAVERING,
+            False,
+            "not told apart yet, wait for more days: WQL 0.040 against 0.044 (-10.0 %",
+        ),
+        (score(100.0), score(99.9), [(50.0, 49.9), (20.0, 19.0), (30.0, 31.0)], False, "not told apart yet"),
+        (
+            score(100.0),
+            score(110.0),
+            [(a, 2 * a - b) for a, b in STEADY],
+            False,
+            "worse: WQL 0.049 against 0.044 (+10.0 %",
+        ),
+        (
+            score(100.0, days=2),
+            score(90.0, days=2),
+            STEADY[:2],
+            False,
+            "2 days with 300 SKU-days are too few",
+        ),
+        (score(100.0, sku_days=50), score(90.0, sku_days=50), STEADY, False, "are too few"),
     ],
 )
-def test_evidence_is_the_same_days_enough_of_them_and_no_worse(current, candidate, may, says):
-    found, advice = advice_on(current, candidate, len(QUANTILE_LEVELS))
+def test_evidence_is_the_same_days_enough_of_them_and_surely_better(current, candidate, days, may, says):
+    found, advice = advice_on(current, candidate, days, len(QUANTILE_LEVELS))
     assert found is may
     assert says in advice
+
+
+def test_the_interval_of_a_difference_holds_the_truth_as_often_as_it_says():
+    """Candidates that are as good as the current one: some 5 in 100 seem surely better or worse, whatever a day is like."""
+    random = Random(7)
+    sure = 0
+    for _ in range(2000):
+        hard = [random.lognormvariate(4, 0.6) for _ in range(7)]
+        found = difference([(day, day * random.gauss(1, 0.05)) for day in hard])
+        assert found is not None
+        assert found.low <= found.percent <= found.high
+        sure += found.is_better or found.is_worse
+    assert 0.02 < sure / 2000 < 0.12
+    assert difference([(1.0, 2.0)]) is None
+    assert difference([(0.0, 0.0), (0.0, 0.0)]) is None
