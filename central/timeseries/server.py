@@ -17,6 +17,8 @@ LOOKS_S = (0.0, 0.3, 0.7, 1.0, 2.0, 3.0)
 """Waits before each look: a server may show what it took a second later."""
 
 CAPABILITIES = {
+    # The ledger's own roll-ups: nobody writes there from outside, and what is there is what the facts add up to.
+    "sql": Capabilities(write="sql", query="sql"),
     "influxdb-1": Capabilities(write="v1", query="influxql"),
     "influxdb-2": Capabilities(write="v2", query="influxql"),
     # It drops lines that it cannot read, text, and times outside its retention without a word; of equal times either wins.
