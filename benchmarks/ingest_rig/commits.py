@@ -16,6 +16,8 @@ from simulator.fleet import FleetGateway
 
 GOAL_SHARE = 0.5
 FLEET_ROWS = 20
+QUICK_CURVE = (10, 100, 1000)
+CURVE = (*QUICK_CURVE, 10_000)
 
 
 def commit_rate(kind: str, new_url: NewUrl, *, quick: bool) -> Iterator[Result]:
@@ -63,7 +65,7 @@ def commit_rate(kind: str, new_url: NewUrl, *, quick: bool) -> Iterator[Result]:
 
 def cost_curve(kind: str, new_url: NewUrl, *, quick: bool) -> Iterator[Result]:
     """Batches of 20 rows from all stores in turn; SQLite shares transactions of 25 batches, PostgreSQL one a store."""
-    for stores in (10, 100, 1000) if quick else (10, 100, 1000, 10_000):
+    for stores in QUICK_CURVE if quick else CURVE:
         centre = InProcess(new_url(), stores, skus=20)
         together = 25 if kind == "sqlite" else 1
         batches = max(400 if quick else 2000, together)

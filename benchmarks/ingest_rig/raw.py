@@ -46,7 +46,7 @@ def following(turn: int) -> tuple[Rows, Rows]:
     at_ms = START_MS + turn * BATCH_ROWS // SKUS * 60_000
     skus = sorted(f"sku-{n}" for n in range(SKUS))
     sums: Rows = [
-        ("store-1", step, at_ms - at_ms % step, sku, 0, 0, 0, 5, 0, 0, 0, 0, turn % 40, at_ms)
+        ("store-1", step, at_ms - at_ms % step, sku, 0, 0, 0, 5, 0, 0, 0, 0, turn % 40, at_ms, 0)
         for step in (QUARTER_MS, HOUR_MS, DAY_MS)
         for sku in (["", *skus] if step == DAY_MS else skus)
     ]
