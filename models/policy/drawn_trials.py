@@ -14,13 +14,14 @@ from models.policy.correction_search import Found, searched
 from models.policy.instance import Instance
 from models.policy.learned import LearnedPolicy
 from models.policy.refined import Say, refined
-from models.policy.simulation import History
+from models.policy.simulation import History, pace_of
 
 RUNS = 128
 PERIODS = 260
 SETTLE_PERIODS = 40
 MAX_TRIALS = 60
 """A minute or so on one core."""
+_LEAST_TRIALS = 8
 _HALVINGS = 1
 _DEVIATIONS = 2.0
 """By how many standard errors of the difference a trial must cost less."""
@@ -79,6 +80,7 @@ class DrawnTrials:
         self._policy = policy
         self._say = say
         self._tried: set[Correction] = set()
+        self._most = max(int(MAX_TRIALS * pace_of(instance)), _LEAST_TRIALS)
         self.count = 0
         self.most_units = 0
         self.room_units = 0.0
@@ -91,7 +93,7 @@ class DrawnTrials:
         self._first, self._settle, self._draws = first, periods, draws[periods:]
 
     def found(self, correction: Correction) -> Found[F64] | None:
-        if correction in self._tried or self.count >= MAX_TRIALS:
+        if correction in self._tried or self.count >= self._most:
             return None
         costs = self.costs(correction)
         return Found(correction, costs, self.most_units)

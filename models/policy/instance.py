@@ -15,6 +15,8 @@ from models.policy.errors import InstanceError
 LOST, BACKORDER = "lost", "backorder"
 FIFO, LIFO = "fifo", "lifo"
 MAX_LEAD_PERIODS, MAX_LIFE_PERIODS = 28, 60
+MAX_LEAD_TIMES_LIFE = 240
+"""Steps of one projection: more would take minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ def instance_from(described: object) -> Instance:
         raise InstanceError(
             "unmet_demand", "customers wait for units that expire", "lost, or leave out the shelf life"
         )
-    return Instance(
+    instance = Instance(
         law=_law(fields),
         lead_periods=_whole(fields, "lead_time_periods", 0, MAX_LEAD_PERIODS),
         holding=_cost(fields, "holding_cost", least=1e-9),
@@ -115,6 +117,13 @@ def instance_from(described: object) -> Instance:
         life_periods=None if life is None else _whole(fields, "shelf_life_periods", 1, MAX_LIFE_PERIODS),
         issuing=_word(fields, "issuing", {FIFO: ("fifo",), LIFO: ("lifo",)}),
     )  # fmt: skip
+    if instance.lead_periods * (instance.life_periods or 0) > MAX_LEAD_TIMES_LIFE:
+        raise InstanceError(
+            "shelf_life_periods",
+            f"{instance.life_periods} periods, times a lead time of {instance.lead_periods}, are more than {MAX_LEAD_TIMES_LIFE}",
+            "longer periods, or no shelf life where it is that long",
+        )
+    return instance
 
 
 def _by_our_names(described: Mapping[Any, Any]) -> dict[str, Any]:

@@ -27,6 +27,8 @@ MAX_WORK = 3_000_000_000
 _STATE_WORK = 4000
 """Cells in the time that the network needs to say something of a state."""
 MAX_TRIALS = 1000
+_MOST_TOO_LARGE = 0.25
+"""Of the policies tried."""
 TOLERANCE = 2e-4
 _LEAST_GAIN = 2e-5
 _SAY_EVERY = 50
@@ -45,7 +47,9 @@ class Refined:
 def refined(
     instance: Instance, policy: LearnedPolicy, max_work: int = MAX_WORK, say: Say = lambda _: None
 ) -> Refined | None:
-    """None where the network alone meets more states than a trial may hold. say: is told how far the search is."""
+    """None where the network alone, or many of the policies tried, meet more states than a trial may hold: what could be compared would
+    be the poor ones that order next to nothing. say: is told how far the search is.
+    """
     if has_levels(instance):
         return _of_levels(instance, policy)
     trials = ExactTrials(instance, policy, max_work, say)
@@ -53,6 +57,8 @@ def refined(
     if alone is None:
         return None
     best = searched(instance, trials, Found(Correction(), alone, trials.most_units))
+    if trials.too_large > (0 if best.most_units == 0 else _MOST_TOO_LARGE * trials.count):
+        return None
     return Refined(best.correction, best.cost, alone, trials.count)
 
 
@@ -93,6 +99,7 @@ class ExactTrials:
         self._rows = np.zeros((0, 5))
         self._tried: set[Correction] = set()
         self.count = 0
+        self.too_large = 0
         self.most_units = 0
         self.room_units = 0.0
 
@@ -119,6 +126,7 @@ class ExactTrials:
 
         found = met_cost(self._instance, orders_of, TOLERANCE, MAX_CELLS)
         self._left -= BUILDING * MAX_CELLS if found is None else found.work
+        self.too_large += found is None
         return found
 
     def _seen(self, states: I64) -> F64:

@@ -81,6 +81,7 @@ def test_sums_of_periods_add_up():
         ({"demand": {"1.5": 1.0}}, "whole units"),
         ({"demand": [[1, 0.5], [1, 0.5]]}, "given twice"),
         ({"demand": [[1, 2, 3]]}, "no pair"),
+        ({"lead_time": 28, "shelf_life": 9}, "more than 240"),
         ({"lead_time": float("nan")}, "lead_time_periods"),
         ({"lead_time": float("inf")}, "lead_time_periods"),
         ({"p": float("nan")}, "shortage_cost"),

@@ -69,6 +69,20 @@ def test_what_holds_too_many_states_is_not_refined_but_simulated(monkeypatch):
     assert refined(problem(), POLICY) is None
 
 
+def test_where_only_poor_policies_can_be_evaluated_they_are_not_taken_for_the_best(monkeypatch):
+    """With so few cells hardly more than never ordering fits, at p times the mean."""
+    instance = problem(lead_time=2, K=40)
+    monkeypatch.setattr("models.policy.refined.MAX_CELLS", 30)
+    monkeypatch.setattr(
+        LearnedPolicy, "orders", lambda self, instance, states: np.zeros(len(states), np.int64)
+    )
+    monkeypatch.setattr(
+        "models.policy.refined.said_of",
+        lambda policy, instance, states: np.tile([0.0, 0, 0, 0, 0], (len(states), 1)),
+    )
+    assert refined(instance, POLICY) is None
+
+
 def few_draws(monkeypatch):
     for name, value in (("RUNS", 16), ("PERIODS", 30), ("SETTLE_PERIODS", 5), ("MAX_TRIALS", 90)):
         monkeypatch.setattr(drawn_trials, name, value)
