@@ -17,6 +17,7 @@ from benchmarks.forecasting.peers import (
     moving_average,
 )
 from benchmarks.forecasting.plan import SEED, Bench, say
+from benchmarks.forecasting.sums import heavy_sums, moving_average_sums
 from models.panel import Panel
 from models.training.heavy import HeavyModel, day_forecast
 
@@ -26,6 +27,7 @@ _HERE = "benchmarks/forecasting/"
 CODE = {
     HEAVY: code_of("models/training/heavy_training.py"),
     GATEWAY: code_of(f"{_HERE}gateway.py"),
+    "sums": code_of(f"{_HERE}sums.py"),
     "simple": code_of(f"{_HERE}peers.py"),
     "statsforecast": (*code_of(f"{_HERE}peers.py"), f"{_HERE}statsforecast_peer.py"),
     "LightGBM": code_of(f"{_HERE}lightgbm_peer.py"),
@@ -36,7 +38,7 @@ CODE = {
 def methods_of(bench: Bench, name: str, past: Panel, horizon_days: int) -> dict[str, Method]:
     """Each fitted on `past` alone when it is first asked, and asked on that evening or any later one."""
     size, keeper, fitted_on = bench.size, Keeper(bench.cache), content_of(past)
-    heavy = _Heavy(bench, name, past, horizon_days)
+    heavy = _heavy_of(bench, name, past, horizon_days, fitted_on)
     recipe = (size.recipe, horizon_days)
     methods = {HEAVY: keeper.keeping(HEAVY, fitted_on, recipe, CODE[HEAVY], heavy.forecast)}
     if "gateway" in bench.peers:
@@ -65,6 +67,30 @@ def methods_of(bench: Bench, name: str, past: Panel, horizon_days: int) -> dict[
     return methods
 
 
+def sums_of(bench: Bench, name: str, past: Panel, horizon_days: int) -> dict[str, Method]:
+    """The heavy form's and MA28's sums over lead times (benchmarks.forecasting.sums), the same fit as methods_of's."""
+    keeper, fitted_on = Keeper(bench.cache), content_of(past)
+    heavy = _heavy_of(bench, name, past, horizon_days, fitted_on)
+    recipe = (bench.size.recipe, horizon_days)
+    code = tuple(sorted({*CODE[HEAVY], *CODE["sums"]}))
+    methods = {HEAVY: keeper.keeping(f"{HEAVY} sums", fitted_on, recipe, code, heavy.sums)}
+    if "simple" in bench.peers:
+        methods["MA28"] = keeper.keeping("MA28 sums", "", None, CODE["sums"], moving_average_sums)
+    return methods
+
+
+_fitted: dict[str, "_Heavy"] = {}
+
+
+def _heavy_of(bench: Bench, name: str, past: Panel, horizon_days: int, fitted_on: str) -> "_Heavy":
+    """One fit serves days and sums; only the last one is held."""
+    mark = f"{name}|{horizon_days}|{fitted_on}|{bench.size.recipe!r}"
+    if mark not in _fitted:
+        _fitted.clear()
+        _fitted[mark] = _Heavy(bench, name, past, horizon_days)
+    return _fitted[mark]
+
+
 class _Heavy:
     """The heavy form, fitted when it is first asked; its quantiles in whole units."""
 
@@ -73,7 +99,13 @@ class _Heavy:
         self._model: HeavyModel | None = None
 
     def forecast(self, panel: Panel, days: int, rows: Array) -> Found:
+        found = day_forecast(self._asked(), panel, days, rows)
+        return Found(found.mean, np.rint(np.maximum(found.quantiles, 0)))
+
+    def sums(self, panel: Panel, days: int, rows: Array) -> Found:
+        return heavy_sums(self._asked(), panel, days, rows)
+
+    def _asked(self) -> HeavyModel:
         if self._model is None:
             self._model = self._bench.heavy(self._name, self._past, self._days)
-        found = day_forecast(self._model, panel, days, rows)
-        return Found(found.mean, np.rint(np.maximum(found.quantiles, 0)))
+        return self._model

@@ -37,17 +37,28 @@ def last_week(panel: Panel, days: int, rows: Array) -> Found:
 
 def with_moments(panel: Panel, mean: Array) -> Found:
     """Negative binomial about `mean` with (variance - mean) / mean**2 of the last 112 known days."""
-    past = panel.demand(max(0, panel.n_days - _TRUSTED_DAYS), panel.n_days).astype(np.float64)
-    known = ~np.isnan(past)
-    count = np.maximum(known.sum(1), 1)
-    usual = np.where(known, past, 0).sum(1) / count
-    variance = np.where(known, (past - usual[:, None]) ** 2, 0).sum(1) / count
-    spread = np.clip((variance - usual) / np.maximum(usual, 0.02) ** 2, 0, 20)
+    spread = _dispersion(panel)
     different = mean.shape[1] if np.ptp(mean, axis=1).any() else 1
     flat = mean[:, :different].astype(np.float64)
     found = negbin_quantiles(flat.ravel(), np.repeat(spread, different), DAY_LEVELS).reshape(*flat.shape, -1)
     quantiles = np.broadcast_to(found, (*mean.shape, len(DAY_LEVELS)))
     return Found(mean, quantiles.astype(np.float32))
+
+
+def moments(panel: Panel, rows: Array) -> tuple[Array, Array]:
+    """Mean units a day of the last 28 known days and the dispersion of a day, (n,) each: what moving_average is made of."""
+    panel = rows_of(panel, rows)
+    recent = _mean(panel.demand(max(0, panel.n_days - 28), panel.n_days))
+    return recent.astype(np.float64), _dispersion(panel)
+
+
+def _dispersion(panel: Panel) -> Array:
+    past = panel.demand(max(0, panel.n_days - _TRUSTED_DAYS), panel.n_days).astype(np.float64)
+    known = ~np.isnan(past)
+    count = np.maximum(known.sum(1), 1)
+    usual = np.where(known, past, 0).sum(1) / count
+    variance = np.where(known, (past - usual[:, None]) ** 2, 0).sum(1) / count
+    return np.clip((variance - usual) / np.maximum(usual, 0.02) ** 2, 0, 20)
 
 
 class StatsForecast:

@@ -5,10 +5,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.forecasting.hidden import hidden_stock_outs
-from benchmarks.forecasting.measures import SPL_LEVELS, bias, coverage, pit, spl, wape, wql, wrmsse
-from benchmarks.forecasting.methods import GATEWAY, HEAVY, methods_of
+from benchmarks.forecasting.measures import BANDS, SPL_LEVELS, bias, coverage, pit, spl, wape, wql, wrmsse
+from benchmarks.forecasting.methods import GATEWAY, HEAVY, methods_of, sums_of
 from benchmarks.forecasting.plan import SEED, Bench, say
 from benchmarks.forecasting.sets import FRESH_DAYS, M5_DAYS, fresh, m5
+from benchmarks.forecasting.sums import SUM_DAYS, sold_sums
+from models.panel import Panel
 
 Row = dict[str, Any]
 EVENINGS, EVENING_DAYS, LAST_DAYS = (391, 405, 419, 433), 14, 28
@@ -29,7 +31,7 @@ def m5_evening_rows(bench: Bench) -> list[Row]:
         f"random {bench.size.rest}": slice(bench.size.top, None),
     }
     scores: dict[str, dict[str, list[float]]] = {part: {} for part in parts}
-    values: dict[str, list[np.ndarray]] = {part: [] for part in parts}
+    values: dict[str, dict[str, list[np.ndarray]]] = {part: {} for part in parts}
     for evening in EVENINGS:
         known, sold = data.panel.before(evening), data.panel.units[chosen, evening : evening + EVENING_DAYS]
         change = np.abs(np.diff(known.units[chosen], axis=1))
@@ -39,8 +41,8 @@ def m5_evening_rows(bench: Bench) -> list[Row]:
             found = method(known, EVENING_DAYS, chosen)
             for part, rows in parts.items():
                 scores[part].setdefault(name, []).append(spl(sold[rows], found.quantiles[rows], scale[rows]))
-                if name == HEAVY:
-                    values[part].append(pit(sold[rows], found.quantiles[rows], SEED + evening))
+                standing = pit(sold[rows], found.quantiles[rows], SEED + evening)
+                values[part].setdefault(name, []).append(standing)
     goals = dict(zip(parts, (0.298, 0.338), strict=True))
     out = []
     for part in parts:
@@ -50,7 +52,7 @@ def m5_evening_rows(bench: Bench) -> list[Row]:
             cost = mean[GATEWAY] / out[-1]["value"]
             out.append(_row(f"M5 SPL, {part}: gateway over heavy", cost, "ratio", None, "lower", {}))
     for part, each in values.items():
-        out += _coverage_rows(f"M5 {part}", np.concatenate(each))
+        out += _coverage_rows(f"M5 {part}", {name: np.concatenate(of) for name, of in each.items()})
     return out
 
 
@@ -74,8 +76,29 @@ def m5_last_rows(bench: Bench) -> list[Row]:
         _row("M5 WRMSSE, 12 levels, last 28 days", twelve.pop(HEAVY), "ratio", 0.60, "lower", twelve),
         _row("M5 WRMSSE, level 12, last 28 days", lowest.pop(HEAVY), "ratio", None, "lower", lowest),
         _row("M5 bias of the mean, last 28 days", biases.pop(HEAVY), "share", 0.0, "lower", biases),
-        *_coverage_rows("M5 last 28 days", pit(sold, found[HEAVY].quantiles, SEED)),
+        *_coverage_rows(
+            "M5 last 28 days", {name: pit(sold, each.quantiles, SEED) for name, each in found.items()}
+        ),
+        *_sum_rows(bench, past, sold),
     ]
+
+
+def _sum_rows(bench: Bench, past: Panel, sold: np.ndarray) -> list[Row]:
+    """Sums over the first week and over all days, from the last evening on: what lead times are covered by."""
+    total, found = sold_sums(sold), {}
+    for name, method in sums_of(bench, "m5-last", past, LAST_DAYS).items():
+        say(f"M5, sums over {SUM_DAYS} days: {name}")
+        found[name] = method(past, LAST_DAYS, np.arange(past.n_series))
+    out = []
+    for place, days in enumerate(SUM_DAYS):
+        scores = {name: wql(total[:, place], each.quantiles[:, place]) for name, each in found.items()}
+        name = f"M5 last {LAST_DAYS} days, sum of {days}"
+        out.append(_row(f"{name}: WQL (.1-.9)", scores.pop(HEAVY), "ratio", None, "lower", scores))
+        standings = {
+            method: pit(total[:, place], each.quantiles[:, place], SEED) for method, each in found.items()
+        }
+        out += _coverage_rows(name, standings)
+    return out
 
 
 def fresh_rows(bench: Bench) -> list[Row]:
@@ -83,7 +106,7 @@ def fresh_rows(bench: Bench) -> list[Row]:
     sums: dict[str, dict[str, list[float]]] = {
         "WAPE of the median": {}, "WQL (.1-.9, .95)": {}, "WQL (.1-.9)": {}, "bias of the mean": {},
     }  # fmt: skip
-    values = []
+    values: dict[str, list[np.ndarray]] = {}
     for evening in FRESH_EVENINGS:
         panel = fresh(bench.data, bench.cache, bench.size.fresh_series, SEED, evening)
         past, sold = panel.before(evening), panel.demand(evening, min(evening + FRESH_HORIZON, FRESH_DAYS))
@@ -98,8 +121,8 @@ def fresh_rows(bench: Bench) -> list[Row]:
             )
             for measure, value in zip(sums, measured, strict=True):
                 sums[measure].setdefault(name, []).append(value)
-            if name == HEAVY:
-                values.append(pit(np.rint(sold), found.quantiles, SEED + evening))
+            standing = pit(np.rint(sold), found.quantiles, SEED + evening)
+            values.setdefault(name, []).append(standing)
     goals = dict(zip(sums, (0.285, 0.212, None, 0.02), strict=True))
     out = []
     for measure, methods in sums.items():
@@ -114,7 +137,8 @@ def fresh_rows(bench: Bench) -> list[Row]:
                 mean,
             )
         )
-    return [*out, *_coverage_rows("FreshRetailNet", np.concatenate(values))]
+    standings = {name: np.concatenate(each) for name, each in values.items()}
+    return [*out, *_coverage_rows("FreshRetailNet", standings)]
 
 
 def hidden_rows(bench: Bench) -> list[Row]:
@@ -128,14 +152,20 @@ def hidden_rows(bench: Bench) -> list[Row]:
     ]  # fmt: skip
 
 
-def _coverage_rows(name: str, values: np.ndarray) -> list[Row]:
-    found = coverage(values)
-    flat = found.pop(0)
+def _coverage_rows(name: str, values: dict[str, np.ndarray]) -> list[Row]:
+    """values: randomised PIT of each method, the heavy form's among them."""
+    found = {method: coverage(each) for method, each in values.items()}
+    mine = found.pop(HEAVY)
     bands = [
-        _row(f"{name}: inside the central {band} %, randomised PIT", share, "share", band / 100, f"near {band / 100:g} ± {COVERAGE_GOAL:g}", {})
-        for band, share in found.items()
+        _row(f"{name}: inside the central {band} %, randomised PIT", mine[band], "share", band / 100,
+             f"near {band / 100:g} ± {COVERAGE_GOAL:g}", {peer: each[band] for peer, each in found.items()})
+        for band in BANDS
     ]  # fmt: skip
-    return [*bands, _row(f"{name}: PIT, largest gap of a tenth", flat, "share", COVERAGE_GOAL, "lower", {})]
+    flat = {peer: each[0] for peer, each in found.items()}
+    return [
+        *bands,
+        _row(f"{name}: PIT, largest gap of a tenth", mine[0], "share", COVERAGE_GOAL, "lower", flat),
+    ]
 
 
 def print_head() -> None:

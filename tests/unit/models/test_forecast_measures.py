@@ -1,9 +1,14 @@
 """The benchmark's measures, against answers that are known without them."""
 
+from datetime import date
+
 import numpy as np
 import pytest
 
 from benchmarks.forecasting.measures import LEVELS, coverage, pit, spl, wql, wrmsse
+from benchmarks.forecasting.sums import moving_average_sums, sold_sums
+from benchmarks.forecasting.table import _coverage_rows
+from models.panel import Panel
 from models.quantile_network import DAY_LEVELS
 from models.quantiles import negbin_quantiles
 
@@ -51,3 +56,26 @@ def test_wrmsse_of_the_naive_forecast_is_one_where_changes_do_not_change():
     found = wrmsse(walk, sold, np.repeat(walk[:, -1:], 1, axis=1), words, weights)
     assert found["Level12"] == pytest.approx(1.0, rel=0.01)
     assert wrmsse(walk, sold, sold, words, weights)["mean"] == 0
+
+
+def test_sums_of_days_that_err_apart_are_covered_by_a_moving_average():
+    random = np.random.default_rng(3)
+    units = random.poisson(random.gamma(2, 2, (600, 1)), (600, 140)).astype(np.float32)
+    past = Panel(date(2024, 1, 1), units[:, :112])
+    found = moving_average_sums(past, 28, np.arange(600))
+    total = sold_sums(units[:, 112:])
+    assert found.quantiles.shape == (600, 2, len(DAY_LEVELS))
+    assert np.allclose(total[:, 1], units[:, 112:].sum(axis=1))
+    assert found.mean[:, 1] == pytest.approx(4 * found.mean[:, 0])
+    # The mean of 28 days is itself uncertain: as much again over the next 28.
+    assert 0.8 < coverage(pit(total[:, 0], found.quantiles[:, 0], 1))[90] < 0.95
+    assert sold_sums(units[:, 112:122]).shape == (600, 1)
+
+
+def test_rows_of_coverage_name_what_others_cover():
+    even, narrow = np.linspace(0, 1, 1000, endpoint=False), np.full(1000, 0.5)
+    rows = _coverage_rows("a set", {"heavy form": even, "MA28": narrow})
+    assert [row["goal"] for row in rows] == [0.8, 0.9, 0.95, 0.01]
+    assert rows[0]["value"] == pytest.approx(0.8, abs=0.002)
+    assert rows[0]["peers"] == {"MA28": 1.0}
+    assert rows[3]["peers"]["MA28"] == pytest.approx(0.9)
