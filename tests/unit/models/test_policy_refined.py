@@ -74,9 +74,6 @@ def test_where_only_poor_policies_can_be_evaluated_they_are_not_taken_for_the_be
     instance = problem(lead_time=2, K=40)
     monkeypatch.setattr("models.policy.refined.MAX_CELLS", 30)
     monkeypatch.setattr(
-        LearnedPolicy, "orders", lambda self, instance, states: np.zeros(len(states), np.int64)
-    )
-    monkeypatch.setattr(
         "models.policy.refined.said_of",
         lambda policy, instance, states: np.tile([0.0, 0, 0, 0, 0], (len(states), 1)),
     )
