@@ -125,9 +125,8 @@ def test_demand_in_cases_keeps_its_mean_and_its_prices_a_unit():
 
 def test_large_demand_is_searched_in_cases_first(monkeypatch):
     few_draws(monkeypatch)
-    monkeypatch.setattr(
-        drawn_trials, "MAX_TRIALS", 2
-    )  # the network alone, and what the search in cases found
+    for name in ("MAX_TRIALS", "_LEAST_TRIALS"):  # the network alone, and what the search in cases found
+        monkeypatch.setattr(drawn_trials, name, 2)
     large = problem(demand={"distribution": "poisson", "mean": 40}, K=3000, lead_time=2)
     said = []
     _, trials = drawn_refined(large, POLICY, said.append)
