@@ -24,8 +24,8 @@ LEAST_UNITS_A_DAY, LEAST_MEDIAN_UNITS_A_DAY = 30.0, 100.0
 """Of a single group, and of the median group: below, a total is as sporadic as its SKUs and its logarithm says little."""
 MONTHS_FROM_DAYS = 120
 """In a shorter history the day of the month names the day, and is not used."""
-TOTALS_SHARE, TOTALS_SHARE_OF_SHORT = 0.8, 0.5
-"""How far forecasts are drawn to the totals, of long and of short histories. Chosen on four windows of M5 and one week of
+TOTALS_SHARE, TOTALS_SHARE_OF_SHORT = 0.8, 0.3
+"""How far forecasts are drawn to the totals, of long and of short histories. Chosen on four windows of M5 and two weeks of
 FreshRetailNet: docs/models.md has the table.
 """
 MOST_SCALING = 1.5
