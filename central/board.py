@@ -18,8 +18,10 @@ from central.ledger.gateway_views import GatewayLook, gateways_online
 from contract.api.stores import Overview, StoreView
 
 AT_ONCE = 16
-"""Stores that are read together; a chain of as many is always read whole."""
-BUDGET_S = 0.015
+"""Stores that are read together where all must be; a chain of as many is always read whole."""
+A_SLICE = 4
+"""Stores that are read together within a budget: of 2,000 SKUs each they take a fifth of what a page may."""
+BUDGET_S = 0.01
 FRESH_S = 10.0
 """After an answer all that is older is read again, in slices that leave room for other work."""
 MAX_AGE_S = 60.0
@@ -103,13 +105,15 @@ class Board:
     def _bring_up_to_date(self, stores: Sequence[str]) -> None:
         began_s = self._monotonic_s()
         never = float("-inf")
-        due = sorted((self._kept[store][0] if store in self._kept else never, store) for store in stores)
-        for first in range(0, len(due), AT_ONCE):
-            some = due[first : first + AT_ONCE]
-            is_late = self._monotonic_s() - began_s > BUDGET_S
-            if is_late and some[0][0] >= began_s - MAX_AGE_S:
+        ages = sorted((self._kept[store][0] if store in self._kept else never, store) for store in stores)
+        due = [store for _, store in ages]
+        must = len(due) if len(due) <= AT_ONCE else sum(at_s < began_s - MAX_AGE_S for at_s, _ in ages)
+        for first in range(0, must, AT_ONCE):
+            self._read(due[first : min(first + AT_ONCE, must)])
+        for first in range(must, len(due), A_SLICE):
+            if self._monotonic_s() - began_s > BUDGET_S:
                 return
-            self._read([store for _, store in some])
+            self._read(due[first : first + A_SLICE])
 
     def _read(self, stores: Sequence[str]) -> None:
         at_s = self._monotonic_s()
