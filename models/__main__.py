@@ -31,7 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_BAD
     except OSError as error:
         print(
-            f"shelfloop models: {error.filename}: {error.strerror}; choose a path that can be written",
+            f"shelfloop models: {error.filename or error}: {error.strerror or 'failed'}; name a path that is there and open to"
+            " you",
             file=sys.stderr,
         )
         return EXIT_BAD
@@ -67,24 +68,41 @@ def _parser(config: Mapping[str, str]) -> argparse.ArgumentParser:
 
 
 def _add_keygen(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    keygen = commands.add_parser("keygen", help="write a new key pair for signing bundles")
+    keygen = commands.add_parser(
+        "keygen",
+        help="write a new key pair for signing bundles",
+        description="Writes an Ed25519 key pair: the private key signs bundles, the public one lets gateways and the centre"
+        " check them.",
+    )
     keygen.add_argument("private", type=Path, help="file for the private key (kept by whoever trains)")
     keygen.add_argument("public", type=Path, help="file for the public key (goes to every gateway)")
     keygen.set_defaults(run=_keygen)
 
 
 def _add_sign(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    sign = commands.add_parser("sign", help="sign the manifest of a bundle")
+    sign = commands.add_parser(
+        "sign",
+        help="sign the manifest of a bundle",
+        description="Writes manifest.sig beside the manifest, whose hashes name all other files: an unsigned bundle runs nowhere.",
+    )
     sign.add_argument("folder", type=Path, help="the bundle")
     sign.add_argument("--key", type=Path, required=True, help="private key")
     sign.set_defaults(run=_sign)
 
 
 def _add_verify(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    verify = commands.add_parser("verify", help="check signature, hashes, graphs and golden outputs")
+    verify = commands.add_parser(
+        "verify",
+        help="check signature, hashes, graphs and golden outputs",
+        description="Checks a bundle as a gateway does before it uses it, and names the first check that fails.",
+    )
     _add_bundle(verify)
     verify.set_defaults(run=_verify)
-    info = commands.add_parser("info", help="check a bundle and show what it says of itself")
+    info = commands.add_parser(
+        "info",
+        help="check a bundle and show what it says of itself",
+        description="Checks a bundle and prints its manifest: what it learned from, its files, its scores on held-out days.",
+    )
     _add_bundle(info)
     info.add_argument("--json", action="store_true", help="print the manifest")
     info.set_defaults(run=_info)

@@ -32,6 +32,10 @@ TREES = 150
 
 
 def train(arguments: argparse.Namespace) -> int:
+    if arguments.table is None and arguments.ledger is None:
+        table = arguments.configured.get("table")
+        arguments.table = None if table is None else Path(table)
+        arguments.ledger = arguments.configured.get("ledger")
     heavy = arguments.form == "heavy"
     rows = arguments.rows or (HEAVY_ROWS if heavy else GATEWAY_ROWS)
     epochs = arguments.epochs or (0 if heavy else GATEWAY_EPOCHS)

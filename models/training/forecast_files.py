@@ -3,7 +3,7 @@
 import resource
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,13 +18,15 @@ from models.errors import TrainingDataError
 from models.features import HISTORY_DAYS, usual_price
 from models.forecast import Forecast, Forecaster
 from models.panel import Panel
+from models.panel_features import unseen
 from models.quantile_network import DAY_LEVELS, DayQuantiles
-from models.training.heavy import HeavyForecast, heavy_forecast
+from models.training.heavy import HeavyForecast, Newcomers, heavy_forecast
 from models.training.heavy_files import load_heavy, require_fit
 from models.training.heavy_training import Recipe, Say, train_heavy
 from models.training.panel_table import PanelTable, panel_from_tables
 
 LEAST_TRAINING_DAYS = 28
+PARQUET = (".parquet", ".pq")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +52,18 @@ def forecast_files(job: ForecastJob, forecaster: Forecaster, say: Say) -> None:
     """
     if not 1 <= job.horizon_days <= MAX_HORIZON_DAYS:
         raise TrainingDataError(f"--horizon is {job.horizon_days}; the limit is 1..{MAX_HORIZON_DAYS} days")
+    if not job.out.parent.is_dir() or job.out.suffix.lower() not in (*PARQUET, ".csv"):
+        raise TrainingDataError(
+            f"--out is {job.out}; it must lie in a folder that is there, and end in .parquet, .pq or .csv"
+        )
     start = time.monotonic()
     table = _read(job)
     panel = table.panel
     say(f"{panel.n_series} series x {panel.n_days} days, {panel.first_day} to {panel.day(panel.n_days - 1)}")
     for line in table.cleaned.lines():
         say(f"cleaned: {line}")
+    for line in table.ignored:
+        say(f"ignored: {line}")
     silent = int(np.isnan(panel.units).all(axis=1).sum())
     if silent:
         say(f"{silent} series have no history: forecast from their category, shop and SKU elsewhere")
@@ -74,9 +82,11 @@ def _read(job: ForecastJob) -> PanelTable:
 
 
 def table_of(path: Path) -> pa.Table:
-    """A .parquet or CSV file. Raises TrainingDataError when it cannot be read."""
+    """A .parquet, .pq or CSV file. Raises TrainingDataError when it cannot be read."""
+    if not path.is_file():
+        raise TrainingDataError(f"there is no file {path}; give a .parquet or CSV table")
     try:
-        return pq.read_table(path) if path.suffix == ".parquet" else pyarrow.csv.read_csv(path)
+        return pq.read_table(path) if path.suffix.lower() in PARQUET else pyarrow.csv.read_csv(path)
     except (OSError, pa.ArrowException) as error:
         raise TrainingDataError(f"cannot read {path}: {error}; give a .parquet or CSV table") from None
 
@@ -84,7 +94,9 @@ def table_of(path: Path) -> pa.Table:
 def _forecast(job: ForecastJob, panel: Panel, forecaster: Forecaster, say: Say) -> HeavyForecast:
     if job.train and panel.n_days >= LEAST_TRAINING_DAYS:
         try:
-            return heavy_forecast(train_heavy(panel, job.recipe, say), panel, job.horizon_days)
+            model = train_heavy(panel, job.recipe, say)
+            say(f"forecasting {panel.n_series} series x {job.horizon_days} days")
+            return heavy_forecast(model, panel, job.horizon_days)
         except TrainingDataError as error:
             say(f"not trained: {error}; {forecaster.name} takes over")
     elif job.train:
@@ -106,9 +118,16 @@ def ready_forecast(forecaster: Forecaster, panel: Panel, horizon_days: int) -> H
     """What a trained bundle, or the baseline, says of the same panel: sales, category level and price are what it takes."""
     daily = ready_days(forecaster, panel, horizon_days)
     window = np.empty_like(daily.quantiles)
+    new = unseen(panel)
     for rows, found in _asked_of(forecaster, panel, horizon_days):
+        # Whoever has no history errs by its level, which is the same on all its days.
+        together = replace(found, correlation=max(found.correlation, Newcomers().correlation))
         for day in range(horizon_days):
             window[rows, day] = found.over_window(day + 1, levels=DAY_LEVELS).quantiles
+            chosen = np.flatnonzero(new[rows])
+            if len(chosen):
+                of_new = together.of_rows(chosen).over_window(day + 1, levels=DAY_LEVELS).quantiles
+                window[rows[chosen], day] = of_new
     window[:, 0] = daily.quantiles[:, 0]
     return HeavyForecast(daily.mean, daily.quantiles, np.maximum.accumulate(window, axis=1))
 
@@ -134,16 +153,21 @@ def _asked_of(forecaster: Forecaster, panel: Panel, horizon_days: int) -> Iterat
 
 
 def _category_levels(panel: Panel) -> F64:
-    """Mean units a day in the last 28 days of the series' narrowest group in its shop, NaN where nothing is known."""
+    """Mean units a day in the last 28 days of the series' narrowest group in its shop, NaN where nothing is known.
+
+    A new series', and one of a new shop, are those of its narrowest group anywhere: the same SKU elsewhere, its category.
+    """
     recent = panel.demand(max(0, panel.n_days - 28), panel.n_days)
     known = ~np.isnan(recent)
     sold, days = np.where(known, recent, 0).sum(1, dtype=np.float64), known.sum(1)
-    out = np.full(panel.n_series, np.nan)
+    elsewhere, here = np.full(panel.n_series, np.nan), np.full(panel.n_series, np.nan)
     for name, codes in panel.groups.items():
+        total, count = np.bincount(codes, sold), np.bincount(codes, days)
+        found, known = total[codes] / np.maximum(count[codes], 1), count[codes] > 0
+        elsewhere = np.where(known, found, elsewhere)
         if name == "store" or name.startswith("store_"):
-            total, count = np.bincount(codes, sold), np.bincount(codes, days)
-            out = np.where(count[codes] > 0, total[codes] / np.maximum(count[codes], 1), out)
-    return out
+            here = np.where(known, found, here)
+    return np.where(unseen(panel) | np.isnan(here), elsewhere, here)
 
 
 def _price_ratio(log_prices: F32, rows: I64, origin: int, days: int) -> F64:
@@ -176,7 +200,7 @@ def _write(path: Path, table: PanelTable, forecast: HeavyForecast) -> None:
         columns[f"sum_{_name(level)}"] = pa.array(forecast.window[..., place].ravel())
     written = pa.table(columns)
     partial = path.with_name(path.name + ".partial")
-    if path.suffix == ".csv":
+    if path.suffix.lower() == ".csv":
         pyarrow.csv.write_csv(written, partial)
     else:
         pq.write_table(written, partial, compression="zstd")

@@ -28,12 +28,15 @@ _EPOCH = date(1970, 1, 1)
 
 @dataclass(frozen=True, slots=True)
 class PanelTable:
-    """panel: one series a (store, sku). stores, skus: their names. cleaned: what was changed or set aside, and how often."""
+    """panel: one series a (store, sku). stores, skus: their names. cleaned: what was changed or set aside, and how often.
+    ignored: what of the tables says nothing, in words.
+    """
 
     panel: Panel
     stores: pa.Array
     skus: pa.Array
     cleaned: Cleaned
+    ignored: tuple[str, ...] = ()
 
 
 def panel_from_tables(history: pa.Table, future: pa.Table, horizon_days: int) -> PanelTable:
@@ -64,7 +67,29 @@ def panel_from_tables(history: pa.Table, future: pa.Table, horizon_days: int) ->
     covariates = _covariates(history, future, rows, cleaned, frozenset(categories))
     groups = groups_from(rows.store_of, rows.sku_of, categories, np.unique(rows.history[0]))
     panel = Panel(rows.first_day, units, served, covariates, groups)
-    return PanelTable(panel, rows.stores, rows.skus, cleaned)
+    ignored = _ignored(history, future, rows, frozenset(categories)) if future.num_rows else ()
+    return PanelTable(panel, rows.stores, rows.skus, cleaned, ignored)
+
+
+def _ignored(
+    history: pa.Table, future: pa.Table, rows: "_Rows", categories: frozenset[str]
+) -> tuple[str, ...]:
+    """Columns that only one table has, and rows of what is known ahead that lie on no day of the forecast."""
+    named = {"the history": set(history.column_names), "what is known ahead": set(future.column_names)}
+    out = []
+    for which, other in (("the history", "what is known ahead"), ("what is known ahead", "the history")):
+        alone = sorted(named[which] - named[other] - _NOT_COVARIATES - categories)
+        if alone:
+            out.append(f"columns {', '.join(alone)}: only {which} has them, not {other}")
+    day = rows.future[1]
+    outside = int(((day < 0) | (day >= rows.n_known_days)).sum())
+    if outside:
+        out.append(
+            f"{outside} of {len(day)} rows known ahead lie outside the history and the days of the forecast"
+        )
+    elif not (day >= rows.n_days).any():
+        out.append("what is known ahead: no row lies on a day of the forecast")
+    return tuple(out)
 
 
 def _zero_share(history: pa.Table) -> float:
@@ -88,9 +113,9 @@ class _Rows:
         self.first_day = _EPOCH + timedelta(days=first)
         self.n_days, self.n_known_days = last - first + 1, last - first + 1 + horizon_days
         self.keyed_future = all(name in future.column_names for name in ("store", "sku"))
-        tables = [history, future] if self.keyed_future else [history]
+        tables = [(history, "history"), *([(future, "future")] if self.keyed_future else [])]
         keys = pa.chunked_array(
-            [chunk for table in tables for chunk in _keys(table).chunks], type=pa.string()
+            [chunk for table, which in tables for chunk in _keys(table, which).chunks], type=pa.string()
         ).combine_chunks().dictionary_encode()  # fmt: skip
         codes = keys.indices.to_numpy(zero_copy_only=False).astype(np.int64)
         self.n_series = len(keys.dictionary)
@@ -111,7 +136,9 @@ class _Rows:
 
     def matrix(self, values: F64, where: tuple[I64, I64], n_days: int) -> F32:
         out = np.full((self.n_series, n_days), np.nan, dtype=np.float32)
-        out[where] = values
+        # What no float32 holds is infinite, and cleaned as that.
+        with np.errstate(over="ignore"):
+            out[where] = values
         return out
 
 
@@ -135,10 +162,14 @@ def _days(table: pa.Table, which: str) -> I64:
     return np.asarray(days.to_numpy(), dtype=np.int64)
 
 
-def _keys(table: pa.Table) -> pa.ChunkedArray:
+def _keys(table: pa.Table, which: str) -> pa.ChunkedArray:
     store, sku = (table[name].cast(pa.string()) for name in ("store", "sku"))
-    if store.null_count or sku.null_count:
-        raise TrainingDataError("a row has no store or no sku; leave such rows out")
+    for name, column in (("store", store), ("sku", sku)):
+        if column.null_count:
+            row = pc.index(pc.is_null(column), pa.scalar(value=True)).as_py()
+            raise TrainingDataError(
+                f"{which}: {column.null_count} rows have no {name}, the first is row {row + 1}; leave such rows out"
+            )
     return pc.binary_join_element_wise(store, sku, "\x1f")
 
 

@@ -52,3 +52,34 @@ def test_keygen_sign_and_verify_work_together(capsys, tmp_path, bundle_copy):
     assert main(["keygen", str(private), str(public)]) == 1
     assert main(["sign", str(tmp_path), "--key", str(private)]) == 1
     assert DEMO_BUNDLE.is_dir()
+
+
+def test_a_configuration_that_cannot_be_is_refused_by_name(capsys, tmp_path):
+    config = tmp_path / "train.toml"
+    for text, told in (
+        ('form = "weird"', "form is 'weird'; it is one of gateway, heavy"),
+        ('table = "a.csv"\nledger = "b.db"', "names a table and a ledger"),
+    ):
+        config.write_text(text)
+        assert main(["train", str(tmp_path / "out"), "--config", str(config)]) == 1
+        assert told in capsys.readouterr().err
+
+
+def test_a_source_on_the_command_line_beats_that_of_the_configuration(capsys, tmp_path):
+    config = tmp_path / "train.toml"
+    config.write_text(f'form = "heavy"\nledger = "{tmp_path}/no.db"')
+    assert main(["train", str(tmp_path / "out"), "--config", str(config)]) == 1
+    assert "no.db" in capsys.readouterr().err
+    mine = tmp_path / "mine.csv"
+    assert main(["train", str(tmp_path / "out"), "--config", str(config), "--table", str(mine)]) == 1
+    assert f"there is no file {mine}" in capsys.readouterr().err
+
+
+def test_a_forecast_that_could_not_be_written_is_refused_before_the_work(capsys, tmp_path):
+    (tmp_path / "h.csv").write_text("store,sku,date,units\ns,k,2024-01-01,1\n")
+    for out in (tmp_path / "none" / "o.csv", tmp_path / "o.txt"):
+        words = ["forecast", "--history", str(tmp_path / "h.csv"), "--horizon", "2", "--out", str(out)]
+        assert main(words) == 1
+        said = capsys.readouterr()
+        assert f"--out is {out}" in said.err
+        assert "series x" not in said.out

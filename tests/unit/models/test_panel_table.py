@@ -156,3 +156,29 @@ def test_hours_sold_out_are_learned_as_a_share_of_the_day():
 def test_a_table_that_cannot_be_read_is_refused_with_its_reason(broken, told):
     with pytest.raises(TrainingDataError, match=told):
         panel_from_tables(broken, NOTHING, 7)
+
+
+def test_what_of_the_tables_says_nothing_is_told():
+    rows = [{"date": day(n), "units": 1, "price": 2.0, "rain": 0.1} for n in range(5)]
+    future = [{"date": day(n), "price": 2.0, "tide": 1.0} for n in (5, 6, 40)]
+    told = panel_from_tables(table(rows), table(future), 2).ignored
+    assert any("rain: only the history has them" in line for line in told)
+    assert any("tide: only what is known ahead has them" in line for line in told)
+    assert any(line.startswith("1 of 3 rows known ahead") for line in told)
+    assert not panel_from_tables(table(rows), table(rows).slice(0, 0), 2).ignored
+
+
+def test_a_row_without_a_store_is_named_with_its_table():
+    rows = [{"date": day(n), "units": 1} for n in range(3)]
+    broken = table(rows).append_column("x", pa.array([1, 2, 3]))
+    broken = broken.set_column(broken.column_names.index("store"), "store", pa.array(["s", None, None]))
+    with pytest.raises(TrainingDataError, match="history: 2 rows have no store, the first is row 2"):
+        panel_from_tables(broken, broken.slice(0, 0), 1)
+
+
+@pytest.mark.filterwarnings("error")
+def test_units_that_no_shop_sells_are_unknown_without_a_warning():
+    rows = [{"date": day(n), "units": 1e300 if n == 2 else 3.0} for n in range(5)]
+    found = panel_from_tables(table(rows), table(rows).slice(0, 0), 1)
+    assert np.isnan(found.panel.units[0, 2])
+    assert "1 infinite days taken as unknown" in found.cleaned.lines()
