@@ -17,6 +17,7 @@ from central.dispatch import Dispatcher
 from central.ledger.agreement import listen
 from central.ledger.engine import Ledger
 from central.ledger.gateway_views import gateway_views
+from central.ledger.running import running_on
 from central.ledger.writer import Transaction
 from central.mqtt_events import EventPublisher, link_of
 from central.packing import Packing
@@ -44,14 +45,19 @@ YOUNG_OBJECTS = 50_000
 
 def run_centre(settings: CentralSettings) -> int:
     """Runs until SIGTERM or SIGINT. Raises OperatorError when a port, the ledger or the clock file is not usable."""
+    ledger = Ledger(settings.url)
+    ledger.wait_until_up()
+    ledger.require()
+    with running_on(ledger):
+        return _run(settings, ledger)
+
+
+def _run(settings: CentralSettings, ledger: Ledger) -> int:
     use_one_heap()
     gc.set_threshold(YOUNG_OBJECTS, 10, 10)
     start_logging(settings.log_level)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     clock = clock_from_setting(settings.clock_file)
-    ledger = Ledger(settings.url)
-    ledger.wait_until_up()
-    ledger.require()
     supervisor = Supervisor()
     centre = Centre(ledger, settings, clock)
     centre.stop = supervisor.stop

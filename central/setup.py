@@ -12,6 +12,7 @@ from central.auth import GATEWAY_PREFIX, LINK_PREFIX, TOKEN_PREFIX, hash_of, new
 from central.core.vouched import KEY, PERSON, TOKEN
 from central.ledger import credentials, people
 from central.ledger.engine import Ledger
+from central.ledger.running import alone_on
 from central.operator_work import OPERATOR, operator_work
 from central.settings import CentralSettings
 from central.timeseries.projection import forget_target
@@ -165,15 +166,16 @@ def rewrite_series(settings: CentralSettings) -> None:
 
 def rebuild_rollups(settings: CentralSettings) -> Iterator[tuple[str, int]]:
     """(store, rows) as each store's sums are done."""
-    with operator_work(settings) as work:
-        stores = work.connection.execute(_STORES).all()
-        work.audit(OPERATOR, "rebuild-rollups", "all")
     ledger = Ledger(settings.url)
     try:
-        for row in stores:
-            with ledger.write.begin() as connection:
-                rows = rebuild_store(connection, row.store_id, ZoneInfo(row.timezone))
-            yield row.store_id, rows
+        with alone_on(ledger, "rebuild-rollups"):
+            with operator_work(settings) as work:
+                stores = work.connection.execute(_STORES).all()
+                work.audit(OPERATOR, "rebuild-rollups", "all")
+            for row in stores:
+                with ledger.write.begin() as connection:
+                    rows = rebuild_store(connection, row.store_id, ZoneInfo(row.timezone))
+                yield row.store_id, rows
     finally:
         ledger.close()
 

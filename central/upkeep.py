@@ -109,9 +109,10 @@ def _restore(settings: CentralSettings, arguments: argparse.Namespace) -> int:
 
 def _prune(settings: CentralSettings, _: argparse.Namespace) -> int:
     from central.ledger import store_rows  # noqa: PLC0415
+    from central.ledger.running import alone_on  # noqa: PLC0415
     from central.retention import drop_whole_months, prune_store  # noqa: PLC0415
 
-    with _ledger(settings) as ledger:
+    with _ledger(settings) as ledger, alone_on(ledger, "prune"):
         ledger.require()
 
         def transact(_: str, job: "Callable[[Connection], None]") -> None:

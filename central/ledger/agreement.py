@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from central.ledger.engine import Ledger
+from central.ledger.running import share
 from runtime.logs import Log
 
 log = Log("central.agreement")
@@ -72,6 +73,7 @@ def listen(ledger: Ledger, on_placed: Callable[[], None], stop: threading.Event)
         try:
             with ledger.watch.connect() as connection:
                 connection.execute(sa.text("LISTEN shelfloop_placed"))
+                share(connection)
                 on_placed()  # what came while nobody listened
                 _hear(connection, on_placed, stop)
         except sa.exc.DBAPIError as error:
