@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.forecasting.door import door_rows, growth_rows  # noqa: E402
+from benchmarks.forecasting.new import new_rows  # noqa: E402
 from benchmarks.forecasting.plan import FULL, PEERS, QUICK, Bench  # noqa: E402
 from benchmarks.forecasting.table import (  # noqa: E402
     fresh_rows,
@@ -36,8 +37,8 @@ from benchmarks.forecasting.table import (  # noqa: E402
 )
 
 PARTS = {
-    "hidden": hidden_rows, "m5-last": m5_last_rows, "m5-evenings": m5_evening_rows, "fresh": fresh_rows, "door": door_rows,
-    "growth": growth_rows,
+    "hidden": hidden_rows, "m5-last": m5_last_rows, "m5-evenings": m5_evening_rows, "fresh": fresh_rows, "new": new_rows,
+    "door": door_rows, "growth": growth_rows,
 }  # fmt: skip
 
 

@@ -30,7 +30,8 @@ FreshRetailNet: docs/models.md has the table.
 """
 MOST_SCALING = 1.5
 HELD_DAYS = 28
-"""A series of which these last days know nothing is in no total; it is scaled as its group is."""
+STEADY_SHARE = 0.75
+"""A series of which less of these last days is known than of others is in no total; it is scaled as its group is."""
 _LEAST_KNOWN_SHARE = 0.2
 """Of what a group's listed members usually sell: where less is known of a day, its total is not."""
 _FIT_HALF_LIFE_DAYS = 300.0
@@ -46,10 +47,10 @@ def has_totals(panel: Panel) -> bool:
 
 def drawn_to_totals(panel: Panel, daily: DayQuantiles) -> DayQuantiles:
     """`daily` of all series for the days after the panel's last, scaled by group and day; quiet groups are left."""
-    rows = _held(panel)
-    codes = _grouping(panel, rows)
+    codes = _grouping(panel, _held(panel))
     if codes is None:
         return daily
+    rows = _steady(panel)
     count, days = int(codes.max(initial=0)) + 1, daily.mean.shape[1]
     held, codes_held = panel if len(rows) == panel.n_series else panel_part(panel, rows), codes[rows]
     sold = _demand(held, codes_held, count)
@@ -126,6 +127,14 @@ def _covariates(panel: Panel, codes: I64, count: int, days: int) -> list[F64]:
 
 def _held(panel: Panel) -> I64:
     return np.flatnonzero(~np.isnan(panel.units[:, -HELD_DAYS:]).all(axis=1))
+
+
+def _steady(panel: Panel) -> I64:
+    """Of whom the last days are known about as well as of anybody: how the others' forecasts err for want of news is no
+    error of the group's.
+    """
+    days = (~np.isnan(panel.units[:, -HELD_DAYS:])).sum(axis=1)
+    return np.flatnonzero(days >= max(1.0, STEADY_SHARE * float(days.max(initial=0))))
 
 
 def _grouping(panel: Panel, held: I64) -> I64 | None:

@@ -113,3 +113,15 @@ def test_new_series_change_no_total_of_known_ones():
         # A new series of a known group follows it; one of a group that nobody knows is left alone.
         np.testing.assert_allclose(found[SERIES], known[0], rtol=1e-6)
         np.testing.assert_array_equal(found[SERIES + 3], mean[0])
+
+
+def test_forecasts_that_want_news_move_no_others():
+    """What a third of the series is forecast to sell falls, for want of news: that is no error of their group's."""
+    past = panel().before(DAYS)
+    silent = np.arange(SERIES) % 3 == 1
+    units = past.units.copy()
+    units[np.ix_(silent, np.arange(DAYS - 14, DAYS))] = np.nan
+    low = np.where(silent[:, None, None], np.float32(0.5), np.float32(1))
+    daily = DayQuantiles(flat().mean * low[..., 0], flat().quantiles * low)
+    whole, found = drawn_to_totals(past, flat()).mean, drawn_to_totals(replace(past, units=units), daily).mean
+    assert abs(found[~silent].sum() / whole[~silent].sum() - 1) < 0.03
