@@ -22,7 +22,7 @@ from contract.batch_reading import read_batch
 from contract.errors import ContractError
 
 MUTATIONS = 1_000_000 if IS_SOAK else 800
-COMPARED_EVERY = 100_000
+COMPARED_EVERY = 10_000
 """Batches between two comparisons with the ledger: a fault is then found near what caused it."""
 GROWTH_MB = 60
 GROUP = 64
