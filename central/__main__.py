@@ -72,6 +72,7 @@ def _token_create(settings: CentralSettings, arguments: argparse.Namespace) -> i
         settings, arguments.scope, arguments.name, days=arguments.days, reach=_reach(arguments)
     )
     _show_secret(token, arguments.token_file)
+    _warn_of_unknown(settings, _reach(arguments))
     return EXIT_OK
 
 
@@ -93,6 +94,7 @@ def _person_add(settings: CentralSettings, arguments: argparse.Namespace) -> int
     password = None if by_link else _password(arguments.password_file)
     put_person(settings, arguments.name, arguments.role, password, reach=_reach(arguments))
     print(f"{arguments.name} can log in as {arguments.role}; sessions opened before have ended")
+    _warn_of_unknown(settings, _reach(arguments))
     if by_link:
         _show_secret(make_link(settings, arguments.name, arguments.minutes), arguments.by_link)
     return EXIT_OK
@@ -102,8 +104,10 @@ def _person_remove(settings: CentralSettings, arguments: argparse.Namespace) -> 
     from central.setup import remove_person  # noqa: PLC0415
 
     count = remove_person(settings, arguments.name)
-    print(f"{count} person(s) named {arguments.name} removed; open pages end within 5 seconds")
-    return EXIT_OK if count else EXIT_FAULT
+    if not count:
+        return _nobody(f"nobody is called {arguments.name!r}")
+    print(f"{arguments.name} removed; open pages end within 5 seconds")
+    return EXIT_OK
 
 
 def _person_link(settings: CentralSettings, arguments: argparse.Namespace) -> int:
@@ -137,8 +141,29 @@ def _token_revoke(settings: CentralSettings, arguments: argparse.Namespace) -> i
     from central.setup import revoke_token  # noqa: PLC0415
 
     count = revoke_token(settings, arguments.name)
+    if not count:
+        return _nobody(f"no token that works is called {arguments.name!r}")
     print(f"{count} token(s) named {arguments.name} revoked; they stop working within 5 seconds")
-    return EXIT_OK if count else EXIT_FAULT
+    return EXIT_OK
+
+
+def _nobody(said: str) -> int:
+    print(
+        f"shelfloop central: {said}; nothing was changed. `shelfloop central access` lists all",
+        file=sys.stderr,
+    )
+    return EXIT_FAULT
+
+
+def _warn_of_unknown(settings: CentralSettings, reach: "Reach | None") -> None:
+    """A reach may come before its stores; more often it is a typing error, and then there is nothing to see."""
+    from central.setup import unknown_in  # noqa: PLC0415
+
+    for what in unknown_in(settings, reach):
+        print(
+            f"shelfloop central: note that {what} is unknown as yet: nothing of it can be seen",
+            file=sys.stderr,
+        )
 
 
 def _rebuild(settings: CentralSettings, _: argparse.Namespace) -> int:

@@ -22,10 +22,12 @@ from runtime.clock import SystemClock
 from runtime.errors import OperatorError
 
 MAX_NAME_CHARS = 80
+MAX_TOKEN_DAYS = 36_500
 TOKEN_DAYS = 365
 """A token that leaks must not work for ever; the command says the day."""
 LINK_MIN, MAX_LINK_MIN = 15, 1440
 DAY_MS = 86_400_000
+_REGIONS = sa.text("SELECT store_id, region FROM stores")
 _STORES = sa.text("SELECT store_id, timezone FROM stores ORDER BY store_id")
 
 
@@ -69,6 +71,8 @@ def create_token(
     """A new token. days: until it expires, 0 never. reach: None for the whole chain. Raises OperatorError for a bad name."""
     _check_name(name)
     _check_reach(reach, scope)
+    if not 0 <= days <= MAX_TOKEN_DAYS:
+        raise OperatorError(f"--days {days}: a token works for 1 to {MAX_TOKEN_DAYS} days, or for ever: 0")
     token, now_ms = new_secret(TOKEN_PREFIX), SystemClock().now_ms()
     with operator_work(settings) as work:
         expires_ms = now_ms + days * DAY_MS if days else None
@@ -119,6 +123,23 @@ def make_link(settings: CentralSettings, name: str, minutes: int = LINK_MIN) -> 
 def check_minutes(minutes: int) -> None:
     if not 1 <= minutes <= MAX_LINK_MIN:
         raise OperatorError(f"--minutes {minutes}: a link works for 1 to {MAX_LINK_MIN} minutes")
+
+
+def unknown_in(settings: CentralSettings, reach: Reach | None) -> list[str]:
+    """Stores and regions of `reach` that the ledger does not know."""
+    if reach is None:
+        return []
+    ledger = Ledger(settings.url)
+    try:
+        with ledger.read.connect() as connection:
+            known = connection.execute(_REGIONS).all()
+    finally:
+        ledger.close()
+    stores, regions = {row.store_id for row in known}, {row.region for row in known}
+    return [
+        *(f"store {name}" for name in reach.stores if name not in stores),
+        *(f"region {name}" for name in reach.regions if name not in regions),
+    ]
 
 
 def remove_person(settings: CentralSettings, name: str) -> int:

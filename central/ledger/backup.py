@@ -35,7 +35,12 @@ _RESTORED = sa.text(
 
 
 def back_up(ledger: Ledger, path: Path) -> int:
-    """Writes one moment of the ledger; it may run meanwhile. Returns the rows. The file appears whole or not at all."""
+    """Writes one moment of the ledger; it may run meanwhile. Returns the rows. The file appears whole or not at all.
+
+    Raises OperatorError when there is a file of that name: it may be the only good backup.
+    """
+    if path.exists():
+        raise OperatorError(f"{path} is there already; name a new file, for example with the day in its name")
     part = path.with_name(f"{path.name}.part")
     try:
         with part.open("wb") as file:

@@ -134,3 +134,34 @@ def test_who_has_no_password_comes_in_by_a_link_and_by_no_password(tmp_path: Pat
         assert main([*words, *more]) == 78
         assert entries(made) == before
     made.ledger.close()
+
+
+def test_what_would_do_nothing_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = Bench(tmp_path)
+    config, secret = tmp_path / "central.toml", tmp_path / "password"
+    config.write_text(f'state_dir = "{tmp_path}"\n')
+    secret.write_text("a long password\n")
+
+    def command(*words: str) -> tuple[int, str]:
+        code = main([*words, "--config", str(config)])
+        return code, capsys.readouterr().err
+
+    new_token = ("token", "create", "--scope", "system", "--name", "erp")
+    assert command(*new_token, "--days", "-5")[0] == 78
+    assert not made.rows("SELECT 1 FROM tokens")
+    assert command(*new_token, "--store", "no-shop") == (
+        0,
+        "shelfloop central: note that store no-shop is unknown as yet: nothing of it can be seen\n",
+    )
+    person = ("person", "add", "--name", "Ann", "--password-file", str(secret))
+    assert "region R1 is unknown" in command(*person, "--role", "region", "--region", "R1")[1]
+    assert command(*person, "--role", "store", "--store", STORE) == (0, "")
+    for words in (("token", "revoke", "--name", "Bob"), ("person", "remove", "--name", "Bob")):
+        code, said = command(*words)
+        assert (code, "nothing was changed" in said) == (1, True)
+    backup = tmp_path / "ledger.backup"
+    assert command("backup", "--out", str(backup))[0] == 0
+    before = backup.read_bytes()
+    assert command("backup", "--out", str(backup))[0] == 78
+    assert backup.read_bytes() == before
+    made.ledger.close()
