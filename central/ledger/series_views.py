@@ -7,6 +7,7 @@ object for each would cost three times what the database needs to find them.
 import json
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -160,6 +161,11 @@ def _sums(
     return connection.execute(_SOLD, {**span, "first_day": first, "last_day": last}).all()
 
 
+@lru_cache(maxsize=2048)
+def _days_from(first_day: str, count: int) -> tuple[str, ...]:
+    return tuple(day_after(first_day, ahead) for ahead in range(count))
+
+
 def _forecast(connection: Connection, span: dict[str, Any], zone: ZoneInfo) -> list[ForecastPoint]:
     """For each day the forecast that was made last before it: what was known, not what was learnt later."""
     first_day = day_of(max(span["from_ms"] - DAY_MS, 0), zone)
@@ -171,7 +177,7 @@ def _forecast(connection: Connection, span: dict[str, Any], zone: ZoneInfo) -> l
         _FORECAST, values
     ).all():  # the newest first: an older one fills what it left
         mean = json.loads(row.mean)
-        days = [(place, day_after(row.first_day, place)) for place in range(len(mean))]
+        days = enumerate(_days_from(row.first_day, len(mean)))
         missing = [(place, day) for place, day in days if day >= first_day and day not in by_day]
         quantiles = json.loads(row.quantiles) if missing else []
         for place, day in missing:
