@@ -33,7 +33,7 @@ HELD_OUT_DAYS = 28
 LIMITS = (
     "It knows what the columns named above say; what no column says (a neighbour's price, a strike) it does not.",
     "Scores are of the days named here. Another season, range or price level may be forecast worse: compare again.",
-    "Forecasts reach 28 days. Quantiles of sums over a window take one correlation for each of three classes of series.",
+    "Forecasts reach 28 days. Quantiles of sums over a window take one correlation for each of three classes of series and one for new SKUs.",
     "Days on which the shelf was empty count neither as targets nor in scores: demand that nobody saw is not measured.",
 )
 
