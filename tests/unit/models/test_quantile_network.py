@@ -18,7 +18,9 @@ def examples(n: int = 64, width: int = 5) -> PanelExamples:
     random = np.random.default_rng(1)
     level = random.gamma(1, 3, n).astype(np.float32) + 0.05
     rows = random.standard_normal((n, width)).astype(np.float32)
-    return PanelExamples(rows, random.poisson(level).astype(np.float32), level, level, np.arange(n), np.zeros(n, bool))
+    return PanelExamples(
+        rows, random.poisson(level).astype(np.float32), level, level, np.arange(n), np.zeros(n, bool)
+    )
 
 
 def test_the_gradients_are_those_of_the_losses():

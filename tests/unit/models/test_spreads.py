@@ -28,7 +28,9 @@ class Known:
 def examples(n: int = 12_000) -> PanelExamples:
     level = np.full(n, 30.0, np.float32)
     units = np.rint(np.maximum(level + RANDOM.normal(0, 4, n), 0)).astype(np.float32)
-    return PanelExamples(np.zeros((n, 1), np.float32), units, level, level, np.arange(n) % 100, np.zeros(n, bool))
+    return PanelExamples(
+        np.zeros((n, 1), np.float32), units, level, level, np.arange(n) % 100, np.zeros(n, bool)
+    )
 
 
 @pytest.mark.parametrize(("width", "wanted"), [(0.8, 1.25), (1.0, 1.0), (1.2, 0.83)])
