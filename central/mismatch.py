@@ -18,15 +18,18 @@ HOUR_MS, MINUTE_MS = 3_600_000, 60_000
 LEAST_MISSED_UNITS = 0.5
 MAX_LINES = 200_000
 """Kept, those that miss or could spare most first (some 30 MB); what is left out is counted."""
+SMALL = 5_000
+"""Outlooks, a SKU in a store each: so few are looked over in a tenth of a second, and every question gets a new look."""
 COSTS_BETWEEN = 20.0
-"""A look is taken again for a question when so many times its own length have passed: a chain's takes minutes, a shop's none."""
+"""Of more a look is taken again for a question when so many times its own length have passed: a chain's takes minutes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """offers: (store that misses, SKU) -> the transfer worth making. waiting: (store, SKU) -> a transfer trigger that is open."""
+    """size: outlooks seen. offers: (store that misses, SKU) -> the transfer worth making. waiting: (store, SKU) -> a transfer trigger that is open."""
 
     at_ms: int
+    size: int
     lines: tuple[Mismatch, ...]
     left_out: int
     offers: dict[tuple[str, str], Transfer]
@@ -54,16 +57,18 @@ class MismatchDesk:
     def kept(self) -> Look:
         """The newest look; a new one where that costs little. While somebody else looks, the last one is the answer."""
         kept = self._kept
-        if kept is not None:
+        is_large = kept is not None and kept[2].size > SMALL
+        if kept is not None and is_large:
             at_s, cost_s, look = kept
             if self._monotonic_s() - at_s < COSTS_BETWEEN * cost_s:
                 return look
-        if not self._looking.acquire(blocking=kept is None):
+        if not self._looking.acquire(blocking=not is_large):
             assert kept is not None
             return kept[2]
         try:
-            if self._kept is not kept and self._kept is not None:
-                return self._kept[2]
+            newer = self._kept
+            if newer is not None and newer is not kept and newer[2].size > SMALL:
+                return newer[2]
             return self._look()[0]
         finally:
             self._looking.release()
@@ -78,11 +83,12 @@ class MismatchDesk:
         terms = terms_of(centre.settings)
         lines: list[Mismatch] = []
         found: list[Found] = []
-        left_out = 0
+        size = left_out = 0
         with centre.ledger.read.connect() as connection:
             distance = distance_between(places(connection))
             waiting = waiting_transfers(connection)
             for sku, of_sku in outlooks(connection, now_ms, fresh_ms(centre.settings)):
+                size += len(of_sku)
                 lines += _worth_showing(sku, of_sku)
                 if len(lines) > 2 * MAX_LINES:
                     lines, dropped = _most(lines)
@@ -96,7 +102,7 @@ class MismatchDesk:
                 ]
         lines, dropped = _most(lines)
         offers = {(one.transfer.taker, one.transfer.sku): one.transfer for one in found}
-        look = Look(now_ms, tuple(lines), left_out + dropped, offers, waiting)
+        look = Look(now_ms, size, tuple(lines), left_out + dropped, offers, waiting)
         ended_s = self._monotonic_s()
         self._kept = (ended_s, ended_s - began_s, look)
         return look, found

@@ -28,8 +28,8 @@ def get_mismatch(
 ) -> Page[MismatchView]:  # fmt: skip
     """Where goods will be missed and where they are to spare, what is missed most first, with what is worth carrying.
 
-    side: only what is missed, or only what is to spare (most first). From one look over all stores, which is taken again when
-    twenty times its own length have passed: `at_ms` says when.
+    side: only what is missed, or only what is to spare (most first). From one look over all stores, `at_ms` says when: a
+    small chain's is new, a large one's is taken again when twenty times its own length have passed.
     """
     look = centre.mismatch.kept()
     with centre.ledger.read.connect() as connection:
