@@ -4,8 +4,8 @@ from alembic import op
 
 from central.ledger import partitions
 
-revision = "0016"
-down_revision = "0015"
+revision = "0015"
+down_revision = "0014"
 
 _KEYS = {
     "receipts": "store_id, business_date, register_id, sequence",
