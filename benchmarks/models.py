@@ -19,7 +19,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,11 +30,13 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from contract.records import QUANTILE_LEVELS  # noqa: E402
+from models.arrays import F64  # noqa: E402
 from models.bundle import DEMO_BUNDLE, DEMO_PUBLIC_KEY  # noqa: E402
 from models.forecast import Forecast  # noqa: E402
 from models.inference import Models, baseline_models, open_models  # noqa: E402
 from models.manifest import Score  # noqa: E402
 from models.order_plan import SkuSupply, questions_from  # noqa: E402
+from models.quantile_network import DAY_LEVELS  # noqa: E402
 from models.recalibration import Recalibration, recalibrated_quantiles, recalibrated_span  # noqa: E402
 from models.training.completejourney import completejourney_series  # noqa: E402
 from models.training.rolling import held_out_scores  # noqa: E402
@@ -182,10 +184,13 @@ def speed_rows(runs: int) -> list[Row]:
         )
     )
     full = _median_cpu_ms(lambda: _forecast_to_order(models, many, corrected=True), max(3, runs // 5))
-    tables = _median_cpu_ms(lambda: models.demand.forecast(many, TEST_FROM, horizon_days=28).quantiles(), 3)
+    tables, wide = (_quantiles_ms(models, many, levels) for levels in (QUANTILE_LEVELS, DAY_LEVELS))
     return [
         _row(f"{MANY_SKUS} SKUs x 28 days, features and graph, one core", days, "ms", 500, "lower", {}),
         _row(f"{MANY_SKUS} SKUs x 28 days, and nine quantiles a day", tables, "ms", 500, "lower", {}),
+        _row(
+            f"{MANY_SKUS} SKUs x 28 days, and {len(DAY_LEVELS)} quantiles a day", wide, "ms", 500, "lower", {}
+        ),
         _row(f"{MANY_SKUS} SKUs x 14 days, forecast and proposals", orders, "ms", 1000, "lower", {}),
         _row(f"{MANY_SKUS} SKUs x 14 days, recovered, recalibrated", full, "ms", 1000, "lower", {}),
         _row(
@@ -199,6 +204,12 @@ def speed_rows(runs: int) -> list[Row]:
         _row("one SKU, history to order", one, "ms", None, "lower", {}),
         _row("open and check the bundle", loading, "ms", None, "lower", {}),
     ]
+
+
+def _quantiles_ms(models: Models, history: F64, levels: Sequence[float]) -> float:
+    return _median_cpu_ms(
+        lambda: models.demand.forecast(history, TEST_FROM, horizon_days=28).quantiles(levels), 3
+    )
 
 
 def size_rows() -> list[Row]:
