@@ -97,6 +97,11 @@ def build_bundle(folder: Path, training: DailySeries, shops: DailySeries, plan: 
     if shops.last_day >= plan.test_from + timedelta(days=13):
         say(f"scoring on {plan.test_from} to {shops.last_day}")
         manifest = _scored(manifest, contents[DEMAND_FILE], shops, plan.test_from)
+    else:
+        say(
+            f"NOT scored: sales end on {shops.last_day}, and scores need 14 days from {plan.test_from} on; "
+            "the manifest carries no score"
+        )
     _write(folder, contents, manifest)
     return manifest
 

@@ -9,7 +9,7 @@ from models.panel import Panel
 from models.quantile_network import DAY_LEVELS, DayQuantiles
 from models.training.evenings import PIT_BINS, Interval, Scored, measured
 
-_FAN_BANDS = ((0.025, 0.975), (0.1, 0.9), (0.25, 0.75))
+_FAN_BANDS = ((0.025, 0.975, "#c6dbef"), (0.1, 0.9, "#9ecae1"), (0.25, 0.75, "#6baed6"))
 _PAST_DAYS = 56
 _LEGEND = (
     "In brackets: the central 95 % of the score over other draws of series and evenings. wql, wape: lower is better;"
@@ -90,13 +90,12 @@ def _draw_fan(path: Path, panel: Panel, evening: int, row: int, forecast: DayQua
     )
     figure, axes = plt.subplots(figsize=(7, 3.4), layout="constrained")
     axes.plot(when, panel.units[row, first : first + len(when)], color="black", linewidth=0.9, label="sold")
-    for low, high in _FAN_BANDS:
+    for low, high, colour in _FAN_BANDS:
         table = forecast.quantiles[row]
         axes.fill_between(
-            ahead, table[:, DAY_LEVELS.index(low)], table[:, DAY_LEVELS.index(high)], color="tab:blue", alpha=0.25,
-            linewidth=0, label=f"central {high - low:.0%}",
+            ahead, table[:, DAY_LEVELS.index(low)], table[:, DAY_LEVELS.index(high)], color=colour, linewidth=0, label=f"central {high - low:.0%}",
         )  # fmt: skip
-    axes.plot(ahead, forecast.mean[row], color="tab:blue", label="mean")
+    axes.plot(ahead, forecast.mean[row], color="#08519c", label="mean")
     axes.set(title="The best seller, forecast on one evening", ylabel="units a day")
     axes.legend(fontsize=7)
     figure.autofmt_xdate()
