@@ -5,9 +5,9 @@ from central.core.lifecycle import ON_ORDER, move
 from central.errors import SenderError
 from central.ledger import facts, store_rows
 from central.ledger import restock_rows as rows
-from central.memory import OutsideOrder as OrderMemory
-from central.memory import Trigger
 from central.noted import net_load
+from central.store_memory import OutsideOrder as OrderMemory
+from central.store_memory import Trigger
 from contract.api.restock import OutsideOrder, TriggerState
 
 

@@ -5,7 +5,7 @@ from central.context import Work
 from central.core.days import utc_text
 from central.errors import NotFoundError
 from central.ledger import note_rows, store_rows
-from central.memory import load_items, load_listings
+from central.store_loading import load_items, load_listings
 from contract.api.deliveries import AssortmentChange, AssortmentPost
 from contract.api.stores import ItemsPut
 from contract.documents import Item, ItemsDocument

@@ -10,8 +10,9 @@ from central.core.vouched import DOCUMENT, TRIGGER, VOUCHED, about_document
 from central.ledger import outgoing, restock_rows, vouched_rows
 from central.ledger.outgoing import OutgoingEvent
 from central.ledger.writer import Transaction
-from central.memory import LedgerMemory, StoreMemory
+from central.memory import LedgerMemory
 from central.settings import CentralSettings
+from central.store_memory import StoreMemory
 
 CHAIN = ""
 """Stands as the store of what belongs to the chain."""

@@ -11,8 +11,8 @@ from central.core.lifecycle import ON_ORDER
 from central.errors import ConflictError, NotFoundError, SenderError
 from central.ledger import facts, note_rows, store_rows
 from central.ledger import restock_rows as rows
-from central.memory import Trigger
 from central.noted import mark_shipped, net_load
+from central.store_memory import Trigger
 from contract.api.deliveries import MAX_NOTE_AGE_DAYS, DeliveryNote, NoteLine
 from contract.documents import DeliveriesDocument, NotedLine
 

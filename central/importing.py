@@ -8,7 +8,7 @@ from central.core.masters import Good, Read
 from central.core.vouched import SUPPLIER
 from central.errors import NotFoundError, SenderError
 from central.ledger import store_rows, supplier_rows
-from central.memory import load_items, load_prices
+from central.store_loading import load_items, load_prices
 from contract.api.masters import MAX_PROBLEMS, ImportReport, RowProblem
 from contract.api.stores import ItemsPut
 from contract.api.suppliers import SupplierPut

@@ -9,30 +9,8 @@ from central.core.supplier_calendar import SupplierCalendar, calendar_from
 from central.gateway_watch import GatewayWatch
 from central.ledger import supplier_rows
 from central.order_graphs import KeptGraphs
-from central.store_loading import load_items, load_listings, load_prices, load_store
-from central.store_memory import (
-    Forecast,
-    ManagedItem,
-    OutsideOrder,
-    Position,
-    StockLevel,
-    StoreMemory,
-    Trigger,
-)
-
-__all__ = [
-    "Forecast",
-    "LedgerMemory",
-    "ManagedItem",
-    "OutsideOrder",
-    "Position",
-    "StockLevel",
-    "StoreMemory",
-    "Trigger",
-    "load_items",
-    "load_listings",
-    "load_prices",
-]
+from central.store_loading import load_store
+from central.store_memory import StoreMemory
 
 MAX_KEPT = 1_500_000
 """Items, levels, prices and the like that one process keeps in memory, of all stores together (some 300 bytes each).

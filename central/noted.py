@@ -4,7 +4,7 @@ from central.context import Work
 from central.core.lifecycle import ON_ORDER, can_move
 from central.ledger import note_rows
 from central.ledger import restock_rows as rows
-from central.memory import OutsideOrder, Trigger
+from central.store_memory import OutsideOrder, Trigger
 from contract.api.restock import TriggerState
 
 

@@ -7,8 +7,8 @@ from central.core.vouched import STATUS
 from central.errors import ConflictError, NotFoundError, SenderError
 from central.ledger import facts
 from central.ledger import restock_rows as rows
-from central.memory import Trigger
 from central.noted import net_load
+from central.store_memory import Trigger
 from contract.api.restock import OutsideOrder, StatusPost, TriggerState
 
 _EFFECTS = {Moved: "moved", Agreed: "change accepted", ChangeRefused: "change refused"}

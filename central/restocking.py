@@ -27,8 +27,8 @@ from central.doubts import Doubts
 from central.errors import ConflictError, NotFoundError, SenderError
 from central.ledger import restock_rows as rows
 from central.ledger.outgoing import OutgoingEvent
-from central.memory import Trigger
 from central.settings import CentralSettings
+from central.store_memory import Trigger
 from central.supplying import SupplierTerms, terms_for
 from contract.api.common import Decision
 from contract.api.restock import TriggerState

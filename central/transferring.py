@@ -13,8 +13,8 @@ from central.core.transfers import Outlook, Terms, Transfer
 from central.errors import CentralError
 from central.ledger import restock_rows as rows
 from central.ledger.agreement import take_turn
-from central.memory import Trigger
 from central.mismatch import terms_of
+from central.store_memory import Trigger
 from contract.api.restock import TriggerState
 from runtime.logs import Log
 

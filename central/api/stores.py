@@ -21,7 +21,7 @@ from central.errors import NotFoundError, SenderError
 from central.ledger import coupon_rows, store_rows
 from central.ledger.series_views import sku_series
 from central.ledger.sku_views import SHORT_SORTS, SORTS, SkuQuery, sku_page, store_zone
-from central.memory import load_items, load_prices
+from central.store_loading import load_items, load_prices
 from contract.api import Accepted, Page
 from contract.api.common import ApiModel
 from contract.api.stores import (

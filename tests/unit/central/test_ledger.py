@@ -23,9 +23,9 @@ from central.ledger import store_rows
 from central.ledger.engine import Ledger
 from central.ledger.store_views import accounting
 from central.ledger.writer import Transaction
-from central.memory import load_items
 from central.settings import CentralSettings
 from central.setup import add_gateway, init_state, rebuild_rollups
+from central.store_loading import load_items
 from contract.api.stores import StorePut
 from contract.batch import BatchRows, batch_from_records
 from contract.documents import Item, SupplyLine

@@ -17,8 +17,8 @@ from central.context import Work
 from central.core.days import day_of, day_start_ms
 from central.ledger import store_rows
 from central.ledger.category_days import pack_hours
-from central.memory import load_items
 from central.setup import rebuild_rollups
+from central.store_loading import load_items
 from contract.documents import Item
 from contract.records import ReceiptRecord, Record, SkuWindow, StockFact, StockFactKind
 
