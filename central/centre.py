@@ -19,6 +19,7 @@ from central.ledger.coupon_rows import Campaign
 from central.ledger.engine import Ledger
 from central.ledger.gateway_views import GatewayLook
 from central.ledger.lanes import LaneWriter
+from central.ledger.locks import Lock
 from central.ledger.writer import LedgerWriter, Transaction
 from central.memory import LedgerMemory
 from central.mismatch import MismatchDesk
@@ -38,8 +39,6 @@ MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 _HEARD_FLUSH_S = 30.0
 SWEEP_S = 5.0
 PRUNED_A_TICK = 20
-SENDS = 4822
-"""The number of the lock that the process holds which sends webhooks."""
 SHARED_CLOCK_POLL_S, SYSTEM_CLOCK_POLL_S = 0.02, 0.25
 """A simulation waits for our tick at each of its steps (and its asking for our status wakes us); the system's clock moves anyway."""
 _HEARD = sa.text(
@@ -56,7 +55,7 @@ class Centre:
         poll_s = SHARED_CLOCK_POLL_S if settings.clock_file else SYSTEM_CLOCK_POLL_S
         writer = LaneWriter if ledger.is_shared else LedgerWriter
         self.writer: LedgerWriter = writer(ledger, self.memory, clock, poll_s=poll_s)
-        self.sends = Leadership(ledger, SENDS)
+        self.sends = Leadership(ledger, Lock.SENDS)
         self.rounds = Rounds(self, real_ms)
         self.replays = ReplayDesk(self)
         self.regions = Regions(self)

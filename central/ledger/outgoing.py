@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from central.access import Reach
 from central.core.days import utc_text
 from central.ledger.credentials import reached_stores
+from central.ledger.locks import Lock
 from central.ledger.of_stores import Stores, named, of_stores
 
 MAX_RELAYED = 500
@@ -77,7 +78,7 @@ _UNPLACED = sa.text(
     ORDER BY store_id, number LIMIT :limit"""
 )
 _STORES_UNPLACED = sa.text("SELECT DISTINCT store_id FROM outgoing WHERE position IS NULL ORDER BY store_id")
-_ONE_RELAY = sa.text("SELECT pg_advisory_xact_lock(4821)")
+_ONE_RELAY = sa.text(f"SELECT pg_advisory_xact_lock({Lock.RELAY})")
 _TELL_ALL = sa.text("SELECT pg_notify('shelfloop_placed', '')")
 _LAST = sa.text(
     """SELECT max(position) FROM (SELECT max(position) AS position FROM outgoing

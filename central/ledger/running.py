@@ -15,15 +15,15 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from central.ledger.engine import Ledger
+from central.ledger.locks import Lock
 from runtime.errors import OperatorError
 
 LAST_ONE_ENDS_S = 10.0
 """A centre that was killed may hold its lock while the system clears up after it."""
-LOCK = 4822
-_SHARE = sa.text(f"SELECT pg_try_advisory_lock_shared({LOCK})")
-_UNSHARE = sa.text(f"SELECT pg_advisory_unlock_shared({LOCK})")
-_ALONE = sa.text(f"SELECT pg_try_advisory_lock({LOCK})")
-_LET_GO = sa.text(f"SELECT pg_advisory_unlock({LOCK})")
+_SHARE = sa.text(f"SELECT pg_try_advisory_lock_shared({Lock.RUNS})")
+_UNSHARE = sa.text(f"SELECT pg_advisory_unlock_shared({Lock.RUNS})")
+_ALONE = sa.text(f"SELECT pg_try_advisory_lock({Lock.RUNS})")
+_LET_GO = sa.text(f"SELECT pg_advisory_unlock({Lock.RUNS})")
 
 
 @contextmanager

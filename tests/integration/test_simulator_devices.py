@@ -244,7 +244,7 @@ def test_a_file_that_is_no_shop_stops_the_start(tmp_path):
     ]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=20, check=False)
     assert done.returncode == 78
-    assert "simulator.journey" in done.stderr
+    assert "simulate receipts" in done.stderr
 
 
 def test_the_best_sellers_of_the_real_receipts_fit_their_cells(shop_path):

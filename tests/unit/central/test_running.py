@@ -4,13 +4,14 @@ import threading
 from pathlib import Path
 
 import pytest
-from ledger_kinds import SQLITE, on_both
+from ledger_kinds import KINDS, SQLITE, on_both
 from local_broker import free_port
 from test_ledger import Bench, bench
 
 from central.__main__ import main
-from central.ledger.agreement import listen
+from central.ledger.agreement import Leadership, listen
 from central.ledger.engine import Ledger
+from central.ledger.locks import Lock
 from central.ledger.running import running_on
 from central.setup import rebuild_rollups
 from runtime.errors import OperatorError
@@ -71,3 +72,15 @@ def test_a_second_centre_on_one_file_is_refused_whatever_its_port(tmp_path: Path
         with pytest.raises(OperatorError, match="another centre runs on it"), running_on(other, wait_s=0.1):
             pytest.fail("two centres on one file")
         other.close()
+
+
+@pytest.mark.parametrize("kind", KINDS[1:])
+def test_a_second_worker_starts_while_the_first_sends(kind: str) -> None:
+    with bench(kind) as made:
+        first = Ledger(made.settings.url)
+        try:
+            assert Leadership(first, Lock.SENDS).is_mine()
+            with running_on(made.ledger):
+                assert not Leadership(made.ledger, Lock.SENDS).is_mine()
+        finally:
+            first.close()
