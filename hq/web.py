@@ -19,6 +19,7 @@ from hq.desk import Desk
 from hq.export import register_exports
 from hq.login import LoginGate, People
 from hq.login_page import register_login
+from hq.missing_page import register_missing
 from hq.origin_guard import OriginGuard, allowed_names
 from hq.pages import (
     campaigns,
@@ -122,6 +123,7 @@ def web_app(desk: Desk, settings: HqSettings) -> FastAPI:
         register_login(web, desk.people)
     web.add_middleware(OriginGuard, allowed_hosts=allowed_names(settings.host, settings.allowed_hosts))
     register_exports(web, desk)
+    register_missing(app)
     app.add_static_files("/hq-static", STATIC)
     version = int((STATIC / "hq.css").stat().st_mtime)
     ui.add_head_html(f'<link rel="stylesheet" href="/hq-static/hq.css?v={version}">', shared=True)

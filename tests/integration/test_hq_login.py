@@ -120,6 +120,13 @@ def test_the_cookie_is_out_of_scripts_and_other_sites_reach(pages: Pages) -> Non
     assert foreign.status_code == 403
 
 
+def test_an_address_without_a_page_is_named_with_the_way_back(pages: Pages) -> None:
+    reply = pages.log_in("Team").get("/restock/<b>nothing</b>")
+    assert reply.status_code == 404
+    assert "&lt;b&gt;nothing" in reply.text
+    assert '<a href="/">' in reply.text
+
+
 @pytest.mark.parametrize(
     "after", ["//evil.example", "/\\evil.example", "https://evil.example", "", "/\r\nX: y"]
 )
