@@ -11,6 +11,10 @@ ZSTD = "zstd"
 ZSTD_LEVEL = 3
 
 
+KEPT_BODY_BYTES = 16_384
+"""A compressor keeps room for the largest body it has seen, megabytes for a large one: those get one of their own."""
+
+
 class _Codecs(threading.local):
     """A thread's own: making one costs ten times what a small body takes, and none may be used by two threads at once."""
 
@@ -23,6 +27,8 @@ _codecs = _Codecs()
 
 
 def compress(body: bytes) -> bytes:
+    if len(body) > KEPT_BODY_BYTES:
+        return zstandard.compress(body, ZSTD_LEVEL)
     return _codecs.compressor.compress(body)
 
 
