@@ -27,6 +27,7 @@ FRESH_S = 10.0
 MAX_AGE_S = 60.0
 """What is older than that is not shown: the look waits for it."""
 REST_S = 0.01
+"""Between two slices read again in the background: requests for a page go first."""
 
 _STORES = sa.text("SELECT store_id FROM stores ORDER BY store_id")
 
