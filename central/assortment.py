@@ -1,6 +1,6 @@
 """What changes in a store's assortment at a date: listings, delistings, packs, GTINs. Applied once, when the date has come."""
 
-from central import desired_state, repacking, restocking
+from central import desired_state, repacking, trigger_moves
 from central.context import Work
 from central.core.days import utc_text
 from central.errors import NotFoundError
@@ -49,7 +49,7 @@ def apply_due(work: Work) -> None:
         if change.change == "pack":
             _set_pack(work, change)
         elif change.change == "delist":
-            restocking.withdraw_unsent(work, change.sku, store.why_unlisted(change.sku, work.now_ms))
+            trigger_moves.withdraw_unsent(work, change.sku, store.why_unlisted(change.sku, work.now_ms))
         note_rows.change_applied(work.connection, store.store, change)
         work.audit("the centre", f"{change.change}-applied", change.sku, _words(change))
     if gtins:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import sqlalchemy as sa
 
-from central import assortment, couponing, desired_state, leasing, restocking, rollouts
+from central import assortment, couponing, deadlines, desired_state, leasing, rollouts, trigger_moves
 from central.board import Board
 from central.context import CHAIN, Work
 from central.leasing import Ask
@@ -155,7 +155,7 @@ class Centre:
                 store, _, number = subject.rpartition("-r")
                 if store and number.isdigit():
                     work = self.work(transaction, store)
-                    restocking.mark_sent(work, subject)
+                    trigger_moves.mark_sent(work, subject)
                     work.vouch_for_triggers()
             transaction.commit()
         self.placed()
@@ -189,8 +189,8 @@ class Centre:
             transaction.hold(CHAIN)
             self._sweep(transaction)
         if self._turn(transaction, "expire", now_ms // MINUTE_MS):
-            self._for_each(transaction, restocking.stores_to_expire(transaction.connection, self.settings, now_ms),
-                           restocking.expire)  # fmt: skip
+            self._for_each(transaction, deadlines.stores_to_expire(transaction.connection, self.settings, now_ms),
+                           deadlines.expire)  # fmt: skip
         if self._turn(transaction, "assortment", now_ms // MINUTE_MS):
             due = note_rows.stores_with_changes_due(transaction.connection, now_ms)
             self._for_each(transaction, due, assortment.apply_due)

@@ -3,7 +3,7 @@
 from central.context import Work
 from central.core.lifecycle import WAITING
 from central.ledger import restock_rows as rows
-from central.restocking import end_unsent
+from central.trigger_moves import end_unsent
 
 TRANSFER = "transfer"
 

@@ -1,18 +1,13 @@
-"""Applies restock decisions: proposals become triggers, people decide, cut-offs send, time ends what nobody answers.
+"""Applies restock decisions: proposals become triggers, and newer ones change or withdraw what waits.
 
-What the replenishment system says of them is in `order_reports`, what arrives in `arrivals`.
+What people decide is in `approvals`, what time does in `deadlines`, what the replenishment system says in `order_reports`, what
+arrives in `arrivals`.
 """
 
 import json
 from dataclasses import asdict, replace
 
-from sqlalchemy.engine import Connection
-
-from central.carrying import require_spare
 from central.context import Work
-from central.core.days import day_start_ms
-from central.core.lifecycle import ON_ORDER, WAITING, can_move, move
-from central.core.overdue import overdue_from_ms
 from central.core.restock import (
     RULE,
     OpenTrigger,
@@ -24,23 +19,12 @@ from central.core.restock import (
     decide_restock,
 )
 from central.doubts import Doubts
-from central.errors import ConflictError, NotFoundError, SenderError
 from central.ledger import restock_rows as rows
-from central.ledger.outgoing import OutgoingEvent
-from central.settings import CentralSettings
 from central.store_memory import Trigger
 from central.supplying import SupplierTerms, terms_for
-from contract.api.common import Decision
+from central.trigger_moves import CHANGE_EVENT, EMERGENCY, HOUR_MS, KIND, announce, end
 from contract.api.restock import TriggerState
-from contract.api.suppliers import Snooze
 from contract.records import QUANTILE_LEVELS, ProposalRecord
-
-TRIGGER_EVENT = "shelfloop.restock.trigger.v1"
-CHANGE_EVENT = "shelfloop.restock.change.v1"
-CANCELLED_EVENT = "shelfloop.restock.cancelled.v1"
-KIND, EMERGENCY, TRANSFER = "restock", "emergency", "transfer"
-HOUR_MS, DAY_MS = 3_600_000, 86_400_000
-MAX_SNOOZE_DAYS = 30
 
 
 def decide_proposal(work: Work, proposal: ProposalRecord, doubts: Doubts) -> str:
@@ -97,7 +81,7 @@ def decide_proposal(work: Work, proposal: ProposalRecord, doubts: Doubts) -> str
         wanted = replace(wanted, doubt=doubt)
         decision = decide_restock(wanted, policy, opened or None, work.now_ms)
     if isinstance(decision, Withdraw):
-        _end(work, store.triggers[decision.trigger_id], TriggerState.CANCELLED, decision.why)
+        end(work, store.triggers[decision.trigger_id], TriggerState.CANCELLED, decision.why)
         return f"withdrawn: {decision.trigger_id}: {decision.why}"
     if not isinstance(decision, Raise):
         return f"held: {decision.why}"
@@ -136,7 +120,7 @@ def _apply(
     line, item = store.supply[proposal.sku], store.items[proposal.sku]
     revises = open_trigger is not None and decision.revises == open_trigger.trigger_id
     if open_trigger is not None and decision.supersedes == open_trigger.trigger_id:
-        _end(work, open_trigger, TriggerState.SUPERSEDED, "a larger order replaces it")
+        end(work, open_trigger, TriggerState.SUPERSEDED, "a larger order replaces it")
     if revises and open_trigger is not None:
         number, trigger_id, revision = open_trigger.number, open_trigger.trigger_id, open_trigger.revision + 1
     else:
@@ -201,206 +185,3 @@ def _change(work: Work, trigger: Trigger, decision: Raise, inputs: dict[str, obj
     work.audit("the rule", "change", trigger.trigger_id, decision.why[:200])
     announce(work, trigger.trigger_id, CHANGE_EVENT)
     return f"changed: {trigger.trigger_id}.{trigger.revision}"
-
-
-def send_due(work: Work) -> None:
-    """Sends the orders whose cut-off's freeze has begun, and wakes those that were snoozed.
-
-    A kill-switch that was thrown after the approval keeps an order here, until it is taken off or the order expires: who
-    approved it with the switch on has said yes all the same. What was delisted meanwhile is ordered no more.
-    """
-    store = work.store
-    for trigger in list(work.store.triggers.values()):
-        if trigger.due_ms is None or trigger.due_ms > work.now_ms:
-            continue
-        if trigger.state is TriggerState.SNOOZED:
-            _set_due(work, trigger, None)
-            _set_state(work, trigger, TriggerState.PROPOSED)
-        elif unlisted := store.why_unlisted(trigger.sku, work.now_ms):
-            _end(work, trigger, TriggerState.CANCELLED, f"the SKU is {unlisted}")
-        elif not rows.switch_thrown_since(work.connection, store.store, trigger.supplier, trigger.changed_ms):
-            announce(work, trigger.trigger_id)
-
-
-def announce(work: Work, trigger_id: str, event_type: str = TRIGGER_EVENT) -> None:
-    """Puts the approved trigger's event into the outgoing rows of this transaction."""
-    trigger = work.store.triggers.get(trigger_id)
-    if trigger is not None and trigger.due_ms is not None:
-        _set_due(work, trigger, None)
-    row = rows.trigger_row(work.connection, trigger_id)
-    if row is None:
-        raise NotFoundError(f"trigger {trigger_id} does not exist")
-    inputs = json.loads(row["inputs"])
-    work.events.append(
-        OutgoingEvent(
-            f"{trigger_id}.{row['revision']}", work.store.store, event_type, trigger_id,
-            {
-                "trigger": trigger_id, "revision": row["revision"], "supersedes": row["supersedes"],
-                "dedupe_key": f"{work.store.store}/{row['sku']}/{row['kind']}", "kind": row["kind"],
-                "store": work.store.store, "sku": row["sku"], "gtin": row["gtin"], "uom": "EA",
-                "quantity_units": row["quantity_units"], "pack_units": row["pack_units"],
-                "supplier": row["supplier"], "on_hand_units": row["on_hand_units"],
-                "on_order_units": row["on_order_units"], "cumulative_quantiles": inputs["cumulative_quantiles"],
-                "quantile_levels": inputs["quantile_levels"], "reason": row["why"], "rule": row["rule"],
-                "bundle": row["bundle"], "watermark_ms": row["watermark_ms"],
-                "lead_time_days": row["lead_time_days"], "expires_ms": row["expires_ms"],
-            },
-        )
-    )  # fmt: skip
-    work.supply_changed = True
-
-
-def approve(work: Work, trigger_id: str, decision: Decision) -> None:
-    """A person's yes. Raises ConflictError when the trigger no longer waits, SenderError for a broken pack."""
-    trigger = _waiting(work, trigger_id)
-    unlisted = work.store.why_unlisted(trigger.sku, work.now_ms)
-    if unlisted:
-        raise ConflictError(f"SKU {trigger.sku} is {unlisted}; reject the order")
-    row = rows.trigger_row(work.connection, trigger_id)
-    assert row is not None
-    quantity = decision.quantity_units
-    if quantity is not None and (quantity == 0 or quantity % row["pack_units"]):
-        raise SenderError(
-            f"quantity_units {quantity} must be whole packs of {row['pack_units']}, at least one"
-        )
-    if row["kind"] == TRANSFER:
-        require_spare(work.connection, row, quantity or trigger.quantity_units)
-    if quantity is not None and quantity != trigger.quantity_units:
-        value = row["value_cents"] * quantity // max(trigger.quantity_units, 1)
-        trigger.quantity_units, trigger.revision = quantity, trigger.revision + 1
-        rows.set_quantity(
-            work.connection, work.store.store, trigger.number, quantity=quantity, value=value,
-            revision=trigger.revision,
-        )  # fmt: skip
-    _set_state(work, trigger, TriggerState.APPROVED)
-    work.audit(decision.who, "approve", trigger_id, decision.reason)
-    calendar = work.memory.calendar_of(work.connection, trigger.supplier)
-    if calendar is None or trigger.kind != KIND or calendar.send_ms(work.now_ms) <= work.now_ms:
-        announce(work, trigger_id)
-    else:
-        _set_due(work, trigger, calendar.send_ms(work.now_ms))
-        work.supply_changed = True
-
-
-def snooze(work: Work, trigger_id: str, post: Snooze) -> None:
-    """Puts a waiting order to sleep. Raises ConflictError when it no longer waits, SenderError for a time that is not ahead."""
-    trigger = _waiting(work, trigger_id)
-    if not work.now_ms < post.until_ms <= work.now_ms + MAX_SNOOZE_DAYS * DAY_MS:
-        raise SenderError(
-            f"until_ms must be ahead, by {MAX_SNOOZE_DAYS} days at most; it is now {work.now_ms}"
-        )
-    _set_due(work, trigger, post.until_ms)
-    if trigger.state is not TriggerState.SNOOZED:
-        _set_state(work, trigger, TriggerState.SNOOZED)
-    work.audit(post.who, "snooze", trigger_id, post.reason)
-
-
-def reject(work: Work, trigger_id: str, decision: Decision) -> None:
-    trigger = _waiting(work, trigger_id)
-    if not decision.reason:
-        raise SenderError("reason is missing; say why the order is rejected")
-    _end(work, trigger, TriggerState.REJECTED, decision.reason)
-    work.audit(decision.who, "reject", trigger_id, decision.reason)
-
-
-def stores_to_expire(connection: Connection, settings: CentralSettings, now_ms: int) -> list[str]:
-    """Stores in which `expire` may find something."""
-    span = {"now": now_ms, "overdue": now_ms - settings.order_overdue_days * DAY_MS}
-    return rows.stores_with_due(connection, span)
-
-
-def expire(work: Work) -> None:
-    """Ends what nobody approved or acknowledged in time, and orders that have been overdue for long; sends what is due."""
-    send_due(work)
-    patience_days = work.settings.order_overdue_days
-    for trigger in list(work.store.triggers.values()):
-        unanswered = trigger.state in WAITING | {TriggerState.APPROVED, TriggerState.SENT}
-        if unanswered and trigger.expires_ms is not None and trigger.expires_ms <= work.now_ms:
-            _end(work, trigger, TriggerState.EXPIRED, "nobody answered in time")
-        elif not unanswered and _is_overdue(work, trigger.sku, trigger.changed_ms, trigger.arrives_day):
-            _end(work, trigger, TriggerState.EXPIRED, f"no progress in {patience_days} days")
-    for (number, sku), order in list(work.store.orders.items()):
-        if _is_overdue(work, sku, order.at_ms, order.arrives_day):
-            rows.outside_order_ended(
-                work.connection, work.store.store, number, sku, state="expired", units=None
-            )
-            del work.store.orders[number, sku]
-            work.supply_changed = True
-
-
-def _is_overdue(work: Work, sku: str, moved_ms: int, arrives_day: str | None) -> bool:
-    line = work.store.supply.get(sku)
-    arrives_ms = None if arrives_day is None else day_start_ms(arrives_day, work.store.zone)
-    lead_days = 0 if line is None else line.lead_time_days
-    patience_days = work.settings.order_overdue_days
-    return overdue_from_ms(moved_ms, arrives_ms, lead_days, patience_days) < work.now_ms
-
-
-def end_unsent(work: Work, trigger: Trigger, why: str) -> None:
-    """Of an order of which nobody outside has heard."""
-    _end(work, trigger, TriggerState.CANCELLED, why)
-
-
-def withdraw_unsent(work: Work, sku: str, why: str) -> None:
-    """Ends orders of `sku` of which nobody outside has heard: those that wait for a person or for the cut-off."""
-    for trigger in list(work.store.triggers.values()):
-        if trigger.sku == sku and (trigger.state in WAITING or trigger.held_until_ms is not None):
-            _end(work, trigger, TriggerState.CANCELLED, why)
-
-
-def mark_sent(work: Work, trigger_id: str) -> None:
-    """The relay has given the trigger's event its place in the feed."""
-    trigger = work.store.triggers.get(trigger_id)
-    if trigger is not None and trigger.state is TriggerState.APPROVED:
-        _set_state(work, trigger, TriggerState.SENT)
-
-
-def _waiting(work: Work, trigger_id: str) -> Trigger:
-    trigger = work.store.triggers.get(trigger_id)
-    if trigger is not None and trigger.state in WAITING:
-        return trigger
-    row = rows.trigger_row(work.connection, trigger_id)
-    if row is None:
-        raise NotFoundError(f"trigger {trigger_id} does not exist")
-    raise ConflictError(f"trigger {trigger_id} is {row['state']}; only one that waits can be decided")
-
-
-def _end(work: Work, trigger: Trigger, state: TriggerState, reason: str) -> None:
-    was, was_held = trigger.state, trigger.held_until_ms is not None
-    if not can_move(was, state):
-        return
-    _set_state(work, trigger, state)
-    del work.store.triggers[trigger.trigger_id]
-    if was in ON_ORDER:
-        work.supply_changed = True
-    if was in ON_ORDER and not was_held:
-        work.events.append(
-            OutgoingEvent(
-                f"{trigger.trigger_id}.{trigger.revision}.{state.value}", work.store.store, CANCELLED_EVENT,
-                trigger.trigger_id,
-                {
-                    "trigger": trigger.trigger_id, "revision": trigger.revision, "state": state.value,
-                    "reason": reason,
-                },
-            )
-        )  # fmt: skip
-    if state is not TriggerState.REJECTED:
-        work.audit("the rule", state.value, trigger.trigger_id, reason)
-
-
-def _set_due(work: Work, trigger: Trigger, due_ms: int | None) -> None:
-    """Until when it is held or sleeps; its expiry counts from then."""
-    trigger.due_ms = due_ms
-    if due_ms is not None:
-        trigger.expires_ms = due_ms + work.settings.trigger_expiry_h * HOUR_MS
-    rows.set_due(
-        work.connection, work.store.store, trigger.number, due_ms=due_ms, expires_ms=trigger.expires_ms
-    )
-    work.changed_triggers.add(trigger.trigger_id)
-
-
-def _set_state(work: Work, trigger: Trigger, state: TriggerState) -> None:
-    trigger.state = move(trigger.state, state)
-    trigger.changed_ms = work.now_ms
-    work.changed_triggers.add(trigger.trigger_id)
-    rows.set_state(work.connection, work.store.store, trigger.number, state.value, work.now_ms)

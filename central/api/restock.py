@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from central import arrivals, order_reports, restocking
+from central import approvals, arrivals, order_reports
 from central.access import Principal
 from central.api.gate import FromPeople, FromReaders, FromStoreSystem, TheCentre
 from central.api.paging import After, Limit, StoreFilter
@@ -80,21 +80,21 @@ def approve(
 ) -> TriggerView:
     """Sends the order. quantity_units changes it: whole packs. Of a person who logged in, the audit keeps the log-in's name."""
     by = _signed(decision, principal)
-    return _decide(centre, trigger, principal, lambda work: restocking.approve(work, trigger, by))
+    return _decide(centre, trigger, principal, lambda work: approvals.approve(work, trigger, by))
 
 
 @router.post("/triggers/{trigger}/reject")
 def reject(trigger: TriggerPath, decision: Decision, principal: FromPeople, centre: TheCentre) -> TriggerView:
     """Ends the trigger; `reason` says why."""
     by = _signed(decision, principal)
-    return _decide(centre, trigger, principal, lambda work: restocking.reject(work, trigger, by))
+    return _decide(centre, trigger, principal, lambda work: approvals.reject(work, trigger, by))
 
 
 @router.post("/triggers/{trigger}/snooze")
 def snooze(trigger: TriggerPath, post: Snooze, principal: FromPeople, centre: TheCentre) -> TriggerView:
     """The order sleeps until `until_ms`; one that turns urgent wakes by itself."""
     by = post.model_copy(update={"who": principal.name}) if principal.is_person else post
-    return _decide(centre, trigger, principal, lambda work: restocking.snooze(work, trigger, by))
+    return _decide(centre, trigger, principal, lambda work: approvals.snooze(work, trigger, by))
 
 
 @router.post("/triggers/{trigger}/statuses")

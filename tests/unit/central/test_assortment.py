@@ -9,7 +9,7 @@ from ledger_kinds import SQLITE, on_both
 from pydantic import ValidationError
 from test_ledger import STORE, Bench, bench
 
-from central import assortment, desired_state, restocking
+from central import approvals, assortment, desired_state
 from central.context import Work
 from central.errors import ConflictError
 from central.ledger import note_rows
@@ -112,7 +112,7 @@ def test_an_order_that_waits_is_not_approved_once_its_sku_is_delisted(centre: Be
     )
     centre.centre.memory.forget()
     with pytest.raises(ConflictError, match="SKU sku-1 is delisted"):
-        centre.run(lambda work: restocking.approve(work, f"{STORE}-r1", Decision(who="Ann")))
+        centre.run(lambda work: approvals.approve(work, f"{STORE}-r1", Decision(who="Ann")))
 
 
 def test_a_pack_changes_at_its_date_for_gateways_and_for_orders_on_their_way_in(centre: Bench) -> None:

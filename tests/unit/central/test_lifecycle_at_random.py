@@ -13,7 +13,7 @@ from test_assortment import set_up
 from test_ledger import STORE, Bench, bench
 from test_lifecycle_attacked import ANN, HOUR_MS, MINUTE_MS, Life
 
-from central import arrivals, assortment, deliveries, restocking
+from central import approvals, arrivals, assortment, deliveries
 from central.context import Work
 from central.core.lifecycle import OPEN, WAITING, can_move
 from central.errors import CentralError
@@ -83,7 +83,7 @@ class Lives(Life):
     def some_yes(self) -> None:
         trigger, more = self.some_trigger(), self.lots.choice((None, 12, 24))
         decision = ANN if more is None else Decision(who="Ann", reason="", quantity_units=more)
-        self.run(lambda work: restocking.approve(work, trigger, decision))
+        self.run(lambda work: approvals.approve(work, trigger, decision))
 
     def some_sleep(self) -> None:
         trigger = self.some_trigger()
@@ -91,9 +91,9 @@ class Lives(Life):
             post = Snooze(
                 who="Ann", reason="", until_ms=self.now_ms + self.lots.choice((MINUTE_MS, 9 * HOUR_MS))
             )
-            self.run(lambda work: restocking.snooze(work, trigger, post))
+            self.run(lambda work: approvals.snooze(work, trigger, post))
         else:
-            self.run(lambda work: restocking.reject(work, trigger, Decision(who="Ann", reason="no")))
+            self.run(lambda work: approvals.reject(work, trigger, Decision(who="Ann", reason="no")))
 
     def some_switch(self) -> None:
         self.switch(on=self.lots.random() < 0.4)

@@ -13,7 +13,7 @@ from ledger_kinds import SQLITE
 from test_assortment import set_up
 from test_ledger import STORE, Bench, bench
 
-from central import arrivals, assortment, order_reports, restocking, transferring
+from central import approvals, arrivals, assortment, deadlines, order_reports, transferring
 from central.core.evidence import decide_again
 from central.core.transfers import Outlook, Terms, Transfer
 from central.errors import ConflictError
@@ -55,7 +55,7 @@ class Life(Bench):
     def at(self, now_ms: int) -> "Life":
         """The round of that minute."""
         self.now_ms = now_ms
-        self.run(restocking.expire)
+        self.run(deadlines.expire)
         self.run(assortment.apply_due)
         return self
 
@@ -223,7 +223,7 @@ def test_a_new_pack_reaches_orders_that_nobody_outside_has_heard_of(
     assert life.trigger == (before, kept[1], kept[0])
     assert life.rows("SELECT pack_units FROM triggers") == [(pack,)]
     if waits == "for a person":
-        life.run(lambda work: restocking.approve(work, "store-1-r1", ANN))
+        life.run(lambda work: approvals.approve(work, "store-1-r1", ANN))
     life.at(CUTOFF_MS)
     assert life.events() == ["trigger"]
     assert life.on_order() == kept[0]
@@ -263,7 +263,7 @@ def test_what_is_delisted_in_the_minute_of_its_cut_off_is_not_ordered(life: Life
     life.propose()
     delist(life, CUTOFF_MS)
     life.now_ms = CUTOFF_MS
-    life.run(restocking.expire)  # before the round that applies the delisting
+    life.run(deadlines.expire)  # before the round that applies the delisting
     assert (life.state, life.events()) == ("cancelled", [])
 
 
@@ -282,7 +282,7 @@ def test_an_order_that_a_person_approved_in_spite_of_a_switch_goes_out_at_its_cu
     life.switch(on=True)
     life.now_ms += MINUTE_MS
     assert life.propose().startswith("waiting")
-    life.run(lambda work: restocking.approve(work, "store-1-r1", ANN))
+    life.run(lambda work: approvals.approve(work, "store-1-r1", ANN))
     assert (life.state, life.events()) == ("approved", [])
     assert (life.at(CUTOFF_MS).state, life.events()) == ("sent", ["trigger"])
 
@@ -398,29 +398,29 @@ def test_a_giver_that_sold_out_before_the_yes_is_not_taken_from(
     carry(life, 24)
     stock_of_giver(life, on_hand)
     if says is None:
-        life.run(lambda work: restocking.approve(work, "store-1-r1", ANN))
+        life.run(lambda work: approvals.approve(work, "store-1-r1", ANN))
         assert (life.state, life.events()) == ("sent", ["trigger"])
         return
     with pytest.raises(ConflictError, match=says):
-        life.run(lambda work: restocking.approve(work, "store-1-r1", ANN))
+        life.run(lambda work: approvals.approve(work, "store-1-r1", ANN))
     assert (life.state, life.events()) == ("proposed", [])
     if on_hand == 40:
         fewer = Decision(who="Ann", reason="", quantity_units=18)
-        life.run(lambda work: restocking.approve(work, "store-1-r1", fewer))
+        life.run(lambda work: approvals.approve(work, "store-1-r1", fewer))
         assert life.trigger == ("sent", 2, 18)
 
 
 def test_two_transfers_never_take_the_same_units_of_a_giver(life: Life) -> None:
     carry(life, 24)
     stock_of_giver(life, 60)
-    life.run(lambda work: restocking.approve(work, "store-1-r1", ANN))
+    life.run(lambda work: approvals.approve(work, "store-1-r1", ANN))
     life.report("shipped", **SHIPPED)
     life.change("UPDATE triggers SET kind = 'restock' WHERE number = 1")  # so that another may be asked about
     carry(life, 24, "store-1-r2")
     life.change("UPDATE triggers SET kind = 'transfer' WHERE number = 1")
     life.centre.memory.forget()
     with pytest.raises(ConflictError, match="can spare 14, not 24"):
-        life.run(lambda work: restocking.approve(work, "store-1-r2", ANN))
+        life.run(lambda work: approvals.approve(work, "store-1-r2", ANN))
 
 
 def test_evidence_agrees_with_what_was_decided_between_two_packs_and_days(life: Life) -> None:
