@@ -14,6 +14,7 @@ from central.core.days import day_after, day_of, day_start_ms, days_between
 from central.core.rollups import DAY_MS, STORE_TOTAL
 from central.core.vouched import DERIVED_DOCUMENTS, DOCUMENT, SUPPLY, about_supply
 from central.ledger import rollout_rows
+from central.store_memory import OnItsWay
 from contract.documents import MAX_ON_ORDER, DocumentKind, OnOrder
 
 MAX_HISTORY_DAYS = 400
@@ -68,12 +69,12 @@ def vouch_for_supply(work: Work) -> None:
     work.audit("the centre", DOCUMENT, SUPPLY, about=about_supply(work.store.supply.values()))
 
 
-def _on_order(work: Work, parts: list[tuple[str | None, int, int]], lead_time_days: int) -> dict[str, object]:
-    """By expected day: as the supplier said, else the line's lead time after the order. The last one has the rest."""
+def _on_order(work: Work, parts: list[OnItsWay], lead_time_days: int) -> dict[str, object]:
+    """By expected day. The last one has the rest."""
     by_day: dict[str, int] = {}
-    for said, at_ms, units in parts:
-        day = said or _days_later(day_of(at_ms, work.store.zone), lead_time_days)
-        by_day[day] = by_day.get(day, 0) + units
+    for part in parts:
+        day = part.arrives_day or _expected_day(work, part, lead_time_days)
+        by_day[day] = by_day.get(day, 0) + part.units
     days = sorted(by_day.items())
     told, rest = days[: MAX_ON_ORDER - 1], days[MAX_ON_ORDER - 1 :]
     if rest:
@@ -82,6 +83,17 @@ def _on_order(work: Work, parts: list[tuple[str | None, int, int]], lead_time_da
         "on_order_units": min(sum(by_day.values()), 100_000),
         "on_order": [OnOrder(day=day, units=min(units, 100_000)) for day, units in told if units > 0],
     }
+
+
+def _expected_day(work: Work, part: OnItsWay, lead_time_days: int) -> str:
+    """By the supplier's calendar or its emergency lane, else the line's lead time after the order."""
+    calendar = work.memory.calendar_of(work.connection, part.supplier) if part.supplier else None
+    if calendar is not None and part.kind == "restock":
+        cutoff_ms = calendar.next_cutoff_ms(part.at_ms)
+        return calendar.delivery_day(part.at_ms if cutoff_ms is None else cutoff_ms).isoformat()
+    if calendar is not None and part.kind == "emergency" and calendar.emergency_lead_days is not None:
+        lead_time_days = calendar.emergency_lead_days
+    return _days_later(day_of(part.at_ms, work.store.zone), lead_time_days)
 
 
 def _days_later(day: str, days: int) -> str:

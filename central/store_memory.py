@@ -62,6 +62,20 @@ class OutsideOrder:
     at_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class OnItsWay:
+    """A part of what is on order. at_ms: when it was ordered, or just before the freeze until which it is held. arrives_day: as somebody said.
+
+    supplier, kind: of a trigger; "" of an order made outside.
+    """
+
+    units: int
+    at_ms: int
+    arrives_day: str | None
+    supplier: str = ""
+    kind: str = ""
+
+
 @dataclass(slots=True)
 class Forecast:
     """The newest forecast of a SKU: mean and 90 % quantile a day from first_day on."""
@@ -149,15 +163,19 @@ class StoreMemory:
         )
         return triggers + sum(order.quantity_units for (_, of), order in self.orders.items() if of == sku)
 
-    def on_order_by_sku(self) -> dict[str, list[tuple[str | None, int, int]]]:
-        """(day on which it is said to arrive, when it was ordered in ms, units) of each order on its way."""
-        found: dict[str, list[tuple[str | None, int, int]]] = {}
+    def on_order_by_sku(self) -> dict[str, list[OnItsWay]]:
+        """Each order on its way, by SKU."""
+        found: dict[str, list[OnItsWay]] = {}
         for trigger in self.triggers.values():
             if trigger.state in ON_ORDER:
-                part = (trigger.arrives_day, trigger.created_ms, trigger.on_order_units)
+                held_ms = trigger.held_until_ms
+                part = OnItsWay(
+                    trigger.on_order_units, trigger.created_ms if held_ms is None else held_ms - 1,
+                    trigger.arrives_day, trigger.supplier, trigger.kind,
+                )  # fmt: skip
                 found.setdefault(trigger.sku, []).append(part)
         for (_, sku), order in self.orders.items():
-            found.setdefault(sku, []).append((order.arrives_day, order.at_ms, order.quantity_units))
+            found.setdefault(sku, []).append(OnItsWay(order.quantity_units, order.at_ms, order.arrives_day))
         return found
 
     def open_trigger(self, sku: str) -> Trigger | None:

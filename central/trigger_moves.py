@@ -20,6 +20,8 @@ HOUR_MS = 3_600_000
 def announce(work: Work, trigger_id: str, event_type: str = TRIGGER_EVENT) -> None:
     """Puts the approved trigger's event into the outgoing rows of this transaction."""
     trigger = work.store.triggers.get(trigger_id)
+    # Days until it arrives count from now on, not from the decision: it may have been held over a midnight.
+    lead_days = None if trigger is None else _held_days(work, trigger)
     if trigger is not None and trigger.due_ms is not None:
         set_due(work, trigger, None)
     row = rows.trigger_row(work.connection, trigger_id)
@@ -38,11 +40,19 @@ def announce(work: Work, trigger_id: str, event_type: str = TRIGGER_EVENT) -> No
                 "on_order_units": row["on_order_units"], "cumulative_quantiles": inputs["cumulative_quantiles"],
                 "quantile_levels": inputs["quantile_levels"], "reason": row["why"], "rule": row["rule"],
                 "bundle": row["bundle"], "watermark_ms": row["watermark_ms"],
-                "lead_time_days": row["lead_time_days"], "expires_ms": row["expires_ms"],
+                "lead_time_days": row["lead_time_days"] if lead_days is None else lead_days, "expires_ms": row["expires_ms"],
             },
         )
     )  # fmt: skip
     work.supply_changed = True
+
+
+def _held_days(work: Work, trigger: Trigger) -> int | None:
+    """Of an order that was held for a cut-off: days from now until it arrives by the supplier's calendar. None: it was not held."""
+    calendar = work.memory.calendar_of(work.connection, trigger.supplier)
+    if calendar is None or trigger.held_until_ms is None or trigger.kind != KIND:
+        return None
+    return max(0, calendar.days_until(trigger.held_until_ms + calendar.freeze_min * 60_000, work.now_ms))
 
 
 def end_unsent(work: Work, trigger: Trigger, why: str) -> None:

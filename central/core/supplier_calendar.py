@@ -59,8 +59,11 @@ class SupplierCalendar:
     def days_until_delivery(self, now_ms: int) -> int:
         """Whole local days from now to the arrival of what is ordered at the next cut-off."""
         cutoff_ms = self.next_cutoff_ms(now_ms)
-        day = self.delivery_day(now_ms if cutoff_ms is None else cutoff_ms)
-        return (day - _local(now_ms, self.zone).date()).days
+        return self.days_until(now_ms if cutoff_ms is None else cutoff_ms, now_ms)
+
+    def days_until(self, cutoff_ms: int, now_ms: int) -> int:
+        """Whole local days from now to the arrival of what is ordered by this cut-off."""
+        return (self.delivery_day(cutoff_ms) - _local(now_ms, self.zone).date()).days
 
     def _at(self, day: date) -> int:
         local = datetime.combine(day, time(self.cutoff_minute // 60, self.cutoff_minute % 60), self.zone)
