@@ -8,9 +8,9 @@ evenings, as LightGBM is, once more before M5's last 28 days, and before each ev
 is the bundle's network, fitted on the same days. --quick takes a seeded part of the series and a short fit: every row is
 printed, and only the whole run is to be compared with the goals.
 --growth tells time and memory of `models forecast --train` as the number of series grows.
-Peers: moving average and last week (negative binomial of the series' own moments), LightGBM with a model a quantile on
-the heavy form's features, and statsforecast's classical methods, which want an older SciPy and
-so an environment of their own: python3 -m venv var/peers && var/peers/bin/pip install statsforecast==2.1.1
+Peers: moving average and last week (negative binomial of the series' own moments), a plain LightGBM with a model a quantile
+on columns of its own, and statsforecast's classical methods, which want an older SciPy and so live in a virtual environment
+of their own under var/peers, made when missing.
 Seeds are fixed. Drawn examples and each method's forecasts are kept in --cache (default var/forecast-cache) until the code
 they come from or the data change, so a run that was stopped goes on where it was; the whole takes some 5 GB there.
 """
@@ -54,7 +54,11 @@ def main() -> int:
     parser.add_argument(
         "--cache", type=Path, default=ROOT / "var" / "forecast-cache", help="folder for what is kept"
     )
-    parser.add_argument("--peers-python", type=Path, help="interpreter that has statsforecast")
+    parser.add_argument(
+        "--peers-python",
+        type=Path,
+        help="interpreter that has statsforecast, in place of var/peers/statsforecast",
+    )
     parser.add_argument(
         "--growth", action="store_true", help="time and memory from 1,000 to 30,490 series, and nothing else"
     )

@@ -17,7 +17,6 @@ import json
 import subprocess
 import sys
 import time
-import venv
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
@@ -28,6 +27,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.peer_rig.environment import python_with  # noqa: E402
 from benchmarks.replenishing.frontier import (  # noqa: E402
     COVER,
     MIN_MAX,
@@ -321,21 +321,15 @@ def _cost_row(trade: Trade, found: Frontier, graph: OrderGraph) -> Row:
 
 def _stockpyl(folder: Path) -> list[float]:
     """Optimal costs by stockpyl in its own environment; empty, with a note, where it cannot be installed."""
-    python = folder / "bin" / "python"
-    try:
-        if not python.exists():
-            print(f"  making {folder} for {STOCKPYL}", flush=True)
-            venv.create(folder, with_pip=True)
-            subprocess.run([python, "-m", "pip", "install", "-q", STOCKPYL], check=True, capture_output=True)
-        code = (
-            "import json; from stockpyl.ss import s_s_discrete_exact as exact\n"
-            f"print(json.dumps([round(float(exact(h, p, K, True, m)[2]), 4) for h, p, K, m in {BACKORDERS!r}]))"
-        )
-        done = subprocess.run([python, "-c", code], check=True, capture_output=True, text=True)
-        costs: list[float] = json.loads(done.stdout.splitlines()[-1])
-    except (OSError, subprocess.CalledProcessError) as error:
-        print(f"  {STOCKPYL} is not to be had here ({error}): its column is missing")
+    python = python_with(folder, STOCKPYL, lambda text: print(f"  {text}", flush=True))
+    if python is None:
         return []
+    code = (
+        "import json; from stockpyl.ss import s_s_discrete_exact as exact\n"
+        f"print(json.dumps([round(float(exact(h, p, K, True, m)[2]), 4) for h, p, K, m in {BACKORDERS!r}]))"
+    )
+    done = subprocess.run([python, "-c", code], check=True, capture_output=True, text=True)
+    costs: list[float] = json.loads(done.stdout.splitlines()[-1])
     return costs
 
 

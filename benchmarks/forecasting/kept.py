@@ -7,7 +7,7 @@ again only when its own code, its size or the data do.
 import ast
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,17 +32,25 @@ class Keeper:
     folder: Path
 
     def keeping(
-        self, name: str, fitted_on: str, size: object, code: tuple[str, ...], method: Method
+        self,
+        name: str,
+        fitted_on: str,
+        size: object,
+        code: tuple[str, ...],
+        method: Method,
+        seen: Callable[[Panel], str] | None = None,
     ) -> Method:
         """`method`, asked only for what is not kept. fitted_on: content_of what it was fitted on, "" for nothing.
 
         code: the files that its answers depend on, from the project's root. size: what else they depend on, by its repr.
+        seen: digest of what the method sees of a panel; without it content_of, all of it.
         """
+        content = content_of if seen is None else seen
         source = b"".join((_ROOT / path).read_bytes() for path in code)
         fixed = hashlib.sha256(f"{name}|{fitted_on}|{size!r}|".encode() + source).hexdigest()
 
         def asked(panel: Panel, days: int, rows: Array) -> Found:
-            wanted = f"{fixed}|{content_of(panel)}|{days}|".encode() + np.asarray(rows, np.int64).tobytes()
+            wanted = f"{fixed}|{content(panel)}|{days}|".encode() + np.asarray(rows, np.int64).tobytes()
             mark = hashlib.sha256(wanted).hexdigest()[:_MARK_LETTERS]
             path = self.folder / f"found-{name.replace(' ', '-').lower()}-{mark}.npz"
             if path.exists():
@@ -78,6 +86,11 @@ def _files(node: ast.ImportFrom) -> list[str]:
     """A module of that name, or modules of the package."""
     folder = str(node.module).replace(".", "/")
     return [f"{folder}.py", *(f"{folder}/{each.name}.py" for each in node.names)]
+
+
+def sales_of(panel: Panel) -> str:
+    """Digest of the sales alone, for methods that see nothing else."""
+    return content_of(replace(panel, covariates={}, groups={}))
 
 
 def content_of(panel: Panel) -> str:

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.forecasting.gateway import GatewayForm
-from benchmarks.forecasting.kept import Keeper, Method, code_of, content_of
-from benchmarks.forecasting.lightgbm_peer import LightGbm
+from benchmarks.forecasting.kept import Keeper, Method, code_of, content_of, sales_of
+from benchmarks.forecasting.lightgbm_peer import LightGbm, TreeFit, narrowed
 from benchmarks.forecasting.measures import Found
 from benchmarks.forecasting.peers import (
     STATSFORECAST,
@@ -19,6 +19,7 @@ from benchmarks.forecasting.peers import (
 from benchmarks.forecasting.plan import SEED, Bench, say
 from benchmarks.forecasting.sums import heavy_sums, moving_average_sums
 from models.panel import Panel
+from models.quantile_network import DAY_LEVELS
 from models.training.heavy import HeavyModel, day_forecast
 
 Array = np.ndarray[Any, Any]
@@ -28,11 +29,13 @@ CODE = {
     HEAVY: code_of("models/training/heavy_training.py"),
     GATEWAY: code_of(f"{_HERE}gateway.py"),
     "sums": code_of(f"{_HERE}sums.py"),
-    "simple": code_of(f"{_HERE}peers.py"),
-    "statsforecast": (*code_of(f"{_HERE}peers.py"), f"{_HERE}statsforecast_peer.py"),
-    "LightGBM": code_of(f"{_HERE}lightgbm_peer.py"),
+    "simple": (f"{_HERE}peers.py", "models/quantiles.py"),
+    "statsforecast": (f"{_HERE}peers.py", f"{_HERE}statsforecast_peer.py", "models/quantiles.py"),
+    "LightGBM": (f"{_HERE}lightgbm_peer.py", f"{_HERE}plain_features.py"),
 }
-"""What each method's answers depend on: a change there computes them anew."""
+"""What each method's answers depend on: a change there computes them anew. Peers have no feature of ours, and are kept while
+our forms change.
+"""
 
 
 def methods_of(bench: Bench, name: str, past: Panel, horizon_days: int) -> dict[str, Method]:
@@ -47,23 +50,29 @@ def methods_of(bench: Bench, name: str, past: Panel, horizon_days: int) -> dict[
         methods[GATEWAY] = keeper.keeping(GATEWAY, fitted_on, fit, CODE[GATEWAY], gateway.forecast)
     if "simple" in bench.peers:
         for peer, method in (("last week", last_week), ("MA28", moving_average)):
-            methods[peer] = keeper.keeping(peer, "", None, CODE["simple"], method)
-    python = find_python(bench.peers_python) if "statsforecast" in bench.peers else None
+            methods[peer] = keeper.keeping(peer, "", DAY_LEVELS, CODE["simple"], method, sales_of)
+    python = find_python(bench.peers_python, say) if "statsforecast" in bench.peers else None
     if python is not None:
         classical = StatsForecast(python)
         for peer in StatsForecast.METHODS:
             ask = partial(classical.forecast, peer)
-            methods[peer] = keeper.keeping(peer, "", STATSFORECAST, CODE["statsforecast"], ask)
-    elif "statsforecast" in bench.peers:
-        say(f"NO statsforecast: its rows are missing; var/peers/bin/pip install {STATSFORECAST}")
+            depends = (STATSFORECAST, DAY_LEVELS)
+            methods[peer] = keeper.keeping(peer, "", depends, CODE["statsforecast"], ask, sales_of)
     if "lightgbm" in bench.peers:
         try:
-            trees = LightGbm(past, size.lightgbm_rows, size.lightgbm_rounds, horizon_days, say)
+            fit = TreeFit(size.lightgbm_rows, size.lightgbm_rounds, horizon_days)
+            trees = LightGbm(past, fit, say)
         except ModuleNotFoundError:
             say("NO LightGBM: its rows are missing; pip install -c constraints.txt '.[train]'")
         else:
-            fit = (size.lightgbm_rows, size.lightgbm_rounds, horizon_days)
-            methods["LightGBM"] = keeper.keeping("LightGBM", fitted_on, fit, CODE["LightGBM"], trees.forecast)
+            methods["LightGBM"] = keeper.keeping(
+                "LightGBM",
+                content_of(narrowed(past)),
+                (fit, DAY_LEVELS),
+                CODE["LightGBM"],
+                trees.forecast,
+                lambda panel: content_of(narrowed(panel)),
+            )
     return methods
 
 

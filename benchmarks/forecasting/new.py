@@ -26,7 +26,7 @@ HEAVY, BASELINE = "heavy form", "baseline"
 def new_rows(bench: Bench) -> list[Row]:
     """A tenth of M5's items hidden in all shops, then its last 28 days; beside them what newcomers and gaps move."""
     data = m5(bench.data, bench.cache, bench.size.m5_series, SEED)
-    whole = replace(data.panel, groups={n.replace("item", "sku"): c for n, c in data.panel.groups.items()})
+    whole = data.panel
     past, sold = whole.before(M5_DAYS - LAST_DAYS), whole.units[:, M5_DAYS - LAST_DAYS :]
     random = np.random.default_rng(SEED)
     items = whole.groups["sku"]

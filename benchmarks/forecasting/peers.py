@@ -1,8 +1,8 @@
 """What the heavy form is compared with, on the same evenings: moving average, last week again, statsforecast."""
 
 import subprocess
-import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,14 @@ import numpy as np
 
 from benchmarks.forecasting.measures import Found
 from benchmarks.forecasting.sets import rows_of
+from benchmarks.peer_rig.environment import python_with
 from models.panel import Panel
 from models.quantile_network import DAY_LEVELS
 from models.quantiles import negbin_quantiles
 
 Array = np.ndarray[Any, Any]
 STATSFORECAST = "statsforecast==2.1.1"
+_PLACE = Path(__file__).resolve().parents[2] / "var" / "peers" / "statsforecast"
 _TRUSTED_DAYS = 112
 
 
@@ -89,14 +91,19 @@ class StatsForecast:
                 return {name: kept[name] for name in kept.files}
 
 
-def find_python(given: Path | None) -> Path | None:
-    """The interpreter that has statsforecast: `given`, this one, or var/peers/bin/python."""
-    for path in (given, Path(sys.executable), Path("var/peers/bin/python")):
-        if path is not None and path.exists():
-            done = subprocess.run([str(path), "-c", "import statsforecast"], capture_output=True, check=False)
-            if done.returncode == 0:
-                return path
-    return None
+def find_python(given: Path | None, say: Callable[[str], None]) -> Path | None:
+    """The interpreter that has statsforecast: `given` alone where it is given, else one under _PLACE, made when missing.
+
+    None, and said why, where there is none. Raises SystemExit when `given` has no statsforecast.
+    """
+    if given is None:
+        return python_with(_PLACE, STATSFORECAST, say)
+    done = subprocess.run([str(given), "-c", "import statsforecast"], capture_output=True, check=False)
+    if done.returncode:
+        raise SystemExit(
+            f"--peers-python {given} has no statsforecast; install {STATSFORECAST} there, or leave the option out"
+        )
+    return given
 
 
 def _mean(units: Array) -> Array:

@@ -38,7 +38,7 @@ class Size:
     gateway_epochs: int
 
 
-FULL = Size(None, None, None, 4000, 2000, Recipe(), 200_000, 100, 200_000, 6)
+FULL = Size(None, None, None, 4000, 2000, Recipe(), 400_000, 150, 200_000, 6)
 QUICK = Size(
     1500, 1500, 600, 400, 400,
     Recipe(Draw(rows=60_000, evenings=40), QuantileFit(networks=1, epochs=4)), 20_000, 25, 40_000, 5,

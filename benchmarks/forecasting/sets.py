@@ -37,7 +37,7 @@ def m5(folder: Path, cache: Path, series: int | None, seed: int) -> M5:
     store_dept = codes["store"] * (codes["dept"].max() + 1) + codes["dept"]
     groups = {
         "store": codes["store"], "dept": codes["dept"],
-        "store_dept": np.unique(store_dept, return_inverse=True)[1].astype(np.int64), "item": codes["item"],
+        "store_dept": np.unique(store_dept, return_inverse=True)[1].astype(np.int64), "sku": codes["item"],
     }  # fmt: skip
     snap = arrays["snap"][np.searchsorted(arrays["states"], words["state"])]
     covariates = {"snap": snap} | {f"event{kind}": arrays[f"event{kind}"][None] for kind in (1, 2, 3, 4)}
