@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from central.ledger.board_rows import StoreBoard, days_between, store_boards
 from central.ledger.engine import Ledger
 from central.ledger.gateway_views import GatewayLook, gateways_online
-from contract.api.stores import Overview, StoreView
+from contract.api.stores import Overview, StoreView, TriggerTally
 
 AT_ONCE = 16
 """Stores that are read together where all must be; a chain of as many is always read whole."""
@@ -42,6 +42,14 @@ class Board:
 
     def stores(self, reach: Collection[str] | None) -> list[StoreView]:
         return [board.view for board in self._look(reach)]
+
+    def orders(self, reach: Collection[str] | None) -> TriggerTally:
+        """What became of all triggers of the stores in `reach` (None: all)."""
+        found = [board.orders for board in self._look(reach)]
+        return TriggerTally(
+            created=sum(one.created for one in found), sent=sum(one.sent for one in found),
+            acknowledged=sum(one.acknowledged for one in found), waiting=sum(one.waiting for one in found),
+        )  # fmt: skip
 
     def overview(
         self, reach: Collection[str] | None, *, now_ms: int, from_ms: int, to_ms: int, look: GatewayLook

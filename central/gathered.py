@@ -1,9 +1,11 @@
 """The rows of one batch, by table, until they are written: in bulk, and where jobs share a transaction, with those of others."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
 from central.context import Work
+from central.core.accounting import DayKey, TillSums
 from central.core.ingest import BatchVerdict
 from central.core.rollups import QUARTER_MS, RollupSums, category_hours, order_of_epoch
 from central.ledger import facts, window_runs
@@ -26,6 +28,7 @@ class Gathered:
         self._place = (work.store.store, batch.gateway, batch.epoch)
         self.windows: list[WindowRow] = []
         self.sums = RollupSums(work.store.zone, work.store.items, order_of_epoch(ordinal))
+        self.tills: defaultdict[DayKey, TillSums] = defaultdict(TillSums)
         self.levels: set[str] = set()
         """SKUs whose level in memory is new."""
         self.rejected: list[RejectedRecord] = []
@@ -87,6 +90,7 @@ class Gathered:
             self._later("stock", self._stock_rows())
             for table in list(self._tables):
                 self.write_table(table)
+            self._later("till_days", facts.till_rows(store.store, self.tills))
             self._later("rollups", facts.rollup_rows(store.store, sums))
             hours = category_hours(sums, store.category_of)
             self._later("category_hours", facts.category_rows(store.store, hours))

@@ -116,6 +116,7 @@ class Intake:
         store.receipts[till] = max(store.receipts.get(till, 0), record.sequence)
         self._receipts.append(record)
         self._rows.sums.add_receipt(record)
+        self._rows.tills[record.business_date, record.register_id].add(record)
         identity = {
             "store_id": store.store, "business_date": record.business_date, "register_id": record.register_id,
             "sequence": record.sequence,
@@ -186,10 +187,9 @@ class Intake:
 
     def _day_close(self, record: DayCloseRecord) -> None:
         names = ("register_id", "business_date", "at_ms", "receipts", "lines", "units", "grams", "cents")
-        self._rows.add(
-            "day_closes",
-            {"store_id": self._work.store.store, **{name: getattr(record, name) for name in names}},
-        )
+        row = {"store_id": self._work.store.store, **{name: getattr(record, name) for name in names}}
+        self._rows.add("day_closes", row)
+        self._rows.add("told_till_days", row)
 
     def _forecast(self, record: ForecastRecord) -> None:
         store = self._work.store

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from central.access import Reach, Scope
 from central.auth import GATEWAY_PREFIX, LINK_PREFIX, TOKEN_PREFIX, hash_of, new_secret
 from central.core.vouched import KEY, PERSON, TOKEN
-from central.ledger import credentials, people
+from central.ledger import credentials, people, till_days
 from central.ledger.engine import Ledger
 from central.ledger.running import alone_on
 from central.operator_work import OPERATOR, operator_work
@@ -195,7 +195,9 @@ def rebuild_rollups(settings: CentralSettings) -> Iterator[tuple[str, int]]:
                 work.audit(OPERATOR, "rebuild-rollups", "all")
             for row in stores:
                 with ledger.write.begin() as connection:
-                    rows = rebuild_store(connection, row.store_id, ZoneInfo(row.timezone))
+                    zone = ZoneInfo(row.timezone)
+                    rows = rebuild_store(connection, row.store_id, zone)
+                    rows += till_days.rebuild(connection, row.store_id, zone)
                 yield row.store_id, rows
     finally:
         ledger.close()

@@ -160,8 +160,8 @@ _ALL = {
     "positions": Read("SELECT gateway, epoch, through_seq, ordinal FROM positions WHERE store_id = :store"),
     "identities": Read("SELECT gateway, run, replaced, since_ms FROM identities WHERE store_id = :store"),
     "receipts": Read(
-        f"""SELECT register_id, business_date, max(sequence) FROM receipts WHERE store_id = :store
-        GROUP BY business_date, register_id ORDER BY business_date DESC LIMIT {TILL_DAYS}"""  # noqa: S608
+        f"""SELECT register_id, business_date, last_number FROM till_days WHERE store_id = :store
+        AND last_number IS NOT NULL ORDER BY business_date DESC LIMIT {TILL_DAYS}"""  # noqa: S608
     ),
     "receipts_from": Read("SELECT from_ms FROM kept_since WHERE store_id = :store AND kind = 'receipts'"),
     "forecasts": Read(

@@ -82,8 +82,7 @@ def _few(needs: list[Need], others: str, href: str) -> list[Need]:
 def _unbalanced(accounting: Accounting | None) -> list[Need]:
     if accounting is None or accounting.balanced:
         return []
-    days = [day for day in accounting.days if not day.balanced]
-    detail = f"{counted(len(days), 'till day')} differ. The table below says which."
+    detail = f"{counted(accounting.wrong_days, 'till day')} differ. The table below says which."
     return [Need("bad", "balance", "The tills and the ledger do not balance", detail, "/#accounting")]
 
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from central.core.days import day_after, day_start_ms
 from central.ledger.category_days import pack_hours
 from central.ledger.engine import Ledger
+from central.ledger.facts import STATEMENTS
 from contract.documents import SupplyDocument, SupplyLine
 from contract.records import QUANTILE_LEVELS
 
@@ -19,6 +21,7 @@ ZONE, FIRST_DAY, DAYS = ZoneInfo("America/New_York"), "2017-06-06", 90
 LAST_DAY = day_after(FIRST_DAY, DAYS - 1)
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 REGIONS = ("north", "east", "south", "west", "middle")
+TILLS = ("till-1", "till-2")
 HORIZON, PLAYED_DAYS = 14, 28
 BYTES_A_ROW = {"sqlite": 80, "postgresql": 420}
 """Of sums while they are made, log and sort files included: to see beforehand whether the disk has room."""
@@ -133,6 +136,7 @@ def _fill_shop(ledger: Ledger, store: str, size: Size, *, in_sample: bool) -> No
         connection.execute(_ITEMS, of)
         connection.execute(_STOCK, last)
         connection.execute(_RECEIPTS, {**last, "receipts": size.receipts})
+        _fill_books(connection, store, is_wrong=store.endswith("7"))
         connection.execute(_SUPPLY, {"store": store, "body": _supply(size)})
         mean = [round(1 + (day % 7) / 10, 2) for day in range(HORIZON)]
         quantiles = [[round(one * level * 2, 2) for level in QUANTILE_LEVELS] for one in mean]
@@ -144,6 +148,19 @@ def _fill_shop(ledger: Ledger, store: str, size: Size, *, in_sample: bool) -> No
         connection.execute(
             _FORECASTS, {**texts, "store": store, "day": day_after(LAST_DAY, 1), "at_ms": last["at_ms"]}
         )
+
+
+def _fill_books(connection: Connection, store: str, *, is_wrong: bool) -> None:
+    """Of two tills that close each day. is_wrong: one of them said a cent more than it sold, once."""
+    places = [(day_after(FIRST_DAY, day), till) for day in range(DAYS) for till in TILLS]
+    held = [(store, day, till, 300, 2700, 3000, 12_000, 750_000, 1, 300) for day, till in places]
+    closes = [
+        {"store_id": store, "business_date": day, "register_id": till, "at_ms": 0, "receipts": 300, "lines": 2700,
+         "units": 3000, "grams": 12_000, "cents": 750_000 + (is_wrong and (day, till) == (LAST_DAY, TILLS[0]))}
+        for day, till in places
+    ]  # fmt: skip
+    STATEMENTS["till_days"].run_tuples(connection, held)
+    STATEMENTS["told_till_days"].run(connection, closes)
 
 
 def _supply(size: Size) -> str:

@@ -16,6 +16,7 @@ from benchmarks.ingest_rig.chain_rows import (
     PLAYED_DAYS,
     QUICK,
     REGIONS,
+    TILLS,
     ZONE,
     Size,
     fill,
@@ -28,11 +29,14 @@ from central.ledger.chain_views import sku_day
 from central.ledger.gateway_views import gateway_views
 from central.ledger.leading_categories import leading_categories
 from central.ledger.series_views import sku_series
+from central.ledger.store_views import accounting
 from central.replaying import replay
 from contract.api import Page
 from runtime.heap import keep_what_is_loaded
 
 GOAL_QUERY_MS = 50
+GOAL_BOOKS_MS = 100
+"""Of a question that reads each day of each till, ninety thousand of them."""
 TURNS = 40
 Ask = Callable[[Connection, int], object]
 
@@ -46,7 +50,8 @@ def hq_queries(kind: str, new_url: NewUrl, *, quick: bool) -> Iterator[Result]:
     keep_what_is_loaded()  # as the centre does when it starts
     yield _made(kind, rig, size, time.perf_counter() - began)
     for name, ask in _questions(rig, stores, size).items():
-        yield _asked(f"{kind}: {name}", rig, ask)
+        goal_ms = GOAL_BOOKS_MS if name.startswith("the books") else GOAL_QUERY_MS
+        yield _asked(f"{kind}: {name}", rig, ask, goal_ms)
     yield from _outlook(kind, rig)
     yield _replay(kind, rig, size)
     rig.ledger.close()
@@ -99,16 +104,23 @@ def _questions(rig: InProcess, stores: list[str], size: Size) -> dict[str, Ask]:
         found = Page(rows=gateway_views(connection, now_ms=START_MS, look=look)).model_dump_json()
         assert found.count('"gateway"') == size.shops
 
+    def books(connection: Connection, turn: int) -> None:
+        found = accounting(connection, None if turn % 2 else stores)
+        found = found.model_copy(update={"triggers": rig.centre.board.orders(None)})
+        assert found.closed_days == size.shops * DAYS * len(TILLS)
+        assert found.model_dump_json().count('"business_date"') == found.wrong_days > 0
+
     return {
         "one SKU, one shop, 90 days hourly": one_series,
         f"one SKU, {size.shops} shops, one day": one_sku,
         f"top categories by region per hour, one day, {size.sample} shops": leading,
         f"HQ's first page of {size.shops} shops, 30 days": front_page,
         f"the fleet's {size.shops} gateways": fleet,
+        f"the books of {size.shops} shops, {len(TILLS)} tills, {DAYS} days": books,
     }
 
 
-def _asked(name: str, rig: InProcess, ask: Ask) -> Result:
+def _asked(name: str, rig: InProcess, ask: Ask, goal_ms: int) -> Result:
     spent, worked = [], []
     for turn in range(TURNS):
         with rig.ledger.read.connect() as connection:
@@ -117,7 +129,7 @@ def _asked(name: str, rig: InProcess, ask: Ask) -> Result:
             worked.append((time.process_time() - began_s) * 1000)
     first, asked, at_work = spent[0], sorted(spent), sorted(worked)
     # What this process worked tells a slow question from a busy machine; of PostgreSQL it is not all.
-    return row(f"{name}, p95", round(asked[int(len(asked) * 0.95)], 1), "ms", GOAL_QUERY_MS, "lower",
+    return row(f"{name}, p95", round(asked[int(len(asked) * 0.95)], 1), "ms", goal_ms, "lower",
                p50=round(statistics.median(asked), 1), first=round(first, 1),
                processor_p50=round(statistics.median(at_work), 1), processor_p95=round(at_work[int(TURNS * 0.95)], 1))  # fmt: skip
 

@@ -1,52 +1,75 @@
-"""The books side by side: what the tills say of a day, and what the ledger holds of it."""
+"""The books of a till's day: what the till says of it, and what the ledger holds of it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from contract.api.stores import Accounting, Balance, DayBalance
+from contract.records import ReceiptRecord
 
-DayKey = tuple[str, str, str]
-"""(store, register, business date)."""
+DayKey = tuple[str, str]
+"""(business date, register)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
+    """cents: of receipts, which may be negative where more was returned than sold."""
+
     receipts: int = 0
     lines: int = 0
     units: int = 0
+    grams: int = 0
     cents: int = 0
 
 
-def balance_books(
-    tills: Mapping[DayKey, Totals], ledger: Mapping[DayKey, Totals], declared_gaps: int
-) -> Accounting:
-    """Balanced only when every closed day agrees in receipts, lines, units and cents. A till that closed without a sale counts too."""
-    days = [_day_balance(key, tills[key], ledger.get(key, Totals())) for key in sorted(tills)]
-    return Accounting(
-        balanced=all(day.balanced for day in days),
-        receipts=_sum([day.receipts for day in days]),
-        lines=_sum([day.lines for day in days]),
-        units=_sum([day.units for day in days]),
-        cents=_sum([day.cents for day in days]),
-        declared_gaps=declared_gaps,
-        days=days,
-        open_days=len(set(ledger) - set(tills)),
-    )
+@dataclass(slots=True)
+class TillSums:
+    """Of receipts of one till's day, in any order; each is added once.
+
+    first_number, last_number: the lowest and the highest of their numbers, None before the first receipt.
+    """
+
+    receipts: int = 0
+    lines: int = 0
+    units: int = 0
+    grams: int = 0
+    cents: int = 0
+    first_number: int | None = None
+    last_number: int | None = None
+
+    def add(self, receipt: ReceiptRecord) -> None:
+        number = receipt.sequence
+        self.receipts += 1
+        self.lines += len(receipt.lines)
+        self.units += sum([line.sold_units for line in receipt.lines])
+        self.grams += sum([line.sold_g for line in receipt.lines])
+        self.cents += receipt.total_cents
+        self.first_number = number if self.first_number is None else min(self.first_number, number)
+        self.last_number = number if self.last_number is None else max(self.last_number, number)
 
 
-def _day_balance(key: DayKey, till: Totals, ledger: Totals) -> DayBalance:
-    store, register, day = key
-    return DayBalance(
-        store=store,
-        register_id=register,
-        business_date=day,
-        receipts=Balance(tills=till.receipts, ledger=ledger.receipts),
-        lines=Balance(tills=till.lines, ledger=ledger.lines),
-        units=Balance(tills=till.units, ledger=ledger.units),
-        cents=Balance(tills=till.cents, ledger=ledger.cents),
-        balanced=till == ledger,
-    )
+@dataclass(frozen=True, slots=True)
+class TillDay:
+    """told: by the till when it closed the day; None while the day is open. A till that closed without a sale counts too."""
+
+    store: str
+    register: str
+    business_date: str
+    held: Totals
+    told: Totals | None
+    first_number: int | None
+    last_number: int | None
+
+    @property
+    def is_balanced(self) -> bool:
+        """In receipts, lines, units and cents; grams are the scale's, and no till's day hangs on them."""
+        told = self.told
+        return told is not None and _compared(told) == _compared(self.held)
+
+    @property
+    def missing_numbers(self) -> int:
+        """Between the first and the last number, those of which there is no receipt."""
+        if self.first_number is None or self.last_number is None:
+            return 0
+        return self.last_number - self.first_number + 1 - self.held.receipts
 
 
-def _sum(parts: list[Balance]) -> Balance:
-    return Balance(tills=sum(part.tills for part in parts), ledger=sum(part.ledger for part in parts))
+def _compared(totals: Totals) -> tuple[int, int, int, int]:
+    return totals.receipts, totals.lines, totals.units, totals.cents

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -9,6 +10,7 @@ from sqlalchemy.engine import Connection
 from central.core.audit_chain import FIRST, Break, digest_of, first_break
 from central.core.redemption import CouponState
 from central.core.vouched import VOUCHED, Vouched
+from central.ledger import till_days
 from central.ledger.vouched_rows import last_entries, rows_of
 from contract.errors import ContractError
 
@@ -20,6 +22,7 @@ _STORES = sa.text(
 )
 _CHAIN = sa.text("SELECT * FROM audit WHERE store_id = :store ORDER BY number")
 _COUPONS = sa.text("SELECT coupon_id, state, valid_until_ms FROM coupons WHERE store_id = :store")
+_ZONE = sa.text("SELECT timezone FROM stores WHERE store_id = :store")
 _USES = sa.text(
     """SELECT coupon_id, event FROM coupon_events WHERE store_id = :store AND event IN ('redeemed', 'reversed')
     ORDER BY number"""
@@ -59,6 +62,7 @@ def verify_audit(connection: Connection, kept: Heads | None = None, now_ms: int 
             rows += checked
             breaks.extend(wrong)
         breaks.extend(_check_coupons(connection, store, now_ms))
+        breaks.extend(_check_books(connection, store))
     breaks.extend(
         Break(store, 0, f"the whole chain is gone; it had {number} entries")
         for store, (number, _) in known.items()
@@ -105,6 +109,21 @@ def _said(found: Mapping[str, str], subject: str, digest: str) -> str:
     if subject not in found:
         return "was deleted"
     return "was changed" if digest else "is there again after it was removed"
+
+
+def _check_books(connection: Connection, store: str) -> list[Break]:
+    """The books of a till's day are what its receipts and its till say: who changes one side alone is seen."""
+    zone = connection.execute(_ZONE, {"store": store}).scalar()
+    if zone is None:
+        return []
+    return [
+        Break(
+            store,
+            0,
+            f"the books of {register} on {day} are not those of its receipts, or not what the till told",
+        )
+        for day, register in till_days.wrong_days(connection, store, ZoneInfo(zone))
+    ]
 
 
 def _check_coupons(connection: Connection, store: str, now_ms: int | None) -> list[Break]:

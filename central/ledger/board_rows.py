@@ -17,7 +17,7 @@ from central.core.lifecycle import OPEN, WAITING
 from central.core.rollups import DAY_MS
 from central.ledger.probes import Probe
 from central.ledger.series_views import bucket_starts
-from contract.api.stores import StoreView
+from contract.api.stores import StoreView, TriggerTally
 
 DAYS = 93
 """Sums by the day that are read with a store's figures: the longest period that HQ's first page offers, and a little."""
@@ -53,6 +53,13 @@ _STATES = _of(
 _COUPONS = _of(
     "SELECT store_id, event, count(*) FROM coupon_events WHERE store_id IN :stores GROUP BY store_id, event"
 )
+_SENT = _of(
+    """SELECT store_id, count(DISTINCT subject) FROM outgoing WHERE store_id IN :stores
+    AND type = 'shelfloop.restock.trigger.v1' GROUP BY store_id"""
+)
+_ANSWERED = _of(
+    "SELECT store_id, count(DISTINCT trigger_id) FROM trigger_statuses WHERE store_id IN :stores GROUP BY store_id"
+)
 _SUMS = Probe(
     """SELECT r.store_id, r.at_ms, r.receipts, r.sold_units, r.sold_cents, r.stock_out_ms, r.shrink_units
     FROM {stores} {starts} rollups r
@@ -80,13 +87,17 @@ class Days:
 
 @dataclass(frozen=True, slots=True)
 class StoreBoard:
-    """states, coupons: how many triggers are in each state, and coupon events of each kind, since the beginning."""
+    """states, coupons: how many triggers are in each state, and coupon events of each kind, since the beginning.
+
+    orders: what became of all triggers.
+    """
 
     view: StoreView
     view_json: str
     days: Days
     states: dict[str, int]
     coupons: dict[str, int]
+    orders: TriggerTally
 
 
 def store_boards(connection: Connection, stores: Sequence[str]) -> list[StoreBoard]:
@@ -96,13 +107,14 @@ def store_boards(connection: Connection, stores: Sequence[str]) -> list[StoreBoa
     watermarks = {row.store_id: row.watermark_ms for row in connection.execute(_WATERMARKS, of).all()}
     states = _counts(connection.execute(_STATES, of).all())
     coupons = _counts(connection.execute(_COUPONS, of).all())
+    sent, answered = (_one_each(connection.execute(ask, of).all()) for ask in (_SENT, _ANSWERED))
     sums: dict[str, list[Any]] = {}
     for (zone, last_ms), some in _by_day(rows).items():
         # A day more on each side: the clock may have changed in between.
         sums |= _sums(connection, some, ZoneInfo(zone), last_ms - DAYS * DAY_MS, last_ms + DAY_MS)
     return [
         _board(row, watermarks.get(row.store_id), sums.get(row.store_id, []), states.get(row.store_id, {}),
-               coupons.get(row.store_id, {}))
+               coupons.get(row.store_id, {}), sent.get(row.store_id, 0), answered.get(row.store_id, 0))
         for row in rows
     ]  # fmt: skip
 
@@ -123,7 +135,13 @@ def days_between(
 
 
 def _board(
-    row: Any, watermark_ms: int | None, sums: list[Any], states: dict[str, int], coupons: dict[str, int]
+    row: Any,
+    watermark_ms: int | None,
+    sums: list[Any],
+    states: dict[str, int],
+    coupons: dict[str, int],
+    sent: int,
+    answered: int,
 ) -> StoreBoard:
     zone = ZoneInfo(row.timezone)
     newest = max((at for at in (row.receipt_ms, row.stock_ms) if at is not None), default=None)
@@ -138,8 +156,11 @@ def _board(
         quarantined_total=row.quarantined, gaps_total=row.gaps, newest_ms=newest, watermark_ms=watermark_ms,
     )  # fmt: skip
     reaches_ms = 0 if row.last_ms is None else max(row.last_ms - DAYS * DAY_MS, 0)
+    orders = TriggerTally(
+        created=sum(states.values()), sent=sent, acknowledged=answered, waiting=view.waiting_triggers
+    )
     return StoreBoard(
-        view, view.model_dump_json(), _days(row.store_id, zone, sums, reaches_ms), states, coupons
+        view, view.model_dump_json(), _days(row.store_id, zone, sums, reaches_ms), states, coupons, orders
     )
 
 
@@ -178,6 +199,10 @@ def _sums(
     for one in _SUMS.run(connection, {"step": DAY_MS}, starts, stores).all():
         found.setdefault(one[0], []).append(tuple(one))
     return {store: sorted(sums) for store, sums in found.items()}
+
+
+def _one_each(rows: Sequence[Any]) -> dict[str, int]:
+    return {store: count for store, count in rows}  # noqa: C416 - rows are no pairs to the type checker
 
 
 def _counts(rows: Sequence[Any]) -> dict[str, dict[str, int]]:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from central.core.accounting import DayKey, TillSums
 from central.core.days import day_of
 from central.core.rollups import CategoryHour, Key, Sums
 from central.ledger import retention, tables
@@ -89,6 +90,33 @@ _PUT_POSITION = BulkStatement(
         changed_ms = excluded.changed_ms"""
     )
 )
+_ADD_TILL_DAY = BulkStatement(
+    sa.text(
+        """INSERT INTO till_days (store_id, business_date, register_id, receipts, lines, units, grams, cents,
+        first_number, last_number) VALUES (:store_id, :business_date, :register_id, :receipts, :lines, :units, :grams,
+        :cents, :first_number, :last_number)
+        ON CONFLICT (store_id, business_date, register_id) DO UPDATE SET
+        receipts = till_days.receipts + excluded.receipts, lines = till_days.lines + excluded.lines,
+        units = till_days.units + excluded.units, grams = till_days.grams + excluded.grams,
+        cents = till_days.cents + excluded.cents,
+        first_number = CASE WHEN till_days.first_number <= excluded.first_number THEN till_days.first_number
+                            ELSE excluded.first_number END,
+        last_number = CASE WHEN till_days.last_number >= excluded.last_number THEN till_days.last_number
+                           ELSE excluded.last_number END"""
+    )
+)
+_CLOSE_TILL_DAY = BulkStatement(
+    sa.text(
+        """INSERT INTO till_days (store_id, business_date, register_id, told_ms, told_receipts, told_lines, told_units,
+        told_grams, told_cents) VALUES (:store_id, :business_date, :register_id, :at_ms, :receipts, :lines, :units,
+        :grams, :cents)
+        ON CONFLICT (store_id, business_date, register_id) DO UPDATE SET told_ms = excluded.told_ms,
+        told_receipts = excluded.told_receipts, told_lines = excluded.told_lines, told_units = excluded.told_units,
+        told_grams = excluded.told_grams, told_cents = excluded.told_cents
+        WHERE till_days.told_ms IS NULL OR excluded.told_ms >= till_days.told_ms"""
+    ),
+    newest_of=("register_id", "business_date"),
+)
 STATEMENTS = {
     **{
         name: BulkStatement(tables.metadata.tables[name].insert())
@@ -98,13 +126,15 @@ STATEMENTS = {
         )
     },
     "day_closes": _PUT_DAY_CLOSE,
+    "till_days": _ADD_TILL_DAY,
+    "told_till_days": _CLOSE_TILL_DAY,
     "forecasts": _PUT_FORECAST,
     "stock": _PUT_STOCK,
     "rollups": _ADD_ROLLUP,
     "category_hours": _ADD_CATEGORY_HOUR,
     "positions": _PUT_POSITION,
 }  # fmt: skip
-"""What a batch writes, by table: new rows, or what is added to those that are there."""
+"""What a batch writes, by table (`told_…`: the other side of it): new rows, or what is added to those that are there."""
 
 _CLEAR_ALERT = sa.text(
     """UPDATE alerts SET cleared_ms = :at_ms WHERE store_id = :store_id AND code = :code AND subject = :subject
@@ -168,6 +198,15 @@ def add_rollups(connection: Connection, store: str, sums: dict[Key, Sums]) -> No
 
 def add_category_hours(connection: Connection, store: str, hours: dict[CategoryHour, Sums]) -> None:
     STATEMENTS["category_hours"].run_tuples(connection, category_rows(store, hours))
+
+
+def till_rows(store: str, tills: dict[DayKey, TillSums]) -> list[tuple[Any, ...]]:
+    """Increments of the stored sums, in the order of their statement."""
+    return [
+        (store, day, register, sums.receipts, sums.lines, sums.units, sums.grams, sums.cents, sums.first_number,
+         sums.last_number)
+        for (day, register), sums in sorted(tills.items())
+    ]  # fmt: skip
 
 
 def rollup_rows(store: str, sums: dict[Key, Sums]) -> list[tuple[Any, ...]]:

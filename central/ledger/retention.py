@@ -24,14 +24,14 @@ RECEIPTS_A_TRANSACTION = 100
 class Rule:
     """setting: how many days, 0 for ever. gather: keys of some rows older than :before_ms (or :before_day), oldest first.
 
-    is_fact: sums are made of it; since when the ledger has it is noted as `name`.
+    fact: what of it sums are made; since when the ledger has all of that is noted under this name. "": nothing.
     """
 
     name: str
     setting: str
     gather: sa.Executable
     drop: tuple[sa.Executable, ...]
-    is_fact: bool = False
+    fact: str = ""
     limit: int = ROWS_A_TRANSACTION
 
 
@@ -43,7 +43,7 @@ def _rule(
     *,
     order: str,
     also: Sequence[str] = (),
-    is_fact: bool = False,
+    fact: str = "",
     limit: int = ROWS_A_TRANSACTION,
 ) -> Rule:
     """also: tables whose rows go with those of `table`: they have its key within theirs."""
@@ -56,7 +56,7 @@ def _rule(
         sa.text(f"DELETE FROM {one} WHERE store_id = :store AND {of_key}")  # noqa: S608 - our own names
         for one in (*also, table)
     )
-    return Rule(table, setting, sa.text(gather), drop, is_fact, limit)
+    return Rule(table, setting, sa.text(gather), drop, fact, limit)
 
 
 _SEQ = "gateway, epoch, seq"
@@ -72,12 +72,14 @@ _NO_ONE_WAITS = f"""at_ms < :before_ms AND NOT EXISTS (SELECT 1 FROM delivery_no
     AND u.despatch = t.despatch AND u.state = 'open')"""  # noqa: S608
 
 RULES = (
-    # The till's own totals first: receipts without them are not a broken book.
+    # The books first, and with them the note that no receipt of then is taken any more: receipts without them are not broken.
+    _rule("till_days", "receipt_days", "business_date, register_id", "business_date < :before_day", order="business_date",
+          fact="receipts"),
     _rule("day_closes", "receipt_days", "register_id, business_date", "business_date < :before_day", order="business_date"),
     _rule("receipts", "receipt_days", "business_date, register_id, sequence", "business_date < :before_day",
-          order="business_date", also=("receipt_lines",), is_fact=True, limit=RECEIPTS_A_TRANSACTION),
-    _rule("windows", "window_days", _SEQ, "until_ms < :before_ms", order="until_ms", is_fact=True),
-    _rule("stock_facts", "stock_fact_days", _SEQ, "at_ms < :before_ms", order="at_ms", is_fact=True),
+          order="business_date", also=("receipt_lines",), fact="receipts", limit=RECEIPTS_A_TRANSACTION),
+    _rule("windows", "window_days", _SEQ, "until_ms < :before_ms", order="until_ms", fact="windows"),
+    _rule("stock_facts", "stock_fact_days", _SEQ, "at_ms < :before_ms", order="at_ms", fact="stock_facts"),
     _rule("proposals", "proposal_days", _SEQ, _NOT_OPEN, order="at_ms"),
     _rule("delivery_notes", "delivery_note_days", "note, sku", _NO_ONE_WAITS, order="at_ms, note, sku"),
     _rule("alert_acks", "alert_days", "code, subject, raised_ms", "raised_ms < :before_ms", order="raised_ms"),
@@ -93,8 +95,8 @@ RULES = (
     _rule("category_days", "hour_rollup_days", "at_ms", f"at_ms < :before_ms - {DAY_MS}", order="at_ms"),
 )  # fmt: skip
 
-BEFORE_RECEIPTS = tuple(rule for rule in RULES if rule.name == "day_closes")
-"""The till's own totals, which go before the receipts that they are held against."""
+BEFORE_RECEIPTS = tuple(rule for rule in RULES if rule.name in ("till_days", "day_closes"))
+"""The books of a till's day, which go before the receipts that they are about."""
 RECEIPTS = next(rule for rule in RULES if rule.name == "receipts")
 
 _NOTE = sa.text(
@@ -119,8 +121,8 @@ def old_keys(
 
 def drop(connection: Connection, rule: Rule, store: str, keys: list[dict[str, Any]], before_ms: int) -> None:
     """keys: none where the rows go in another way, and only since when there are any is noted."""
-    if rule.is_fact:
-        connection.execute(_NOTE, {"store": store, "kind": rule.name, "from_ms": before_ms})
+    if rule.fact:
+        connection.execute(_NOTE, {"store": store, "kind": rule.fact, "from_ms": before_ms})
     for statement in rule.drop if keys else ():
         connection.execute(statement, keys)
 
@@ -132,6 +134,6 @@ def facts_kept_since_ms(connection: Connection, store: str) -> int | None:
 
 
 def kept_since_ms(connection: Connection, store: str, kind: str) -> int | None:
-    """The same of one kind of fact, as `Rule.name` calls it."""
+    """The same of one kind of fact, as `Rule.fact` calls it."""
     found: int | None = connection.execute(_KEPT, {"store": store, "kind": kind}).scalar()
     return found

@@ -2,40 +2,23 @@
 
 import json
 from collections import Counter
-from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from central.core.accounting import DayKey, Totals, balance_books
-from central.core.lifecycle import WAITING
+from central.core.accounting import TillDay, Totals
+from central.ledger import till_days
 from central.ledger.of_stores import Stores, named, of_stores
 from contract.api.stores import (
     Accounting,
     AlertView,
+    Balance,
     CellTally,
+    DayBalance,
     QuarantineView,
     TransmissionTally,
-    TriggerTally,
 )  # fmt: skip
 
-_WAITING = tuple(state.value for state in WAITING)
-
-_LEDGER = of_stores(
-    """SELECT store_id, register_id, business_date, count(*) AS receipts, sum(line_count) AS lines,
-    sum(sold_units) AS units, sum(total_cents) AS cents FROM receipts WHERE {stores}
-    GROUP BY store_id, business_date, register_id"""
-)
-_TILLS = of_stores("SELECT * FROM day_closes WHERE {stores}")
 _COUNTERS = of_stores("SELECT counters FROM gateways WHERE {stores}")
-_TRIGGERS = of_stores(
-    """SELECT
-    (SELECT count(*) FROM triggers WHERE {stores}) AS created,
-    (SELECT count(DISTINCT subject) FROM outgoing WHERE type = 'shelfloop.restock.trigger.v1'
-        AND position IS NOT NULL AND {stores}) AS sent,
-    (SELECT count(DISTINCT trigger_id) FROM trigger_statuses WHERE {stores}) AS acknowledged,
-    (SELECT count(*) FROM triggers WHERE {stores} AND state IN :waiting) AS waiting"""
-).bindparams(sa.bindparam("waiting", expanding=True, type_=sa.Text()))
 _GAPS = of_stores("SELECT count(*) FROM gaps WHERE {stores}")
 _ALERTS = of_stores(
     """SELECT alerts.*, (SELECT who FROM alert_acks k WHERE k.store_id = alerts.store_id AND k.code = alerts.code
@@ -49,45 +32,45 @@ _QUARANTINE = of_stores(
 )
 
 
-def accounting(connection: Connection, stores: Stores = None) -> Accounting:
-    """Both sides from their own rows: day closes as the tills sent them, receipts as the ledger holds them.
+def accounting(connection: Connection, stores: Stores = None, limit: int = 1000) -> Accounting:
+    """Both sides of each till's day, and what gateways counted of devices and cells; nothing of the triggers.
 
-    With what gateways counted of devices and cells, and what became of the triggers.
+    limit: how many days are named; those that differ come first.
     """
     of = named(stores)
-    tills = {
-        _key(row): Totals(row.receipts, row.lines, row.units, row.cents)
-        for row in connection.execute(_TILLS, of)
-    }
-    ledger = {
-        _key(row): Totals(row.receipts, int(row.lines), int(row.units), int(row.cents))
-        for row in connection.execute(_LEDGER, of)
-    }
-    books = balance_books(tills, ledger, connection.execute(_GAPS, of).scalar() or 0)
+    books = till_days.books(connection, stores, limit)
     told: Counter[str] = Counter()
     for (counters,) in connection.execute(_COUNTERS, of):
         told.update(json.loads(counters))
-    triggers = connection.execute(_TRIGGERS, {**of, "waiting": list(_WAITING)}).one()
-    return books.model_copy(
-        update={
-            "transmissions": TransmissionTally(
-                accepted=told["accepted_total"], duplicates=told["duplicates_total"],
-                rejected=told["rejected_total"], quarantined=told["quarantined_total"],
-            ),
-            "cells": CellTally(
-                picked_units=told["picks_counted_units"], put_back_units=told["put_back_units"],
-                unresolved_units=told["unresolved_units"],
-            ),
-            "triggers": TriggerTally(
-                created=triggers.created, sent=triggers.sent, acknowledged=triggers.acknowledged,
-                waiting=triggers.waiting,
-            ),
-        }
+    return Accounting(
+        balanced=not books.wrong, **_sides(books.told, books.held),
+        declared_gaps=connection.execute(_GAPS, of).scalar() or 0,
+        days=[_day_balance(day) for day in books.days],
+        closed_days=books.closed, wrong_days=books.wrong, open_days=books.open, missing_numbers=books.missing_numbers,
+        transmissions=TransmissionTally(
+            accepted=told["accepted_total"], duplicates=told["duplicates_total"], rejected=told["rejected_total"],
+            quarantined=told["quarantined_total"],
+        ),
+        cells=CellTally(
+            picked_units=told["picks_counted_units"], put_back_units=told["put_back_units"],
+            unresolved_units=told["unresolved_units"],
+        ),
     )  # fmt: skip
 
 
-def _key(row: Any) -> DayKey:
-    return (row.store_id, row.register_id, row.business_date)
+def _day_balance(day: TillDay) -> DayBalance:
+    return DayBalance(
+        store=day.store, register_id=day.register, business_date=day.business_date,
+        **_sides(day.told or Totals(), day.held), balanced=day.is_balanced, first_number=day.first_number,
+        last_number=day.last_number, missing_numbers=day.missing_numbers,
+    )  # fmt: skip
+
+
+def _sides(told: Totals, held: Totals) -> dict[str, Balance]:
+    return {
+        name: Balance(tills=getattr(told, name), ledger=getattr(held, name))
+        for name in ("receipts", "lines", "units", "cents")
+    }
 
 
 def alert_views(

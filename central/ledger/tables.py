@@ -79,6 +79,15 @@ day_closes = _table(
     _int("at_ms"), _int("receipts"), _int("lines"), _int("units"), _int("grams"), _int("cents"),
 )  # fmt: skip
 
+# A day of a till on both sides (till_days.py): sums of its receipts, and what the till told when it closed it (told_*).
+till_days = _table(
+    "till_days", _text("store_id", key=True), _text("business_date", key=True), _text("register_id", key=True),
+    _count("receipts"), _count("lines"), _count("units"), _count("grams"), _count("cents"),
+    _int("first_number", nullable=True), _int("last_number", nullable=True), _int("told_ms", nullable=True),
+    _int("told_receipts", nullable=True), _int("told_lines", nullable=True), _int("told_units", nullable=True),
+    _int("told_grams", nullable=True), _int("told_cents", nullable=True),
+)  # fmt: skip
+
 _SEQ_KEY = ("store_id", "gateway", "epoch")
 
 
@@ -242,6 +251,12 @@ Index("outgoing_event", outgoing.c.store_id, outgoing.c.event_id, unique=True)
 Index("outgoing_position", outgoing.c.position)
 _index("outgoing_unplaced", outgoing.c.store_id, outgoing.c.number, only=outgoing.c.position.is_(None))
 _index("outgoing_secret", outgoing.c.created_ms, only=outgoing.c.secret == 1)
+_index(
+    "outgoing_orders",
+    outgoing.c.store_id,
+    outgoing.c.subject,
+    only=outgoing.c.type == "shelfloop.restock.trigger.v1",
+)
 _index("outgoing_member", outgoing.c.member, only=outgoing.c.member.is_not(None))
 
 # given_up_from: the lowest position that was given up and not asked for again since.

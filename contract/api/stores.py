@@ -236,6 +236,8 @@ class Balance(ApiModel):
 
 
 class DayBalance(ApiModel):
+    """A closed day of a till. missing_numbers: of receipts, between the ledger's first and last number of the day."""
+
     store: str
     register_id: str
     business_date: DayText
@@ -244,6 +246,9 @@ class DayBalance(ApiModel):
     units: Balance
     cents: Balance
     balanced: bool
+    first_number: int | None = None
+    last_number: int | None = None
+    missing_numbers: int = 0
 
 
 class TransmissionTally(ApiModel):
@@ -273,7 +278,10 @@ class TriggerTally(ApiModel):
 
 
 class Accounting(ApiModel):
-    """Only closed days are compared; open ones are listed by the ledger's side alone in `open_days`."""
+    """Only closed days are compared, and all of them; how many are open is in `open_days`.
+
+    days: all of `closed_days`, newest first; where they are more than were asked for, only those that differ (`wrong_days`).
+    """
 
     balanced: bool
     receipts: Balance
@@ -283,6 +291,9 @@ class Accounting(ApiModel):
     declared_gaps: int
     days: list[DayBalance]
     open_days: int
+    closed_days: int = 0
+    wrong_days: int = 0
+    missing_numbers: int = 0
     transmissions: TransmissionTally = TransmissionTally()
     cells: CellTally = CellTally()
     triggers: TriggerTally = TriggerTally()

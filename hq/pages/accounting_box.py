@@ -30,7 +30,7 @@ class AccountingBox:
         names = {store.store: store.name for store in stores}
         currencies = {store.currency for store in stores}
         currency = currencies.pop() if len(currencies) == 1 else ""
-        closed = bool(accounting.days)
+        closed = bool(accounting.closed_days)
         tone, icon, text = _verdict(accounting, closed=closed)
         self._icon.classes(replace=f"q-icon notranslate material-icons tone-{tone}")
         self._icon.set_name(icon)
@@ -86,9 +86,9 @@ def _verdict(accounting: Accounting, *, closed: bool) -> tuple[str, str, str]:
     if not closed:
         return "quiet", "hourglass_empty", "Nothing to compare yet"
     if accounting.balanced:
-        return "ok", "check_circle", f"Balanced over {counted(len(accounting.days), 'till day')}"
-    wrong = sum(not row.balanced for row in accounting.days)
-    return "bad", "error", f"{counted(wrong, 'till day')} of {number(len(accounting.days))} differ"
+        return "ok", "check_circle", f"Balanced over {counted(accounting.closed_days, 'till day')}"
+    wrong = accounting.wrong_days
+    return "bad", "error", f"{counted(wrong, 'till day')} of {number(accounting.closed_days)} differ"
 
 
 def _sum_rows(accounting: Accounting, currency: str) -> list[Row]:

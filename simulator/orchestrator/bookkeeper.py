@@ -63,7 +63,7 @@ class Bookkeeper:
             self._ask(REPLENISHER_NAME, "/report"),
             self._ask(MEMBER_APP_NAME, "/report"),
         )
-        accounting = self._admin.get("/v1/accounting")
+        accounting = self._admin.get("/v1/accounting", limit=50_000)
         events = tuple(self._events(shops, edges))
         missed = self._watched or any(wire.missing > 0 for wire in events if not wire.kept)
         return Books(

@@ -221,7 +221,7 @@ def test_each_transaction_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _of(rule: retention.Rule, limit: int) -> retention.Rule:
-    return retention.Rule(rule.name, rule.setting, rule.gather, rule.drop, rule.is_fact, limit)
+    return retention.Rule(rule.name, rule.setting, rule.gather, rule.drop, rule.fact, limit)
 
 
 @on_both

@@ -155,6 +155,10 @@ def test_a_ledger_of_the_first_form_is_brought_forward_with_its_rows(kind: str, 
                 sa.text("SELECT category, at_ms, sold_units FROM category_hours")
             ).all()
             assert [tuple(row) for row in hours] == [("food", 7_200_000, 2)]
+            books = connection.execute(
+                sa.text("SELECT business_date, receipts, cents, last_number FROM till_days")
+            )
+            assert sorted(tuple(row) for row in books) == [(day, 1, 250, 1) for day in RECEIPT_DAYS]
             steps = connection.execute(sa.text("SELECT step_ms FROM rollups")).scalars().all()
             assert steps == [3_600_000]
             for table in BY_MONTH:

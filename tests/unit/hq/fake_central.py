@@ -231,7 +231,7 @@ class FakeCentral:
 
         return Accounting(
             balanced=self.balanced, receipts=total("receipts"), lines=total("lines"), units=total("units"), cents=total("cents"),
-            declared_gaps=0, days=days, open_days=6,
+            declared_gaps=0, days=days, open_days=6, closed_days=len(days), wrong_days=sum(not day.balanced for day in days),
             transmissions=TransmissionTally(accepted=812_345, duplicates=17, rejected=3, quarantined=4),
             cells=CellTally(picked_units=4_321, put_back_units=210, unresolved_units=2),
             triggers=TriggerTally(created=9, sent=6, acknowledged=5, waiting=3),
