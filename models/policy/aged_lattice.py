@@ -8,13 +8,14 @@ order of the period before: what follows a state, a demand and an order is a ste
 import numpy as np
 
 from models.arrays import F64, I64
+from models.policy.chain import Chain
 from models.policy.demand_law import convolved, quantile_units
 from models.policy.instance import Instance
 from models.policy.stock_day import demand_met
 
 _FAR = 1e-4
 """What would sell within a life with less chance than this is not ordered by a good policy."""
-_TOO_MUCH = 1e9
+TOO_MUCH = 1e9
 """Stands for what an order beyond the bound would cost."""
 
 
@@ -36,9 +37,10 @@ class SummedLattice:
         self._place[of_stem, last] = np.arange(len(joined))
         self._most = (whole <= top).sum(axis=1)
         """Orders that a stem allows."""
-        steps = self.n_orders ** np.arange(stems.shape[1], dtype=np.int64)
-        codes = stems @ steps
+        self._steps = self.n_orders ** np.arange(stems.shape[1], dtype=np.int64)
+        codes = stems @ self._steps
         rank = np.argsort(codes)
+        self._codes, self._rank = codes[rank], rank
         reach = min(len(instance.law), top + 1)
         self._law = instance.law[:reach].copy()
         self._law[-1] += instance.law[reach:].sum()
@@ -56,7 +58,7 @@ class SummedLattice:
                 instance.holding * left[:, 1:].sum(axis=1) + instance.waste_cost * old
             )
             following = np.concatenate([left[:, 1:], under_way], axis=1)
-            self._next[demand] = rank[np.searchsorted(codes, following @ steps, sorter=rank)]
+            self._next[demand] = rank[np.searchsorted(self._codes, following @ self._steps)]
         self._cost_joined = cost
         self.states = (
             joined
@@ -70,8 +72,8 @@ class SummedLattice:
             after = self._cost_joined.copy()
             for chance, following in zip(self._law, self._next, strict=True):
                 after += chance * value[following]
-            return np.asarray(np.append(after, _TOO_MUCH)[self._place])
-        rows = np.append(value, _TOO_MUCH)[self._place]
+            return np.asarray(np.append(after, TOO_MUCH)[self._place])
+        rows = np.append(value, TOO_MUCH)[self._place]
         out = np.zeros((len(self.states), self.n_orders))
         for chance, following in zip(self._law, self._next, strict=True):
             if chance > 0:
@@ -92,6 +94,28 @@ class SummedLattice:
                 places = self._place[stem, np.minimum(orders, self._most[stem] - 1)]
             out += np.bincount(places, weights=chance * weights, minlength=len(share))
         return out
+
+    def chained(self, orders: I64) -> Chain:
+        """What would be ordered beyond the bounds is cut."""
+        if self._lead == 0:
+            joined = self._place[np.arange(len(orders)), np.minimum(orders, self._most - 1)]
+            return Chain(self._next[:, joined].T.astype(np.int32), self._law, self._cost_joined[joined])
+        following = np.empty((len(orders), len(self._next)), dtype=np.int32)
+        for demand, stem in enumerate(self._next):
+            following[:, demand] = self._place[stem, np.minimum(orders, self._most[stem] - 1)]
+        return Chain(following, self._law, self.cost)
+
+    def places_of(self, states: I64) -> I64:
+        stems, last = states[:, :-1], states[:, -1]
+        codes = stems @ self._steps
+        near = np.minimum(np.searchsorted(self._codes, codes), len(self._codes) - 1)
+        known = (self._codes[near] == codes) & (states < self.n_orders).all(axis=1)
+        stem = self._rank[near]
+        if self._lead == 0:
+            return np.where(known & (last == 0), stem, -1)
+        return np.where(
+            known & (last < self._most[stem]), self._place[stem, np.minimum(last, self.n_orders - 1)], -1
+        )
 
 
 def summed_bounds(instance: Instance, position_units: int, order_units: int) -> tuple[int, int]:

@@ -29,7 +29,7 @@ _CASE_MEAN = 7.0
 """Cases a period: what the coarser instance is asked for."""
 _CASE_WORK = 1_000_000_000
 _SEED = 20_001
-_SAY_EVERY = 10
+_SAY_EVERY = 2
 
 
 def drawn_refined(instance: Instance, policy: LearnedPolicy, say: Say) -> tuple[Correction, int]:

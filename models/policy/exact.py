@@ -1,5 +1,6 @@
 """Long-run costs by value iteration: of the best policy there is, and of any given one, each with a bound on the error."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,11 +9,12 @@ from models.arrays import F64, I64
 from models.policy.instance import Instance
 from models.policy.lattice import Lattice
 
+Say = Callable[[str], None]
 MAX_SWEEPS = 3000
-
-
 MAX_ITERATION_CELLS = 4e9
 """Of all sweeps together: half a minute on one core."""
+_SAY_CELLS = 4e8
+"""Some seconds of work: so often the iteration says how far it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +35,14 @@ class ExactCost:
 
 
 def optimal_cost(
-    instance: Instance, lattice: Lattice, tolerance: float = 1e-4, sweeps: int = MAX_SWEEPS
+    instance: Instance,
+    lattice: Lattice,
+    tolerance: float = 1e-4,
+    sweeps: int = MAX_SWEEPS,
+    say: Say = lambda _: None,
 ) -> ExactCost:
-    """The best policy within the lattice. tolerance: of high - low, relative to the cost."""
-    return _iterated(instance, lattice, None, np.zeros(len(lattice.states)), tolerance, sweeps)
+    """The best policy within the lattice. tolerance: of high - low, relative to the cost. say: is told how far it is."""
+    return _iterated(instance, lattice, None, np.zeros(len(lattice.states)), tolerance, sweeps, say)
 
 
 def sweeps_of(lattice: Lattice) -> int:
@@ -53,14 +59,23 @@ def policy_cost(
 
 
 def _iterated(
-    instance: Instance, lattice: Lattice, orders: I64 | None, value: F64, tolerance: float, sweeps: int
+    instance: Instance,
+    lattice: Lattice,
+    orders: I64 | None,
+    value: F64,
+    tolerance: float,
+    sweeps: int,
+    say: Say = lambda _: None,
 ) -> ExactCost:
     """Relative value iteration. A share of staying put (0.1) takes periodic chains out of step; it scales the gain."""
     fixed = np.where(np.arange(lattice.n_orders) > 0, instance.fixed_order, 0.0)
     stay = 0.1 if instance.fixed_order or instance.life_periods is not None else 0.0
     low, high = -np.inf, np.inf
     chosen = np.zeros(len(value), dtype=np.int64)
-    for _ in range(sweeps):
+    often = max(int(_SAY_CELLS / lattice.sweep_cells), 1)
+    for sweep in range(sweeps):
+        if sweep and sweep % often == 0:
+            say(f"value iteration, sweep {sweep}: the optimum lies between {low + instance.base_cost:.4g} and {high + instance.base_cost:.4g}")  # fmt: skip
         after = lattice.expected(value)
         if instance.fixed_order:
             after += fixed

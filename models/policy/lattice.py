@@ -13,16 +13,16 @@ import numpy.typing as npt
 
 from models.arrays import F64, I64
 from models.policy.aged_lattice import SummedLattice, summed_bounds, summed_size
+from models.policy.chain import Chain
 from models.policy.demand_law import convolved, quantile_units
 from models.policy.instance import BACKORDER, Instance
+from models.policy.lost_lattice import LostLattice
 from models.policy.stock_day import demand_met as demand_met  # noqa: PLC0414 - known by this page
 
 MAX_CELLS = 24_000_000
 """Pairs of state and order that one sweep may hold: 200 MB of doubles, some seconds a sweep at worst."""
 MAX_PRODUCT = 2_000_000_000
 """Multiplications of one sweep."""
-PRODUCTS_A_CELL = 20
-"""Multiplications of matrices in the time that a cell takes to gather."""
 MAX_GATHERED = 60_000_000
 """Cells that one sweep gathers where units age."""
 
@@ -45,6 +45,18 @@ class Lattice(Protocol):
 
     def followed(self, share: F64) -> F64:
         """share: of being in a state and ordering, shape (n, n_orders). Share of each next state, shape (n,)."""
+        ...
+
+
+class TableLattice(Lattice, Protocol):
+    """One on which orders by state can be followed and looked up."""
+
+    def chained(self, orders: I64) -> Chain:
+        """What ordering orders[state] leads to; cost: without the order's own."""
+        ...
+
+    def places_of(self, states: I64) -> I64:
+        """Where these states are among `states`, shape (n,); -1: beyond the bounds."""
         ...
 
 
@@ -75,8 +87,8 @@ def bounds_of(instance: Instance) -> Bounds:
     )
 
 
-def lattice_of(instance: Instance, bounds: Bounds) -> "Lattice | None":
-    """None when there are more states than MAX_CELLS or more work than MAX_PRODUCT: simulate instead."""
+def lattice_of(instance: Instance, bounds: Bounds, *, free_beyond: bool = False) -> "Lattice | None":
+    """None when there are more states than MAX_CELLS or more work than MAX_PRODUCT: simulate instead. free_beyond: of LostLattice."""
     if instance.unmet == BACKORDER:
         return PositionLattice(instance, bounds)
     n_orders, top = bounds.order_units + 1, bounds.position_units + 1
@@ -85,7 +97,7 @@ def lattice_of(instance: Instance, bounds: Bounds) -> "Lattice | None":
     n_states = top * n_orders ** max(instance.lead_periods - 1, 0)
     if n_states * n_orders > MAX_CELLS or n_states * n_orders * top > MAX_PRODUCT:
         return None
-    return LostLattice(instance, bounds)
+    return LostLattice(instance, bounds.position_units, bounds.order_units, free_beyond=free_beyond)
 
 
 def _aged_lattice(instance: Instance, bounds: Bounds) -> "Lattice | None":
@@ -97,41 +109,6 @@ def _aged_lattice(instance: Instance, bounds: Bounds) -> "Lattice | None":
     ):
         return None
     return SummedLattice(instance, bounds.position_units, bounds.order_units)
-
-
-class LostLattice:
-    """Lost sales, units that keep. Coordinates: in hand 0..position_units, then orders under way 0..order_units."""
-
-    def __init__(self, instance: Instance, bounds: Bounds) -> None:
-        self._lead = instance.lead_periods
-        self.n_orders, self._top = bounds.order_units + 1, bounds.position_units + 1
-        shape = (self._top, *[self.n_orders] * max(self._lead - 1, 0))
-        self.states = np.indices(shape).reshape(len(shape), -1).T
-        self.sweep_cells = len(self.states) * self.n_orders * (1 + self._top / PRODUCTS_A_CELL)
-        served = _served(instance.law, self._top)
-        period = _period_cost(instance, np.arange(self._top))
-        self._cost_by_hand = period
-        self.cost = period[self.states[:, 0]] if self._lead else np.zeros(len(self.states))
-        self._step = served if self._lead < 2 else _shifted(served, self.n_orders)
-
-    def expected(self, value: F64) -> F64:
-        if self._lead >= 2:
-            out = self._step @ value.reshape(self._top, -1)
-            return np.asarray(out.reshape(-1, self.n_orders))
-        places = np.minimum(np.arange(self._top)[:, None] + np.arange(self.n_orders)[None, :], self._top - 1)
-        if self._lead == 1:
-            return np.asarray(self._step @ value[places])
-        return np.asarray((self._cost_by_hand + self._step @ value)[places])
-
-    def followed(self, share: F64) -> F64:
-        if self._lead >= 2:
-            return np.asarray((self._step.T @ share.reshape(self._step.shape[0], -1)).ravel())
-        places = np.minimum(np.arange(self._top)[:, None] + np.arange(self.n_orders)[None, :], self._top - 1)
-        if self._lead == 1:
-            after = np.bincount(places.ravel(), weights=(self._step.T @ share).ravel(), minlength=self._top)
-            return np.asarray(after, dtype=np.float64)
-        after = np.bincount(places.ravel(), weights=share.ravel(), minlength=self._top)
-        return np.asarray(self._step.T @ after)
 
 
 class PositionLattice:
@@ -223,29 +200,3 @@ class AgedLattice:
                 self._next[units][rows] + orders, weights=self._law[units] * weights, minlength=len(share)
             )
         return out
-
-
-def _period_cost(instance: Instance, in_hand: I64) -> F64:
-    left = in_hand[:, None] - np.arange(len(instance.law))[None, :]
-    held, lost = np.maximum(left, 0) @ instance.law, np.maximum(-left, 0) @ instance.law
-    return np.asarray(instance.holding * held + instance.lost_cost * lost)
-
-
-def _served(law: F64, top: int) -> F64:
-    """Chance that i in hand become j: shape (top, top)."""
-    out = np.zeros((top, top))
-    for i in range(top):
-        reach = min(i + 1, len(law))
-        out[i, i - np.arange(reach)] = law[:reach]
-        out[i, 0] += law[reach:].sum()
-    return out
-
-
-def _shifted(served: F64, n_orders: int) -> F64:
-    """Chance that (i in hand, k arriving) become j in hand, cut at the top: shape (top * n_orders, top)."""
-    top = len(served)
-    out = np.zeros((top, n_orders, top))
-    for k in range(n_orders):
-        out[:, k, k:] = served[:, : top - k]
-        out[:, k, -1] += served[:, top - k :].sum(axis=1)
-    return out.reshape(top * n_orders, top)

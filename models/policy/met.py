@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from models.arrays import F64, I64
+from models.policy.chain import Chain, long_run
 from models.policy.demand_law import convolved
 from models.policy.instance import BACKORDER, Instance
 from models.policy.lattice import demand_met
@@ -20,11 +20,8 @@ OrdersOf = Callable[[I64], I64]
 
 MAX_CELLS = 8_000_000
 """Pairs of state and demand that are kept: some seconds for the cost. Long states count for more."""
-_MAX_SWEEPS = 3000
 BUILDING = 30
 """Sweeps in the time that it takes to find out what is met."""
-_STAY = 0.1
-"""A share of staying put takes periodic chains out of step; it scales the gain."""
 _CODE_BITS = 62
 
 
@@ -70,20 +67,22 @@ def met_cost(
 
     tolerance: of high - low, relative to the cost less the purchase of what is wanted.
     """
-    chain = _chain(instance, orders_of, max_cells)
-    return None if chain is None else _long_run(instance, chain, tolerance)
+    met = _met(instance, orders_of, max_cells)
+    if met is None:
+        return None
+    chain = met[1]
+    found = long_run(chain, tolerance, instance.base_cost)
+    return MetCost(found.low, found.high, (found.sweeps + BUILDING) * chain.following.size)
 
 
-@dataclass(frozen=True, slots=True)
-class _Chain:
-    """following: place of the next state by demand, shape (n, demands). chances: of the demands. cost: of a period, shape (n,)."""
-
-    following: npt.NDArray[np.int32]
-    chances: F64
-    cost: F64
+def met_states(instance: Instance, orders_of: OrdersOf, max_cells: int = MAX_CELLS) -> I64 | None:
+    """What this policy meets, from an empty shop on: shape (n, coordinates). None as in met_cost."""
+    met = _met(instance, orders_of, max_cells)
+    return None if met is None else Codes(instance).states(met[0])
 
 
-def _chain(instance: Instance, orders_of: OrdersOf, max_cells: int) -> _Chain | None:
+def _met(instance: Instance, orders_of: OrdersOf, max_cells: int) -> tuple[I64, Chain] | None:
+    """Codes of the states, rising, and what follows them."""
     codes = Codes(instance)
     follow = _waited if instance.unmet == BACKORDER else _followed
     fresh = np.zeros((1, codes.coordinates), dtype=np.int64)
@@ -106,10 +105,10 @@ def _chain(instance: Instance, orders_of: OrdersOf, max_cells: int) -> _Chain | 
         new = met[seen[place] != met]
         seen = np.sort(np.concatenate([seen, new]))
         fresh = codes.states(new)
-    return _joined(instance, seen, parts)
+    return seen, _joined(instance, seen, parts)
 
 
-def _joined(instance: Instance, seen: I64, parts: list[tuple[I64, I64, F64]]) -> _Chain:
+def _joined(instance: Instance, seen: I64, parts: list[tuple[I64, I64, F64]]) -> Chain:
     """A state met early knows only the demands up to its own stock: the last of them stands for the larger ones."""
     wide = max(codes.shape[1] for _, codes, _ in parts)
     following = np.empty((len(seen), wide), dtype=np.int32)
@@ -123,7 +122,7 @@ def _joined(instance: Instance, seen: I64, parts: list[tuple[I64, I64, F64]]) ->
     chances = instance.law[:wide].copy()
     chances[-1] += instance.law[wide:].sum()
     following = following[:, : len(chances)]
-    return _Chain(following, chances, cost)
+    return Chain(following, chances, cost)
 
 
 def _demands(instance: Instance, states: I64, orders: I64) -> int:
@@ -183,16 +182,3 @@ def _unserved(law: F64, there: I64) -> F64:
     units = np.arange(int(there.max()) + 1)
     excess = np.maximum(np.arange(len(law))[None, :] - units[:, None], 0) @ law
     return np.asarray(excess[there])
-
-
-def _long_run(instance: Instance, chain: _Chain, tolerance: float) -> MetCost:
-    value = np.zeros(len(chain.cost))
-    low, high, sweeps = -np.inf, np.inf, 0
-    for sweeps in range(1, _MAX_SWEEPS + 1):  # noqa: B007
-        gain = (1 - _STAY) * (chain.cost + value[chain.following] @ chain.chances - value)
-        low, high = float(gain.min()) / (1 - _STAY), float(gain.max()) / (1 - _STAY)
-        value += gain
-        value -= value[0]
-        if high - low <= tolerance * max(abs(high - instance.base_cost), 1e-9):
-            break
-    return MetCost(low, high, (sweeps + BUILDING) * chain.following.size)

@@ -31,7 +31,7 @@ _MOST_TOO_LARGE = 0.25
 """Of the policies tried."""
 TOLERANCE = 2e-4
 _LEAST_GAIN = 2e-5
-_SAY_EVERY = 50
+_SAY_EVERY = 10
 
 
 @dataclass(frozen=True, slots=True)

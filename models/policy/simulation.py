@@ -1,5 +1,6 @@
 """The long-run cost of a policy by simulation, with its interval: for instances with too many states to walk through."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,8 +14,7 @@ RUNS = 192
 PERIODS = 2500
 WARM_UP_PERIODS = 150
 _NORMAL_95 = 1.96
-
-
+_SAY_EVERY = 500
 LEAST_PERIODS = 300
 _QUICK_STEPS = 20
 
@@ -43,11 +43,17 @@ class SimulatedCost:
 
 
 def simulated_cost(
-    instance: Instance, policy: OrderingPolicy, *, runs: int = RUNS, periods: int | None = None, seed: int = 1
+    instance: Instance,
+    policy: OrderingPolicy,
+    *,
+    runs: int = RUNS,
+    periods: int | None = None,
+    seed: int = 1,
+    say: Callable[[str], None] = lambda _: None,
 ) -> SimulatedCost:
     """`runs` independent histories of `periods` periods each, after a warm-up, all from an empty shop.
 
-    periods None: PERIODS, fewer where a projection takes long. Raises nothing of its own.
+    periods None: PERIODS, fewer where a projection takes long. say: is told how far it is. Raises nothing of its own.
     """
     periods = periods or max(int(PERIODS * pace_of(instance)), LEAST_PERIODS)
     random = np.random.default_rng(seed)
@@ -56,6 +62,8 @@ def simulated_cost(
     demand = random.choice(len(instance.law), size=(warm_up + periods, runs), p=instance.law)
     history = History(instance, runs)
     for period in range(warm_up + periods):
+        if period and period % _SAY_EVERY == 0:
+            say(f"{period} of {warm_up + periods} periods simulated")
         lived = history.live(policy.orders(instance, history.states), demand[period])
         if period >= warm_up:
             totals += np.stack([lived.cost, lived.unserved, lived.expired, lived.held])

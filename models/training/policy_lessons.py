@@ -172,7 +172,7 @@ def lessons_of(
     if _work(instance, bounds, summed=summed) > (MAX_WIDE_WORK if summed else MAX_WORK):
         return None
     each_age = instance.life_periods is not None and not summed
-    lattice = AgedLattice(instance, bounds) if each_age else lattice_of(instance, bounds)
+    lattice = AgedLattice(instance, bounds) if each_age else lattice_of(instance, bounds, free_beyond=True)
     if lattice is None or len(lattice.states) < 3:
         return None
     best = optimal_cost(instance, lattice, tolerance=3e-4, sweeps=MAX_SWEEPS)
