@@ -12,6 +12,7 @@ import numpy.typing as npt
 from models.arrays import F32, F64
 from models.features import DemandInputs, inputs_from, weekday_level
 from models.forecast import DEFAULT_HORIZON_DAYS, Forecast, zero_closed_days
+from models.known_days import KnownDays
 
 BASELINE_NAME = "seasonal-baseline@1"
 _CORRELATION = 0.05
@@ -38,16 +39,18 @@ class SeasonalBaseline:
         price_ratio: npt.ArrayLike | None = None,
         category_level: npt.ArrayLike | None = None,
         served_share: npt.ArrayLike | None = None,
+        known_days: KnownDays | None = None,
         closed_days: Collection[date] = (),
         horizon_days: int = DEFAULT_HORIZON_DAYS,
     ) -> Forecast:
-        """As DemandModel.forecast; prices are ignored."""
+        """As DemandModel.forecast; prices and known days are ignored."""
         inputs = inputs_from(
             history,
             first_day,
             price_ratio=price_ratio,
             category_level=category_level,
             served_share=served_share,
+            known_days=known_days,
             horizon_days=horizon_days,
         )
         level = moving_average(inputs, days=28)

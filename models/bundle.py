@@ -11,7 +11,7 @@ from contract.errors import MalformedMessageError
 from contract.records import QUANTILE_LEVELS
 from models.errors import BundleError
 from models.execution import DEMAND_INPUTS, DEMAND_OUTPUTS, REPLENISHMENT_INPUTS, REPLENISHMENT_OUTPUTS
-from models.features import FEATURE_NAMES, HISTORY_DAYS, features_sha256
+from models.features import FEATURES_BY_REVISION, HISTORY_DAYS, revision_of
 from models.golden import Golden, golden_mismatch
 from models.graph import Graph
 from models.manifest import (
@@ -52,6 +52,11 @@ class Bundle:
     def name(self) -> str:
         return f"{self.manifest.name}@{self.manifest.version}"
 
+    @property
+    def features_revision(self) -> int:
+        """Of the features that it was trained on, one of FEATURES_BY_REVISION."""
+        return _known_revision(self.manifest, self.path / MANIFEST_FILE)
+
 
 def load_bundle(path: Path, public_key: PublicKey) -> Bundle:
     """The bundle in the folder `path`, after these checks in this order: folder, signature, manifest, features,
@@ -61,19 +66,19 @@ def load_bundle(path: Path, public_key: PublicKey) -> Bundle:
     """
     manifest_bytes = check_signature(path, public_key)
     manifest = _manifest_from(manifest_bytes, path / MANIFEST_FILE)
-    _check_features(manifest, path / MANIFEST_FILE)
+    revision = _check_features(manifest, path / MANIFEST_FILE)
     names = [name for name in SIGNED_FILES if name in REQUIRED_FILES or name in manifest.files]
     contents = {name: _checked_file(path / name, manifest) for name in names}
     demand = _graph(contents[DEMAND_FILE], path / DEMAND_FILE, DEMAND_INPUTS, DEMAND_OUTPUTS)
     replenishment = _graph(
         contents[REPLENISHMENT_FILE], path / REPLENISHMENT_FILE, REPLENISHMENT_INPUTS, REPLENISHMENT_OUTPUTS
     )
-    _check_width(demand, "features", len(FEATURE_NAMES))
+    _check_width(demand, "features", len(FEATURES_BY_REVISION[revision]))
     _check_width(replenishment, "quantiles", len(QUANTILE_LEVELS))
     orders = None
     if ORDER_FILE in contents:
         orders = _order_graph(contents[ORDER_FILE], path / ORDER_FILE)
-    _check_golden(contents[GOLDEN_FILE], path / GOLDEN_FILE, demand, replenishment, orders)
+    _check_golden(contents[GOLDEN_FILE], path / GOLDEN_FILE, demand, replenishment, orders, revision)
     if orders is not None:
         replenishment.rest()  # the order graph takes its place
     return Bundle(path, manifest, demand, replenishment, orders)
@@ -121,15 +126,27 @@ def _manifest_from(content: bytes, path: Path) -> Manifest:
         raise BundleError("manifest", path, error.why, _TRAIN_AGAIN) from None
 
 
-def _check_features(manifest: Manifest, path: Path) -> None:
-    if manifest.features.sha256 != features_sha256() or tuple(manifest.features.names) != FEATURE_NAMES:
-        raise BundleError(
-            "features", path, "it was trained on other features than this version computes", _TRAIN_AGAIN
-        )
+def _check_features(manifest: Manifest, path: Path) -> int:
+    """The revision of its features. One from before a revision is served as it was trained; one from after it cannot be."""
+    revision = _known_revision(manifest, path)
     if manifest.features.history_days != HISTORY_DAYS or tuple(manifest.quantile_levels) != QUANTILE_LEVELS:
         raise BundleError(
             "features", path, "its history length or quantile levels are not this version's", _TRAIN_AGAIN
         )
+    return revision
+
+
+def _known_revision(manifest: Manifest, path: Path) -> int:
+    revision = revision_of(manifest.features.sha256)
+    if revision is not None and tuple(manifest.features.names) == FEATURES_BY_REVISION[revision]:
+        return revision
+    known = {name for names in FEATURES_BY_REVISION.values() for name in names}
+    unknown = [name for name in manifest.features.names if name not in known]
+    named = f" ({', '.join(unknown[:3])}{' and more' if len(unknown) > 3 else ''})" if unknown else ""
+    raise BundleError(
+        "features", path, f"it was trained on other features than this version computes{named}",
+        "update this program to the version that trained it, or train a bundle with this one: shelfloop models train",
+    )  # fmt: skip
 
 
 def _checked_file(path: Path, manifest: Manifest) -> bytes:
@@ -171,11 +188,11 @@ def _check_width(graph: Graph, name: str, width: int) -> None:
 
 
 def _check_golden(
-    content: bytes, path: Path, demand: Graph, replenishment: Graph, orders: OrderGraph | None
+    content: bytes, path: Path, demand: Graph, replenishment: Graph, orders: OrderGraph | None, revision: int
 ) -> None:
     try:
         golden = Golden.from_json(content, "golden")
-        mismatch = golden_mismatch(golden, demand, replenishment, orders)
+        mismatch = golden_mismatch(golden, demand, replenishment, orders, revision)
     except (MalformedMessageError, ValueError) as error:
         raise BundleError("golden", path, str(error), _TRAIN_AGAIN) from None
     if mismatch:

@@ -4,7 +4,8 @@ Levels enter as logarithms and as ratios to the SKU's own level, so that one mod
 """
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from contract.records import MAX_HORIZON_DAYS
 from models.arrays import F32, F64, row_sum
 from models.censoring import recovered_history
+from models.known_days import KNOWN_DAY_FEATURES, KnownDays, known_day_features, known_days_from
 
 HISTORY_DAYS = 56
 """The days before the first forecast day that features look at; older columns are ignored, missing ones unknown."""
@@ -34,16 +36,28 @@ DAY_FEATURES = (
     "weekday_ratio", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday",
     "horizon", "log_horizon", "log_price_ratio", "price_known",
 )  # fmt: skip
-FEATURE_NAMES = SKU_FEATURES + DAY_FEATURES
+FEATURE_NAMES = SKU_FEATURES + DAY_FEATURES + KNOWN_DAY_FEATURES
 PRICE_RATIOS = (0.4, 2.5)
 """Of the usual price: no shelf price moves further within four weeks, and a network is not to guess what would happen."""
-FEATURES_REVISION = 1
+FEATURES_REVISION = 2
 """Rises with any change of a formula below, so that a bundle refuses features that it was not trained on."""
+FEATURES_BY_REVISION = {1: SKU_FEATURES + DAY_FEATURES, 2: FEATURE_NAMES}
+"""Every revision that this version can compute; a later one adds columns behind those of an earlier one."""
 
 
-def features_sha256() -> str:
+def features_sha256(revision: int = FEATURES_REVISION) -> str:
     """Identity of the features: their names, order and revision."""
-    return hashlib.sha256(f"{FEATURES_REVISION}:{','.join(FEATURE_NAMES)}".encode()).hexdigest()
+    return hashlib.sha256(f"{revision}:{','.join(FEATURES_BY_REVISION[revision])}".encode()).hexdigest()
+
+
+def revision_of(sha256: str) -> int | None:
+    """The revision of FEATURES_BY_REVISION with this identity, None for features that this version does not know."""
+    return next((each for each in FEATURES_BY_REVISION if features_sha256(each) == sha256), None)
+
+
+def revision_with(columns: int) -> int:
+    """The revision that has so many columns: each later one has more."""
+    return next(each for each, names in FEATURES_BY_REVISION.items() if len(names) == columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +74,9 @@ class DemandInputs:
     price_ratio: F64
     category_level: F64
     cleaned_values: int
-    """Values that no shop sells: negative or infinite ones, spikes that were cut, prices that were not believed."""
+    """Values that no shop sells: negative or infinite ones, spikes that were cut, prices that were not believed; known days out of range."""
+    known_days: Mapping[str, F64] = field(default_factory=dict)
+    """Column of models.known_days -> (n_sku or 1, HISTORY_DAYS + horizon_days), NaN unknown; empty: nothing is known."""
 
 
 def inputs_from(
@@ -70,12 +86,14 @@ def inputs_from(
     price_ratio: npt.ArrayLike | None = None,
     category_level: npt.ArrayLike | None = None,
     served_share: npt.ArrayLike | None = None,
+    known_days: KnownDays | None = None,
     horizon_days: int = 14,
 ) -> DemandInputs:
     """Clean inputs of the shapes above, from histories of any length (0 days too).
 
     served_share: of history's shape, the share of each day's demand that the shelf could serve, 0 to 1; None: all of it.
     Days below 1 become what would have sold (models.censoring.recovered_history): demand, not sales.
+    known_days: columns of models.known_days, (n_sku or 1, HISTORY_DAYS + horizon_days or more); a column or day that is not given is unknown.
 
     Unknown days (not yet listed, shop closed, gateway silent, sold out) must be NaN, not 0. A day of net returns
     (negative) counts as 0; an infinite value is unknown; a spike is cut to SPIKE_RATIO times the SKU's usual selling day;
@@ -101,17 +119,21 @@ def inputs_from(
         if kept:
             share[:, HISTORY_DAYS - kept :] = np.nan_to_num(given[:, units.shape[1] - kept :], nan=1.0)
         recent = recovered_history(recent, share)
+    known, impossible = known_days_from(known_days, n_sku, HISTORY_DAYS, horizon_days)
     return DemandInputs(
         history=recent,
         first_day=first_day,
         price_ratio=np.where(believed, ratio, np.nan),
         category_level=_shaped(category_level, (n_sku,), "category_level"),
-        cleaned_values=cleaned + int((~believed & ~np.isnan(ratio)).sum()),
+        cleaned_values=cleaned + impossible + int((~believed & ~np.isnan(ratio)).sum()),
+        known_days=known,
     )
 
 
-def demand_features(inputs: DemandInputs, horizon: npt.ArrayLike | None = None) -> F32:
-    """Finite features, shape (n_sku, n_days, len(FEATURE_NAMES)).
+def demand_features(
+    inputs: DemandInputs, horizon: npt.ArrayLike | None = None, revision: int = FEATURES_REVISION
+) -> F32:
+    """Finite features, shape (n_sku, n_days, len(FEATURES_BY_REVISION[revision])).
 
     horizon: which days ahead, 0 is first_day; all of inputs.price_ratio's columns when None.
     """
@@ -119,11 +141,16 @@ def demand_features(inputs: DemandInputs, horizon: npt.ArrayLike | None = None) 
     ahead = np.arange(columns) if horizon is None else np.asarray(horizon, dtype=np.int64)
     level = smoothed_level(inputs.history, inputs.category_level)
     of_sku = np.stack(_sku_columns(inputs, level), axis=1)
-    out = np.empty((len(level), len(ahead), len(FEATURE_NAMES)), dtype=np.float32)
+    first = FEATURES_BY_REVISION[1]
+    out = np.empty((len(level), len(ahead), len(FEATURES_BY_REVISION[revision])), dtype=np.float32)
     out[:, :, : len(SKU_FEATURES)] = of_sku[:, None, :]
     for place, days_ahead in enumerate(ahead):
-        out[:, place, len(SKU_FEATURES) :] = np.stack(_day_columns(inputs, level, int(days_ahead)), axis=1)
-    return np.clip(out, -20, 20)
+        out[:, place, len(SKU_FEATURES) : len(first)] = np.stack(
+            _day_columns(inputs, level, int(days_ahead)), axis=1
+        )
+    if revision >= 2:
+        out[:, :, len(first) :] = known_day_features(inputs.known_days, inputs.history, level, ahead)
+    return np.clip(out, -20, 20, out=out)
 
 
 def smoothed_level(history: F64, category_level: F64) -> F64:

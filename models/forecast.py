@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from contract.records import MAX_HORIZON_DAYS, QUANTILE_LEVELS
 from models.arrays import F32, F64
+from models.known_days import KnownDays
 from models.quantiles import negbin_quantiles, window_moments
 
 DEFAULT_HORIZON_DAYS = 14
@@ -133,6 +134,7 @@ class Forecaster(Protocol):
         price_ratio: npt.ArrayLike | None = None,
         category_level: npt.ArrayLike | None = None,
         served_share: npt.ArrayLike | None = None,
+        known_days: KnownDays | None = None,
         closed_days: Collection[date] = (),
         horizon_days: int = DEFAULT_HORIZON_DAYS,
     ) -> Forecast: ...

@@ -14,7 +14,7 @@ from models.arrays import F32
 from models.asked_orders import question_of
 from models.base_stock import Proposals, order_inputs
 from models.execution import GRAPH_TOLERANCE, run_demand, run_replenishment
-from models.features import FEATURE_NAMES, demand_features, inputs_from
+from models.features import FEATURES_BY_REVISION, FEATURES_REVISION, demand_features, inputs_from
 from models.graph import Graph
 from models.policy.daily import Order
 from models.policy.order_graph import OrderGraph
@@ -25,7 +25,7 @@ Column = list[float]
 
 
 class GoldenDemand(Message):
-    """history and price_ratio: null is unknown. mean, dispersion: one row a SKU, one column a day."""
+    """history, price_ratio and known_days (by column): null is unknown. mean, dispersion: one row a SKU, one column a day."""
 
     first_day: DayText
     horizon_days: Annotated[int, Field(ge=1, le=28)]
@@ -34,6 +34,7 @@ class GoldenDemand(Message):
     category_level: Row
     mean: list[Column]
     dispersion: list[Column]
+    known_days: dict[str, Rows] = {}
 
 
 class GoldenReplenishment(Message):
@@ -73,11 +74,15 @@ class Golden(Message):
 
 
 def golden_mismatch(
-    golden: Golden, demand: Graph, replenishment: Graph, orders: OrderGraph | None = None
+    golden: Golden,
+    demand: Graph,
+    replenishment: Graph,
+    orders: OrderGraph | None = None,
+    revision: int = FEATURES_REVISION,
 ) -> str:
     """Nothing ("") when all graphs give the golden outputs within GRAPH_TOLERANCE, else which output differs and by how much."""
     wanted = golden.demand
-    mean, dispersion = golden_demand(wanted, demand)
+    mean, dispersion = golden_demand(wanted, demand, revision)
     got = golden_replenishment(golden.replenishment, replenishment)
     pairs = {
         "mean": (mean, np.asarray(wanted.mean)),
@@ -108,15 +113,16 @@ def golden_mismatch(
     return ""
 
 
-def golden_demand(golden: GoldenDemand, graph: Graph) -> tuple[F32, F32]:
+def golden_demand(golden: GoldenDemand, graph: Graph, revision: int = FEATURES_REVISION) -> tuple[F32, F32]:
     inputs = inputs_from(
         np.asarray(golden.history, dtype=float),
         date.fromisoformat(golden.first_day),
         price_ratio=np.asarray(golden.price_ratio, dtype=float),
         category_level=np.asarray(golden.category_level, dtype=float),
+        known_days={name: np.asarray(rows, dtype=float) for name, rows in golden.known_days.items()},
         horizon_days=golden.horizon_days,
     )
-    rows = demand_features(inputs).reshape(-1, len(FEATURE_NAMES))
+    rows = demand_features(inputs, revision=revision).reshape(-1, len(FEATURES_BY_REVISION[revision]))
     mean, dispersion = run_demand(graph, rows)
     return mean.reshape(-1, golden.horizon_days), dispersion.reshape(-1, golden.horizon_days)
 

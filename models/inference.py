@@ -21,8 +21,9 @@ from models.baseline import SeasonalBaseline
 from models.bundle import Bundle, PublicKey, load_bundle
 from models.errors import BundleError
 from models.execution import run_demand, run_replenishment
-from models.features import FEATURE_NAMES, demand_features, inputs_from
+from models.features import FEATURES_BY_REVISION, demand_features, inputs_from
 from models.forecast import DEFAULT_HORIZON_DAYS, Forecast, Forecaster, zero_closed_days
+from models.known_days import KnownDays
 from models.manifest import ORDER_FILE
 from models.policy.order_graph import OrderGraph
 
@@ -33,6 +34,7 @@ class DemandModel:
     def __init__(self, bundle: Bundle) -> None:
         self._graph = bundle.demand
         self._correlation = bundle.manifest.correlation
+        self._revision = bundle.features_revision
         self._name = bundle.name
 
     @property
@@ -48,6 +50,7 @@ class DemandModel:
         price_ratio: npt.ArrayLike | None = None,
         category_level: npt.ArrayLike | None = None,
         served_share: npt.ArrayLike | None = None,
+        known_days: KnownDays | None = None,
         closed_days: Collection[date] = (),
         horizon_days: int = DEFAULT_HORIZON_DAYS,
     ) -> Forecast:
@@ -58,6 +61,8 @@ class DemandModel:
         price_ratio: (n_sku, horizon_days), the day's price over the mean price of the last 28 days; NaN unknown.
         category_level: (n_sku,), mean units a day of comparable SKUs in this shop, for SKUs with little history.
         served_share: (n_sku, n_days), of each day's demand, what the shelf could serve; below 1 the day's demand is recovered.
+        known_days: columns of models.known_days (holiday, promotion, discount ...), each (n_sku, 56 + horizon_days) or (1, 56 + horizon_days)
+        for the whole shop: the history's last 56 days, then the horizon; NaN unknown, and so is a column that is not given.
         closed_days: days of the horizon on which the shop does not open; they sell nothing.
         Negative and infinite values and spikes are cleaned, never an error. Raises ValueError on a wrong shape.
         """
@@ -67,11 +72,14 @@ class DemandModel:
             price_ratio=price_ratio,
             category_level=category_level,
             served_share=served_share,
+            known_days=known_days,
             horizon_days=horizon_days,
         )
-        rows = demand_features(inputs)
+        rows = demand_features(inputs, revision=self._revision)
         n_sku = rows.shape[0]
-        mean, dispersion = run_demand(self._graph, rows.reshape(-1, len(FEATURE_NAMES)))
+        mean, dispersion = run_demand(
+            self._graph, rows.reshape(-1, len(FEATURES_BY_REVISION[self._revision]))
+        )
         return Forecast(
             first_day=first_day,
             mean=zero_closed_days(mean.reshape(n_sku, horizon_days), first_day, closed_days),

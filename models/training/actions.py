@@ -60,7 +60,8 @@ def _train_bundle(arguments: argparse.Namespace, rows: int, epochs: int) -> int:
 
     key = private_key_from(arguments.key) if arguments.key else None
     training, shops, test_from = _series(arguments)
-    plan = Plan(arguments.name, arguments.version, rows, Fit(epochs=epochs, seed=arguments.seed), test_from)
+    fit = Fit(epochs=epochs, seed=arguments.seed)
+    plan = Plan(arguments.name, arguments.version, rows, fit, test_from, int(arguments.features))
     manifest = build_bundle(arguments.folder, training, shops, plan, say=_say)
     if manifest.held_out is not None:
         print_scores(manifest.held_out)
@@ -174,7 +175,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
 def _evaluate_all(arguments: argparse.Namespace) -> int:
     from models.training.card import intervals  # noqa: PLC0415
     from models.training.heavy_build import first_held_out, panel_of, score_methods, write_card  # noqa: PLC0415
-    from models.training.heavy_scores import learned_from, method_of, peers  # noqa: PLC0415
+    from models.training.heavy_scores import learned_from, limits_of, method_of, peers  # noqa: PLC0415
 
     history, source = _history(arguments)
     panel = panel_of(history, _say).panel
@@ -189,7 +190,8 @@ def _evaluate_all(arguments: argparse.Namespace) -> int:
     if arguments.card is not None:
         learned = learned_from(arguments.folder, _public_key(arguments))
         learned["scored on"] = f"{source}, {panel.day(first)} to {panel.day(panel.n_days - 1)}"
-        write_card(arguments.card, name, learned, scored, scores, panel, first, method)
+        limits = limits_of(arguments.folder, _public_key(arguments))
+        write_card(arguments.card, name, learned, scored, scores, panel, first, method, limits)
         print(f"wrote {arguments.card / 'CARD.md'}", file=sys.stderr)
     return 0
 

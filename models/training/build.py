@@ -11,7 +11,7 @@ from contract.errors import MalformedMessageError
 from contract.records import QUANTILE_LEVELS
 from models.bundle import Bundle
 from models.errors import BundleError, TrainingDataError
-from models.features import FEATURE_NAMES, HISTORY_DAYS, features_sha256
+from models.features import FEATURES_BY_REVISION, FEATURES_REVISION, HISTORY_DAYS, features_sha256
 from models.golden import Golden
 from models.graph import Graph
 from models.inference import DemandModel
@@ -44,13 +44,17 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to build. rows: of training; version: "" makes one of the last training day and the files' hash."""
+    """What to build. rows: of training; version: "" makes one of the last training day and the files' hash.
+
+    features: the revision of features; an earlier one for gateways that do not know the newest yet.
+    """
 
     name: str
     version: str
     rows: int
     fit: Fit
     test_from: date
+    features: int = FEATURES_REVISION
 
 
 def build_bundle(folder: Path, training: DailySeries, shops: DailySeries, plan: Plan, say: Say) -> Manifest:
@@ -67,19 +71,22 @@ def build_bundle(folder: Path, training: DailySeries, shops: DailySeries, plan: 
             " or a later --test-from"
         )
     say(f"training on {len(past.units)} series, {past.first_day} to {past.last_day}")
-    examples = examples_from(past, rows=plan.rows, seed=plan.fit.seed)
-    say(f"{len(examples.units)} examples of {len(FEATURE_NAMES)} features")
+    names = FEATURES_BY_REVISION[plan.features]
+    examples = examples_from(past, rows=plan.rows, seed=plan.fit.seed, revision=plan.features)
+    say(f"{len(examples.units)} examples of {len(names)} features")
     network = fit_network(
         examples, plan.fit, lambda epoch, loss: say(f"epoch {epoch}/{plan.fit.epochs}: loss {loss:.5f}")
     )
     correlation = best_correlation(shops_past, network)
     say(f"correlation between days {correlation}")
-    contents = _contents(network, shops_past)
+    contents = _contents(network, shops_past, plan.features)
     digest = hashlib.sha256(b"".join(contents.values())).hexdigest()
     manifest = Manifest(
         name=plan.name,
         version=plan.version or f"{past.last_day.isoformat()}-{digest[:8]}",
-        features=FeatureSet(names=list(FEATURE_NAMES), sha256=features_sha256(), history_days=HISTORY_DAYS),
+        features=FeatureSet(
+            names=list(names), sha256=features_sha256(plan.features), history_days=HISTORY_DAYS
+        ),
         quantile_levels=list(QUANTILE_LEVELS),
         horizon_days=HORIZON_DAYS,
         correlation=correlation,
@@ -117,10 +124,10 @@ def _scored(manifest: Manifest, demand: bytes, shops: DailySeries, test_from: da
     return manifest.model_copy(update={"held_out": held_out_scores(shops, test_from, model)})
 
 
-def _contents(network: Network, shops: DailySeries) -> dict[str, bytes]:
+def _contents(network: Network, shops: DailySeries, revision: int) -> dict[str, bytes]:
     demand, replenishment = demand_graph(network), replenishment_graph()
     golden = golden_examples(
-        shops, Graph(demand, Path(DEMAND_FILE)), Graph(replenishment, Path(REPLENISHMENT_FILE))
+        shops, Graph(demand, Path(DEMAND_FILE)), Graph(replenishment, Path(REPLENISHMENT_FILE)), revision
     )
     orders = order_graph_file()
     asked = golden_orders(OrderGraph(Graph(orders, Path(ORDER_FILE))))

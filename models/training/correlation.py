@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import numpy as np
 
-from models.features import FEATURE_NAMES, HISTORY_DAYS, demand_features, inputs_from
+from models.features import HISTORY_DAYS, demand_features, inputs_from, revision_with
 from models.forecast import Forecast
 from models.scores import SCORED_LEVELS, pinball
-from models.training.examples import category_levels
+from models.training.examples import category_levels, known_days_at
 from models.training.network import Network
 from models.training.series import DailySeries
 
@@ -44,16 +44,18 @@ def best_correlation(series: DailySeries, network: Network) -> float:
 
 
 def network_forecast(series: DailySeries, network: Network, origin: int, horizon_days: int) -> Forecast:
-    """What `network` says on the evening before day `origin`, prices unknown."""
+    """What `network` says on the evening before day `origin`, prices unknown, what is known of days known."""
     past = slice(max(0, origin - HISTORY_DAYS), origin)
+    every, revision = np.arange(len(series.units)), revision_with(len(network.centre))
     inputs = inputs_from(
         series.units[:, past],
         series.first_day + timedelta(days=origin),
-        category_level=category_levels(series, np.arange(len(series.units)), origin),
+        category_level=category_levels(series, every, origin),
         served_share=None if series.served is None else series.served[:, past],
+        known_days=known_days_at(series, every, origin, horizon_days),
         horizon_days=horizon_days,
     )
-    features = demand_features(inputs).reshape(-1, len(FEATURE_NAMES))
+    features = demand_features(inputs, revision=revision).reshape(-1, len(network.centre))
     mean, dispersion = network.predict(features)
     shape = (len(series.units), horizon_days)
     return Forecast(inputs.first_day, mean.reshape(shape), dispersion.reshape(shape), 0.0, "network")

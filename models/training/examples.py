@@ -1,19 +1,31 @@
 """Training rows: what was known on an evening, and what sold on a later day."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import numpy as np
 
 from contract.records import MAX_HORIZON_DAYS
 from models.arrays import F32, F64, I64
-from models.features import FEATURE_NAMES, HISTORY_DAYS, demand_features, inputs_from, usual_price
+from models.features import (
+    FEATURES_BY_REVISION,
+    FEATURES_REVISION,
+    HISTORY_DAYS,
+    demand_features,
+    inputs_from,
+    usual_price,
+)
+from models.known_days import COLUMN_GROUPS
 from models.training.series import DailySeries
 
 ORIGIN_STEP_DAYS = 3
 DAYS_A_ORIGIN = 4
 """Days of the horizon drawn for each (series, evening)."""
 FIRST_ORIGIN_DAY = 10
+LEAST_WEATHER_DAYS = 300
+"""With fewer a warming spring is a trend that would be taken for a rule (measured: FreshRetailNet, 48 to 62 days)."""
+_WITHHELD = 0.3
+"""Share of examples that know no calendar, no promotions, no weather: a shop may have none, and is to be served as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +36,18 @@ class Examples:
     units: F32
 
 
-def examples_from(series: DailySeries, *, rows: int, seed: int) -> Examples:
+def examples_from(
+    series: DailySeries, *, rows: int, seed: int, revision: int = FEATURES_REVISION
+) -> Examples:
     """About `rows` examples over evenings every three days, days ahead drawn at random.
 
     So that a gateway's poor hours are in distribution: a fifth of the histories is cut short (to nothing, too), a
-    tenth has holes, and prices and category levels are withheld half the time.
+    tenth has holes, prices and category levels are withheld half the time, and what is known of days for a third.
     """
     random = np.random.default_rng(seed)
+    if series.n_days < LEAST_WEATHER_DAYS:
+        known = {name: values for name, values in series.known_days.items() if name not in COLUMN_GROUPS[2]}
+        series = replace(series, known_days=known)
     origins = range(FIRST_ORIGIN_DAY, series.n_days - 1, ORIGIN_STEP_DAYS)
     each = max(1, rows // (len(origins) * DAYS_A_ORIGIN))
     features, units = [], []
@@ -39,14 +56,14 @@ def examples_from(series: DailySeries, *, rows: int, seed: int) -> Examples:
         chosen = np.sort(random.choice(listed, size=min(each, len(listed)), replace=False))
         longest = min(MAX_HORIZON_DAYS, series.n_days - origin)
         ahead = np.sort(random.choice(longest, size=min(DAYS_A_ORIGIN, longest), replace=False))
-        block = _features_at(series, chosen, origin, ahead, random)
+        block = _features_at(series, chosen, origin, ahead, random, revision)
         sold = series.units[chosen][:, origin + ahead]
         known = ~np.isnan(sold)
         if series.served is not None:  # what a day that was cut short would have sold is no target
             known &= series.served[chosen][:, origin + ahead] >= 1
         features.append(block[known])
         units.append(np.maximum(sold[known], 0))
-    joined = np.concatenate(features).reshape(-1, len(FEATURE_NAMES))
+    joined = np.concatenate(features).reshape(-1, len(FEATURES_BY_REVISION[revision]))
     return Examples(joined.astype(np.float32), np.concatenate(units).astype(np.float32))
 
 
@@ -78,7 +95,25 @@ def category_levels(series: DailySeries, rows: I64, origin: int) -> F64:
     return np.asarray(level[rows])
 
 
-def _features_at(series: DailySeries, rows: I64, origin: int, ahead: I64, random: np.random.Generator) -> F32:
+def known_days_at(series: DailySeries, rows: I64, origin: int, horizon_days: int) -> dict[str, F64]:
+    """The columns of models.known_days on the evening before day `origin`, as forecasts take them."""
+    parts = {name: part_of_days(values, origin, horizon_days) for name, values in series.known_days.items()}
+    return {name: part if len(part) == 1 else part[rows] for name, part in parts.items()}
+
+
+def part_of_days(values: F32, origin: int, horizon_days: int) -> F64:
+    """(rows, HISTORY_DAYS + horizon_days + 1) of a column of many days, around day `origin`; NaN where it does not reach."""
+    first, last = origin - HISTORY_DAYS, origin + horizon_days + 1
+    part = np.full((len(values), HISTORY_DAYS + horizon_days + 1), np.nan)
+    inside = values[:, max(0, first) : last]
+    start = max(0, -first)
+    part[:, start : start + inside.shape[1]] = inside
+    return part
+
+
+def _features_at(
+    series: DailySeries, rows: I64, origin: int, ahead: I64, random: np.random.Generator, revision: int
+) -> F32:
     history = series.units[rows, max(0, origin - HISTORY_DAYS) : origin].astype(np.float64)
     days = history.shape[1]
     cut = random.random(len(rows)) < 0.2
@@ -91,12 +126,24 @@ def _features_at(series: DailySeries, rows: I64, origin: int, ahead: I64, random
     level = category_levels(series, rows, origin)
     level[random.random(len(rows)) < 0.5] = np.nan
     first = max(0, origin - HISTORY_DAYS)
+    known_days = None
+    if revision >= 2 and series.known_days:
+        known_days = _withheld(known_days_at(series, rows, origin, int(ahead.max()) + 1), len(rows), random)
     inputs = inputs_from(
         history,
         series.first_day + timedelta(days=origin),
         price_ratio=price,
         category_level=level,
         served_share=None if series.served is None else series.served[rows, first:origin],
+        known_days=known_days,
         horizon_days=int(ahead.max()) + 1,
     )
-    return demand_features(inputs, ahead)
+    return demand_features(inputs, ahead, revision)
+
+
+def _withheld(known: dict[str, F64], n_rows: int, random: np.random.Generator) -> dict[str, F64]:
+    out: dict[str, F64] = {}
+    for group in COLUMN_GROUPS:
+        hidden = (random.random(n_rows) < _WITHHELD)[:, None]
+        out |= {name: np.where(hidden, np.nan, known[name]) for name in group if name in known}
+    return out

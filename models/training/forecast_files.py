@@ -17,12 +17,15 @@ from models.arrays import F32, F64, I64
 from models.errors import TrainingDataError
 from models.features import HISTORY_DAYS, usual_price
 from models.forecast import Forecast, Forecaster
+from models.known_days import KNOWN_DAY_COLUMNS
 from models.panel import Panel
 from models.panel_features import unseen
 from models.quantile_network import DAY_LEVELS, DayQuantiles
+from models.training.examples import part_of_days
 from models.training.heavy import HeavyForecast, Newcomers, heavy_forecast
 from models.training.heavy_files import load_heavy, require_fit
 from models.training.heavy_training import Recipe, Say, train_heavy
+from models.training.known_columns import usable
 from models.training.panel_table import PanelTable, panel_from_tables
 
 LEAST_TRAINING_DAYS = 28
@@ -111,11 +114,16 @@ def _forecast(job: ForecastJob, panel: Panel, forecaster: Forecaster, say: Say) 
                 f"--horizon is {job.horizon_days}; {job.model} was trained for 1..{manifest.horizon_days} days"
             )
         return heavy_forecast(model, panel, job.horizon_days)
+    unused = sorted(set(panel.covariates) - {"price", *KNOWN_DAY_COLUMNS})
+    if unused:
+        say(
+            f"ignored: columns {', '.join(unused)}: {forecaster.name} knows price, {', '.join(KNOWN_DAY_COLUMNS)}"
+        )
     return ready_forecast(forecaster, panel, job.horizon_days)
 
 
 def ready_forecast(forecaster: Forecaster, panel: Panel, horizon_days: int) -> HeavyForecast:
-    """What a trained bundle, or the baseline, says of the same panel: sales, category level and price are what it takes."""
+    """What a trained bundle, or the baseline, says of the same panel: sales, category level, price and the columns of models.known_days are what it takes."""
     daily = ready_days(forecaster, panel, horizon_days)
     window = np.empty_like(daily.quantiles)
     new = unseen(panel)
@@ -145,10 +153,15 @@ def _asked_of(forecaster: Forecaster, panel: Panel, horizon_days: int) -> Iterat
     history = panel.demand(max(0, panel.n_days - HISTORY_DAYS), panel.n_days).astype(np.float64)
     levels = _category_levels(panel)
     prices = panel.covariates.get("price")
+    known = {
+        name: part_of_days(each, panel.n_days, horizon_days)
+        for name, each in usable(panel.covariates).items()
+    }
     for rows in np.array_split(np.arange(panel.n_series), max(1, panel.n_series // 2000)):
         yield rows, forecaster.forecast(
             history[rows], panel.day(panel.n_days), horizon_days=horizon_days, category_level=levels[rows],
             price_ratio=None if prices is None else _price_ratio(prices, rows, panel.n_days, horizon_days),
+            known_days={name: each if len(each) == 1 else each[rows] for name, each in known.items()},
         )  # fmt: skip
 
 

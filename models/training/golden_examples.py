@@ -24,10 +24,10 @@ HORIZON_DAYS = 14
 MOST_SERIES = 6
 
 
-def golden_examples(series: DailySeries, demand: Graph, replenishment: Graph) -> Golden:
+def golden_examples(series: DailySeries, demand: Graph, replenishment: Graph, revision: int) -> Golden:
     """Fast to slow sellers, a short and an empty history; orders that meet every bound."""
-    of_demand = _demand_inputs(series)
-    mean, dispersion = golden_demand(of_demand, demand)
+    of_demand = _demand_inputs(series, revision)
+    mean, dispersion = golden_demand(of_demand, demand, revision)
     of_orders = _order_inputs()
     got = golden_replenishment(of_orders, replenishment)
     return Golden(
@@ -49,7 +49,7 @@ def golden_examples(series: DailySeries, demand: Graph, replenishment: Graph) ->
     )
 
 
-def _demand_inputs(series: DailySeries) -> GoldenDemand:
+def _demand_inputs(series: DailySeries, revision: int) -> GoldenDemand:
     order = np.argsort(-np.nansum(series.units, axis=1), kind="stable")
     rows = order[np.unique(np.linspace(0, len(order) - 1, num=min(MOST_SERIES, len(order))).astype(int))]
     history = series.units[rows, max(0, series.n_days - HISTORY_DAYS) :].astype(float)
@@ -65,7 +65,25 @@ def _demand_inputs(series: DailySeries) -> GoldenDemand:
         category_level=_nullable(np.concatenate([level, [0.5, 1.5]])),
         mean=[],
         dispersion=[],
+        known_days=_known_days(len(history) + 2) if revision >= 2 else {},
     )
+
+
+def _known_days(n_sku: int) -> dict[str, list[Row]]:
+    """A calendar that meets every column: holidays in the history and ahead, SKUs on promotion at different times."""
+    days = np.arange(HISTORY_DAYS + HORIZON_DAYS)
+    shop = {
+        "holiday": np.isin(days, (20, HISTORY_DAYS + 3)), "school_holiday": days >= HISTORY_DAYS + 7,
+        "event": days == HISTORY_DAYS + 5, "payday": days % 15 == 0,
+        "rain_mm": np.round(4 + 4 * np.sin(days), 1), "temperature_c": np.round(15 + 8 * np.sin(days / 9), 1),
+    }  # fmt: skip
+    promoted = (days[None, :] + 4 * np.arange(n_sku)[:, None]) % 23 < 6
+    of_sku = {"promotion": promoted, "discount": np.where(promoted, 0.25, 0.0)}
+    told = {name: values[None, :].astype(float) for name, values in shop.items()}
+    told |= {name: values.astype(float) for name, values in of_sku.items()}
+    told["promotion"][-1] = np.nan  # one SKU of which nothing is known
+    told["discount"][-1] = np.nan
+    return {name: [_nullable(row) for row in values] for name, values in told.items()}
 
 
 def _order_inputs() -> GoldenReplenishment:

@@ -23,19 +23,13 @@ from models.training.heavy_files import (
     networks_bytes,
     save_heavy,
 )
-from models.training.heavy_scores import peers
+from models.training.heavy_scores import LIMITS, peers
 from models.training.heavy_training import Recipe, Say, draw_examples, train_heavy
 from models.training.panel_table import PanelTable, panel_from_tables
 from models.training.workers import Workers
 
 SCORED_DAYS = 14
 HELD_OUT_DAYS = 28
-LIMITS = (
-    "It knows what the columns named above say; what no column says (a neighbour's price, a strike) it does not.",
-    "Scores are of the days named here. Another season, range or price level may be forecast worse: compare again.",
-    "Forecasts reach 28 days. Quantiles of sums over a window take one correlation for each of three classes of series and one for new SKUs.",
-    "Days on which the shelf was empty count neither as targets nor in scores: demand that nobody saw is not measured.",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +125,9 @@ def write_card(
     panel: Panel,
     first: int,
     method: DayMethod,
+    limits: tuple[str, ...] = LIMITS,
 ) -> None:
     """CARD.md and three pictures in `folder`, made when missing."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / CARD_FILE).write_text(card_text(name, learned, scores, LIMITS), encoding="utf-8")
+    (folder / CARD_FILE).write_text(card_text(name, learned, scores, limits), encoding="utf-8")
     draw_pictures(folder, name, scored, panel, first, method(panel.before(first), SCORED_DAYS))

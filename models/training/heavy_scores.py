@@ -15,6 +15,21 @@ from models.training.forecast_files import ready_days
 from models.training.heavy import HeavyModel, day_forecast
 from models.training.heavy_files import is_heavy, learned_by, load_heavy, require_fit
 
+LIMITS = (
+    "It knows what the columns named above say; what no column says (a neighbour's price, a strike) it does not.",
+    "Scores are of the days named here. Another season, range or price level may be forecast worse: compare again.",
+    "Forecasts reach 28 days. Quantiles of sums over a window take one correlation for each of three classes of series and one for new SKUs.",
+    "Days on which the shelf was empty count neither as targets nor in scores: demand that nobody saw is not measured.",
+)
+GATEWAY_LIMITS = (
+    "Of coming days it knows weekday, price, and what the calendar says of holidays, promotions and weather; what its training never saw of these changes nothing.",
+    "It looks back 56 days: a yearly season is not in it, and a holiday's effect on one SKU only where another lay in those days.",
+    "Days are negative binomial, and all days of all SKUs err together by one correlation: sums over a window are no better than that.",
+    "Of other SKUs it knows the mean of the category in the same shop, and of other shops nothing.",
+    "Scores are of the days named here, before a gateway's own recalibration. Another season, range or price level may be forecast worse.",
+    "Days on which the shelf was empty count neither as targets nor in scores: demand that nobody saw is not measured.",
+)
+WITHOUT_CALENDAR = "Of coming days it knows weekday and price. It was trained on features of revision 1: holidays, promotions and weather change nothing."
 _TRUSTED_DAYS = 112
 
 
@@ -45,6 +60,14 @@ def learned_from(folder: Path, public_key: Path) -> dict[str, str]:
         "forecasts": f"1 to {manifest.horizon_days} days",
         "recipe": f"{training.epochs} epochs, seed {training.seed}",
     }
+
+
+def limits_of(folder: Path, public_key: Path) -> tuple[str, ...]:
+    """Where the model of `folder` ends, for its card."""
+    if is_heavy(folder):
+        return LIMITS
+    revision = load_bundle(folder, public_key).features_revision
+    return GATEWAY_LIMITS if revision >= 2 else (WITHOUT_CALENDAR, *GATEWAY_LIMITS[1:])
 
 
 def heavy_method(model: HeavyModel) -> DayMethod:

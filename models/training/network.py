@@ -13,12 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.arrays import F32, F64
-from models.features import FEATURE_NAMES
+from models.features import FEATURE_NAMES, FEATURES_BY_REVISION
 from models.training.adam import Adam
 from models.training.examples import Examples
 
 LEVEL_COLUMN = FEATURE_NAMES.index("log_level")
 MAX_LOG_STEP = 3.0
+_LEAST_SPREAD_OF_DAYS = 0.2
+"""Of what is known of days: a holiday a year is no reason to make its column shout."""
 LEAST_DISPERSION = 1e-3
 MOST_DISPERSION = 25.0
 LOG_MEAN_LIMITS = (-9.0, 13.0)
@@ -62,9 +64,12 @@ def fit_network(examples: Examples, fit: Fit, on_epoch: Callable[[int, float], N
     centre = examples.features.mean(axis=0, dtype=np.float64).astype(np.float32)
     spread = examples.features.std(axis=0, dtype=np.float64).astype(np.float32)
     scale = np.where(spread > 1e-6, spread, 1).astype(np.float32)
+    seldom = slice(len(FEATURES_BY_REVISION[1]), None)
+    scale[seldom] = np.maximum(scale[seldom], _LEAST_SPREAD_OF_DAYS)
     x = (examples.features - centre) / scale
     level = examples.features[:, LEVEL_COLUMN]
     parameters = _start(x.shape[1], fit, random)
+    parameters[0][spread <= 1e-6] = 0  # what never changed taught nothing, and is to change nothing either
     adam = Adam(fit.weight_decay)
     batches = max(1, len(x) // fit.batch_rows)
     for epoch in range(fit.epochs):

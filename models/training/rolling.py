@@ -1,7 +1,7 @@
 """Rolling-origin evaluation: each method forecasts from the same evenings and is scored on what then sold."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import numpy as np
@@ -12,7 +12,7 @@ from models.features import HISTORY_DAYS, DemandInputs, inputs_from
 from models.forecast import Forecast, Forecaster
 from models.manifest import HeldOut, Score
 from models.scores import Tally
-from models.training.examples import category_levels, price_ratios
+from models.training.examples import category_levels, known_days_at, price_ratios
 from models.training.series import DailySeries
 
 ORIGIN_STEP_DAYS = 7
@@ -31,6 +31,7 @@ class KnownThen:
     first_day: date
     price_ratio: F64
     category_level: F64
+    known_days: Mapping[str, F64] = field(default_factory=dict)
 
 
 Method = Callable[[KnownThen], Forecast]
@@ -40,12 +41,17 @@ Method = Callable[[KnownThen], Forecast]
 def held_out_scores(series: DailySeries, first_day: date, model: Forecaster | None) -> HeldOut:
     """Scores over weekly origins from `first_day` to the end of `series`, of the peers and of `model`.
 
-    The first score of the model is without prices (what a gateway knows at least), the second with them.
+    The first score of the model is without prices (what a gateway knows at least), the second with them, the third also
+    with what is known beforehand of days, where the series tell it.
     """
     methods: dict[str, Method] = {}
     if model is not None:
         methods[model.name] = lambda known: _asked(model, known, None)
         methods[f"{model.name} with prices"] = lambda known: _asked(model, known, known.price_ratio)
+        if series.known_days:
+            methods[f"{model.name} with prices and calendar"] = lambda known: _asked(
+                model, known, known.price_ratio, known.known_days
+            )
     methods |= PEERS
     tallies = rolled(series, first_day, methods)
     return HeldOut(
@@ -70,6 +76,7 @@ def rolled(series: DailySeries, first_day: date, methods: dict[str, Method]) -> 
             series.first_day + timedelta(days=origin),
             price_ratios(series, rows, origin, HORIZON_DAYS),
             category_levels(series, rows, origin),
+            known_days_at(series, rows, origin, HORIZON_DAYS),
         )
         # Closed days are known beforehand to everyone alike: they are NaN in `sold` and not scored.
         sold = series.demand(origin, origin + HORIZON_DAYS).astype(np.float64)
@@ -90,10 +97,15 @@ def score_from(name: str, tally: Tally) -> Score:
     )
 
 
-def _asked(model: Forecaster, known: KnownThen, price_ratio: F64 | None) -> Forecast:
+def _asked(
+    model: Forecaster,
+    known: KnownThen,
+    price_ratio: F64 | None,
+    known_days: Mapping[str, F64] | None = None,
+) -> Forecast:
     return model.forecast(
         known.history, known.first_day, price_ratio=price_ratio, category_level=known.category_level,
-        served_share=known.served,
+        served_share=known.served, known_days=known_days,
     )  # fmt: skip
 
 

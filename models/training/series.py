@@ -1,6 +1,7 @@
 """Daily sales of many SKUs in many shops, and the reader of the table they come in."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 
 from models.arrays import F32, I64
 from models.errors import TrainingDataError
+from models.training.known_columns import known_days_of
 from models.training.panel_table import served_share
 
 REQUIRED_COLUMNS = ("store", "sku", "date", "units")
@@ -25,6 +27,7 @@ class DailySeries:
     """units, price: (n_series, n_days) from first_day on, NaN unknown. group: shop x category of each series, a code.
 
     served: (n_series, n_days), the share of each day's demand that the shelf could serve, None: all of it.
+    known_days: column of models.known_days -> (n_series or 1, n_known_days), known beforehand; n_known_days >= n_days.
     """
 
     first_day: date
@@ -33,6 +36,7 @@ class DailySeries:
     group: I64
     source: str
     served: F32 | None = None
+    known_days: Mapping[str, F32] = field(default_factory=dict)
 
     @property
     def n_days(self) -> int:
@@ -50,7 +54,7 @@ class DailySeries:
         return np.where(self.served[:, first:last] >= 1, units, np.float32(np.nan))
 
     def before(self, day: date) -> "DailySeries":
-        """The part that ends the day before `day`."""
+        """The part that ends the day before `day`; what is known beforehand stays known."""
         days = max(0, min(self.n_days, (day - self.first_day).days))
         return replace(
             self, units=self.units[:, :days], price=self.price[:, :days],
@@ -67,6 +71,7 @@ class DailySeries:
         return replace(
             self, units=self.units[kept], price=self.price[kept], group=self.group[kept],
             served=None if self.served is None else self.served[kept],
+            known_days={name: values if len(values) == 1 else values[kept] for name, values in self.known_days.items()},
         )  # fmt: skip
 
 
@@ -100,11 +105,39 @@ def joined(parts: list[DailySeries]) -> DailySeries:
         np.concatenate(groups),
         first.source,
         served,
+        _known_days_of(parts),
     )
 
 
+def _known_days_of(parts: list[DailySeries]) -> dict[str, F32]:
+    """Of parts joined: a column that says the same of all stays one row; what a part does not know is unknown there."""
+    out: dict[str, F32] = {}
+    for name in sorted({name for part in parts for name in part.known_days}):
+        columns = [part.known_days.get(name) for part in parts]
+        first = columns[0]
+        if (
+            first is not None
+            and len(first) == 1
+            and all(
+                column is not None and np.array_equal(column, first, equal_nan=True) for column in columns
+            )
+        ):
+            out[name] = first
+            continue
+        days = max(column.shape[1] for column in columns if column is not None)
+        unknown = np.full((1, days), np.nan, dtype=np.float32)
+        out[name] = np.concatenate(
+            [
+                np.broadcast_to(unknown if column is None else column, (len(part.units), days))
+                for part, column in zip(parts, columns, strict=True)
+            ]
+        )
+    return out
+
+
 def series_from_file(path: Path) -> DailySeries:
-    """The series of a long CSV or Parquet table: store, sku, date (ISO), units; optionally category, price, stockout_hours.
+    """The series of a long CSV or Parquet table: store, sku, date (ISO), units; optionally category, price,
+    stockout_hours and the columns of models.known_days (holiday, promotion, discount ...).
 
     Days inside a shop's span with no row of a SKU sold 0 of it; days on which a whole shop has no row are unknown
     (closed), and so are the days before a SKU's first row and those with empty units (sold out, not heard). Several
@@ -158,7 +191,8 @@ def series_from_table(table: pa.Table, source: str) -> DailySeries:
     group = _groups(table, series, store_of)
     origin = date(1970, 1, 1) + timedelta(days=first)
     served = _served(table, series, days - first, matrix.astype(np.float32))
-    return DailySeries(origin, matrix.astype(np.float32), price, group, source, served)
+    known_days = known_days_of(table, series, days - first, store_of, span)
+    return DailySeries(origin, matrix.astype(np.float32), price, group, source, served, known_days)
 
 
 def _served(table: pa.Table, series: I64, day: I64, units: F32) -> F32 | None:

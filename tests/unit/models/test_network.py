@@ -1,18 +1,21 @@
 import numpy as np
 import pytest
 
-from models.features import FEATURE_NAMES
+from models.features import FEATURE_NAMES, FEATURES_BY_REVISION
 from models.training.examples import Examples
 from models.training.network import LEVEL_COLUMN, Fit, _loss_and_gradients, _start, fit_network
+
+KNOWN_DAYS = slice(len(FEATURES_BY_REVISION[1]), None)
 
 
 @pytest.fixture
 def examples():
-    """Level from the feature, twice as much on Mondays, dispersion 0.5."""
+    """Level from the feature, twice as much on Mondays, dispersion 0.5; nothing is known of days."""
     random = np.random.default_rng(2)
     features = random.standard_normal((20_000, len(FEATURE_NAMES))).astype(np.float32)
     monday = FEATURE_NAMES.index("monday")
     features[:, monday] = random.random(20_000) < 0.2
+    features[:, KNOWN_DAYS] = 0
     mean = np.exp(features[:, LEVEL_COLUMN]) * (1 + features[:, monday])
     return Examples(features, random.poisson(random.gamma(2, mean / 2)).astype(np.float32))
 
@@ -46,6 +49,8 @@ def test_the_network_finds_what_is_there(examples):
     mean, dispersion = network.predict(probe)
     assert mean[1] / mean[0] == pytest.approx(2, rel=0.2)
     assert dispersion == pytest.approx(0.5, rel=0.4)
+    probe[:, KNOWN_DAYS] = 1  # what no example had changes nothing
+    assert np.array_equal(network.predict(probe)[0], mean)
 
 
 def test_the_same_seed_fits_the_same_network(examples):
