@@ -10,6 +10,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet 
 # What is installed is right while these two files are what they were when it was installed.
 PINS := $(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
 DEV_STAMP := $(VENV)/.installed-dev-$(PINS)
+SOAK_STAMP := $(VENV)/.installed-soak-$(PINS)
 DEMO_STAMP := $(VENV)/.installed-demo-$(PINS)
 
 WORKERS ?= 2
@@ -85,8 +86,13 @@ integration: setup  ## tests with real processes, broker, browser
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile tests/integration tests/crash
 	$(BIN)/python -m pytest -q tests/acceptance
 
+$(SOAK_STAMP): $(DEV_STAMP)
+	@echo "installing what only the long suites need: Ray"
+	@$(PIP_INSTALL) -e '.[ray]'
+	@touch $@
+
 .PHONY: soak
-soak: setup system-packages  ## the long suites with their full seeded counts, and a tally at the end
+soak: $(SOAK_STAMP) system-packages  ## the long suites with their full seeded counts, and a tally at the end
 	SHELFLOOP_SOAK=1 $(BIN)/python -m pytest -q -m "soak or hypothesis" --timeout 3600 tests
 
 .PHONY: screenshots

@@ -34,6 +34,14 @@ class Graph:
         except Exception as error:  # the runtime raises a dozen classes of its own, none of them public
             raise ValueError(f"{type(error).__name__}: {str(error)[:200]}") from error
 
+    def __getstate__(self) -> tuple[Path, bytes]:
+        """What travels to another process: its content; it is opened there when it is first asked."""
+        return self.origin, self._content
+
+    def __setstate__(self, state: tuple[Path, bytes]) -> None:
+        self.origin, self._content = state
+        self._opened = None
+
     @property
     def _session(self) -> Any:
         if self._opened is None:

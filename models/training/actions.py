@@ -113,7 +113,7 @@ def _history(arguments: argparse.Namespace) -> "tuple[pa.Table, str]":
     from models.training.forecast_files import table_of  # noqa: PLC0415
     from models.training.ledger import ledger_name, table_from_ledger  # noqa: PLC0415
 
-    print("reading sales", flush=True)
+    _note("reading sales")
     if arguments.ledger is not None:
         address = _ledger(arguments.ledger)
         return table_from_ledger(address), ledger_name(address)
@@ -134,16 +134,16 @@ def _series(arguments: argparse.Namespace, best: int = 180) -> "tuple[DailySerie
     if arguments.ledger is not None:
         from models.training.ledger import ledger_name, table_from_ledger  # noqa: PLC0415
 
-        print("reading sales", flush=True)
+        _note("reading sales")
         address = _ledger(arguments.ledger)
         chain = shops = series_from_table(table_from_ledger(address), ledger_name(address))
     elif arguments.table is not None:
-        print("reading sales", flush=True)
+        _note("reading sales")
         chain = shops = series_from_file(arguments.table)
     else:
         from models.training.completejourney import completejourney_series  # noqa: PLC0415
 
-        print("reading sales", flush=True)
+        _note("reading sales")
         given = given or DEMO_TEST_FROM
         chain = completejourney_series(1, DEMO_PRODUCTS, given)
         shops = completejourney_series(DEMO_SHOPS, DEMO_PRODUCTS, given)
@@ -157,13 +157,18 @@ def _series(arguments: argparse.Namespace, best: int = 180) -> "tuple[DailySerie
 def evaluate(arguments: argparse.Namespace) -> int:
     from models.training.heavy_files import is_heavy  # noqa: PLC0415
 
-    if is_heavy(arguments.folder) or arguments.card is not None:
-        return _evaluate_all(arguments)
+    if not _parts_are_right(arguments):
+        return EXIT_USAGE
+    spread = arguments.ray is not None or arguments.partitions is not None
+    if spread or is_heavy(arguments.folder) or arguments.card is not None:
+        with _workers(arguments.ray) as workers:
+            return _evaluate_all(arguments, workers)
     from models.inference import DemandModel  # noqa: PLC0415
     from models.training.rolling import held_out_scores  # noqa: PLC0415
 
     model = DemandModel(load_bundle(arguments.folder, _public_key(arguments)))
     _, shops, test_from = _series(arguments, arguments.series)
+    _note(f"scoring the {len(shops.units)} best sellers")
     scores = held_out_scores(shops, test_from, model)
     if arguments.json:
         print(json.dumps(scores.model_dump(mode="json"), indent=1))
@@ -172,16 +177,26 @@ def evaluate(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _evaluate_all(arguments: argparse.Namespace) -> int:
+def _parts_are_right(arguments: argparse.Namespace) -> bool:
+    """Says what is wrong of --partitions."""
+    if arguments.partitions is not None and arguments.partitions < 1:
+        print(f"shelfloop models: --partitions is {arguments.partitions}; it must be >= 1", file=sys.stderr)
+        return False
+    return True
+
+
+def _evaluate_all(arguments: argparse.Namespace, workers: "Workers") -> int:
     from models.training.card import intervals  # noqa: PLC0415
     from models.training.heavy_build import first_held_out, panel_of, score_methods, write_card  # noqa: PLC0415
     from models.training.heavy_scores import learned_from, limits_of, method_of, peers  # noqa: PLC0415
 
     history, source = _history(arguments)
-    panel = panel_of(history, _say).panel
+    panel = panel_of(history, _note).panel
     first = first_held_out(panel, arguments.test_from)
-    name, method = method_of(arguments.folder, _public_key(arguments), panel)
-    scored = score_methods(panel, first, {name: method} | peers())
+    parts = arguments.partitions
+    name, method = method_of(arguments.folder, _public_key(arguments), panel, workers, parts)
+    scored = score_methods(panel, first, {name: method} | peers(workers, parts), _note)
+    _note("intervals over other series and evenings")
     scores = intervals(scored)
     _tell(
         {(of, measure): each for of, found in scores.items() for measure, each in found.items()},
@@ -202,10 +217,15 @@ def compare(arguments: argparse.Namespace) -> int:
     from models.training.heavy_build import first_held_out, panel_of, score_methods  # noqa: PLC0415
     from models.training.heavy_scores import method_of  # noqa: PLC0415
 
-    panel = panel_of(_history(arguments)[0], lambda text: print(text, file=sys.stderr)).panel
+    if not _parts_are_right(arguments):
+        return EXIT_USAGE
+    panel = panel_of(_history(arguments)[0], _note).panel
     first = first_held_out(panel, arguments.test_from)
-    a, b = (method_of(folder, _public_key(arguments), panel)[1] for folder in (arguments.a, arguments.b))
-    scored = score_methods(panel, first, {"A": a, "B": b})
+    with _workers(arguments.ray) as workers:
+        key, parts = _public_key(arguments), arguments.partitions
+        a, b = (method_of(each, key, panel, workers, parts)[1] for each in (arguments.a, arguments.b))
+        scored = score_methods(panel, first, {"A": a, "B": b}, _note)
+    _note("intervals over other series and evenings")
     scores = intervals(scored)
     scores["B - A"] = difference(scored["A"], scored["B"])
     print(f"A is {arguments.a}, B is {arguments.b}; of the bias, B - A is that of its size", file=sys.stderr)
@@ -219,6 +239,7 @@ def compare(arguments: argparse.Namespace) -> int:
 def export(arguments: argparse.Namespace) -> int:
     from models.training.heavy_export import export_heavy  # noqa: PLC0415
 
+    _note("writing the graph and asking it beside the model")
     worst = export_heavy(arguments.folder, arguments.out)
     size_kb = arguments.out.stat().st_size / 1000
     print(
@@ -265,6 +286,11 @@ def forecast(arguments: argparse.Namespace) -> int:
 def _public_key(arguments: argparse.Namespace) -> Path:
     given: Path | None = arguments.public_key
     return DEMO_PUBLIC_KEY if given is None else given
+
+
+def _note(text: str) -> None:
+    """Progress of commands whose output is the scores."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def _say(text: str) -> None:

@@ -137,18 +137,33 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_parts(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--partitions",
+        type=int,
+        help="parts of whole stores to forecast in (default: as the model was trained; bundles and peers in one)",
+    )
+    parser.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help="let a Ray cluster compute the parts, with the same numbers: host:port, auto, or local",
+    )
+
+
 def _add_evaluate(commands: "Commands[argparse.ArgumentParser]") -> None:
     evaluate = commands.add_parser(
         "evaluate",
         help="score a bundle or heavy model and its peers on the held-out days",
         description="Scores a bundle or heavy model beside last week, MA28 and the baseline on days that it did not learn from:"
-        " of a bundle the --series best sellers, with --card and of a heavy model all series, with intervals.",
+        " of a bundle the --series best sellers; with --card, --partitions or --ray, and of a heavy model, all series,"
+        " with intervals.",
     )
     _add_model(evaluate)
     _add_data(evaluate)
     evaluate.add_argument(
         "--series", type=int, default=180, help="best sellers to score of a bundle (default %(default)s)"
     )
+    _add_parts(evaluate)
     evaluate.add_argument("--json", action="store_true", help="print JSON instead of a table")
     evaluate.add_argument(
         "--card",
@@ -170,6 +185,7 @@ def _add_compare(commands: "Commands[argparse.ArgumentParser]") -> None:
     compare.add_argument("b", type=Path, help="another")
     compare.add_argument("--public-key", type=Path, help="of bundles (default: the demo's)")
     _add_data(compare)
+    _add_parts(compare)
     compare.add_argument("--json", action="store_true", help="print JSON instead of a table")
     compare.set_defaults(run=actions.compare)
 

@@ -68,13 +68,22 @@ def evenings_from(panel: Panel, first_day: int, horizon_days: int) -> list[int]:
 
 
 def scored_evenings(
-    panel: Panel, evenings: Sequence[int], horizon_days: int, methods: dict[str, DayMethod]
+    panel: Panel,
+    evenings: Sequence[int],
+    horizon_days: int,
+    methods: dict[str, DayMethod],
+    say: Callable[[str], None] | None = None,
 ) -> dict[str, Scored]:
-    """Every method asked on every evening with what was known then; days that sold out or were not seen do not count."""
+    """Every method asked on every evening with what was known then; days that sold out or were not seen do not count.
+
+    say: told which is asked, before it is.
+    """
     parts: dict[str, list[_Sums]] = {name: [] for name in methods}
-    for evening in evenings:
+    for place, evening in enumerate(evenings, start=1):
         known, sold = panel.before(evening), panel.demand(evening, evening + horizon_days).astype(np.float64)
         for name, method in methods.items():
+            if say is not None:
+                say(f"evening {place} of {len(evenings)}, {panel.day(evening)}: {name}")
             parts[name].append(_sums(method(known, horizon_days), sold, _SEED + evening))
     return {name: _joined(each) for name, each in parts.items()}
 

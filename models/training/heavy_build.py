@@ -75,7 +75,7 @@ def build_heavy(folder: Path, panel: Panel, plan: HeavyPlan, say: Say, workers: 
         folder.name: lambda known, days: day_forecast(model, known, days, workers=workers)
     }
     say("scoring on the days it has not seen")
-    scored = score_methods(panel, first, methods | peers())
+    scored = score_methods(panel, first, methods | peers(workers, plan.recipe.partitions), say)
     scores = intervals(scored)
     content = networks_bytes(model.networks)
     manifest = HeavyManifest(
@@ -111,9 +111,11 @@ def build_heavy(folder: Path, panel: Panel, plan: HeavyPlan, say: Say, workers: 
     return manifest
 
 
-def score_methods(panel: Panel, first: int, methods: Mapping[str, DayMethod]) -> dict[str, Scored]:
+def score_methods(
+    panel: Panel, first: int, methods: Mapping[str, DayMethod], say: Say | None = None
+) -> dict[str, Scored]:
     """On evenings a week apart from day number `first` on, 14 days each."""
-    return scored_evenings(panel, evenings_from(panel, first, SCORED_DAYS), SCORED_DAYS, dict(methods))
+    return scored_evenings(panel, evenings_from(panel, first, SCORED_DAYS), SCORED_DAYS, dict(methods), say)
 
 
 def write_card(

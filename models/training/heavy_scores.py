@@ -1,5 +1,6 @@
 """The heavy form, bundles and simple methods on the same evenings of one panel, for cards and comparisons."""
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from models.training.evenings import DayMethod
 from models.training.forecast_files import ready_days
 from models.training.heavy import HeavyModel, day_forecast
 from models.training.heavy_files import is_heavy, learned_by, load_heavy, require_fit
+from models.training.partitions import panel_part, parts_of_stores
+from models.training.workers import ThisProcess, Workers
 
 LIMITS = (
     "It knows what the columns named above say; what no column says (a neighbour's price, a strike) it does not.",
@@ -33,17 +36,56 @@ WITHOUT_CALENDAR = "Of coming days it knows weekday and price. It was trained on
 _TRUSTED_DAYS = 112
 
 
-def method_of(folder: Path, public_key: Path, panel: Panel) -> tuple[str, DayMethod]:
+@dataclass(frozen=True, slots=True)
+class InParts:
+    """A method that is asked of parts of whole stores, each part by one of the workers.
+
+    Of a series that is new, a part knows nothing of other parts' shops: partitions decide the numbers, workers do not.
+    """
+
+    method: DayMethod
+    partitions: int
+    workers: Workers
+
+    def __call__(self, known: Panel, days: int) -> DayQuantiles:
+        parts = parts_of_stores(known, self.partitions)
+        if len(parts) == 1:
+            return self.method(known, days)
+        method = self.workers.shared(self.method)
+        found: list[DayQuantiles] = self.workers.map(
+            _asked, [(method, panel_part(known, rows), days) for rows in parts]
+        )
+        mean = np.empty((known.n_series, days), np.float32)
+        quantiles = np.empty((known.n_series, days, len(DAY_LEVELS)), np.float32)
+        for rows, each in zip(parts, found, strict=True):
+            mean[rows], quantiles[rows] = each.mean, each.quantiles
+        return DayQuantiles(mean, quantiles)
+
+
+def _asked(method: DayMethod, part: Panel, days: int) -> DayQuantiles:
+    return method(part, days)
+
+
+def method_of(
+    folder: Path,
+    public_key: Path,
+    panel: Panel,
+    workers: Workers | None = None,
+    partitions: int | None = None,
+) -> tuple[str, DayMethod]:
     """The name and the answers of a heavy model's folder or of a signed bundle.
 
-    Raises HeavyModelError or BundleError when it is neither, or was made for other columns than the panel's.
+    partitions: parts of whole stores that `workers` compute; None: as the model was trained, and one for a bundle. Raises HeavyModelError or BundleError when it is neither, or was made for other columns than the panel's.
     """
     if is_heavy(folder):
         model, manifest = load_heavy(folder)
         require_fit(manifest, panel)
-        return folder.name, heavy_method(model)
+        parted = model if partitions is None else replace(model, partitions=partitions)
+        return folder.name, heavy_method(parted, workers)
     demand = DemandModel(load_bundle(folder, public_key))
-    return demand.name, lambda known, days: ready_days(demand, known, days)
+    return demand.name, InParts(
+        lambda known, days: ready_days(demand, known, days), partitions or 1, workers or ThisProcess()
+    )
 
 
 def learned_from(folder: Path, public_key: Path) -> dict[str, str]:
@@ -70,20 +112,24 @@ def limits_of(folder: Path, public_key: Path) -> tuple[str, ...]:
     return GATEWAY_LIMITS if revision >= 2 else (WITHOUT_CALENDAR, *GATEWAY_LIMITS[1:])
 
 
-def heavy_method(model: HeavyModel) -> DayMethod:
-    return lambda known, days: day_forecast(model, known, days)
+def heavy_method(model: HeavyModel, workers: Workers | None = None) -> DayMethod:
+    return lambda known, days: day_forecast(model, known, days, workers=workers)
 
 
-def peers() -> dict[str, DayMethod]:
+def peers(workers: Workers | None = None, partitions: int | None = None) -> dict[str, DayMethod]:
     """What every model must beat: the seasonal baseline, the 28-day mean and last week again."""
-    baseline = SeasonalBaseline("evaluation")
+    alone = {BASELINE_NAME: _baseline, "ma28-negbin": _month_again, "seasonal-naive-negbin": _last_week}
     return {
-        BASELINE_NAME: lambda known, days: ready_days(baseline, known, days),
-        "ma28-negbin": lambda known, days: _with_moments(
-            known, np.repeat(_month(known)[:, None], days, axis=1)
-        ),
-        "seasonal-naive-negbin": _last_week,
+        name: InParts(method, partitions or 1, workers or ThisProcess()) for name, method in alone.items()
     }
+
+
+def _baseline(known: Panel, days: int) -> DayQuantiles:
+    return ready_days(SeasonalBaseline("evaluation"), known, days)
+
+
+def _month_again(known: Panel, days: int) -> DayQuantiles:
+    return _with_moments(known, np.repeat(_month(known)[:, None], days, axis=1))
 
 
 def _last_week(known: Panel, days: int) -> DayQuantiles:

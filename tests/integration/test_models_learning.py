@@ -60,12 +60,25 @@ def test_a_configuration_with_an_unknown_name_is_refused(tmp_path, capsys):
 
 def test_a_model_compared_with_itself_differs_by_nothing_and_with_a_bundle_by_something(model, table, capsys):
     assert main(["compare", str(model), str(model), "--table", str(table), "--json"]) == 0
-    said = json.loads(capsys.readouterr().out.split("\n", 1)[1])
+    said = json.loads(capsys.readouterr().out)
     assert all(row["value"] == row["low"] == row["high"] == 0 for row in said if row["method"] == "B - A")
     bundle = str(DEMO_BUNDLE)
     assert main(["compare", str(model), bundle, "--table", str(table), "--json"]) == 0
-    said = json.loads(capsys.readouterr().out.split("\n", 1)[1])
+    said = json.loads(capsys.readouterr().out)
     assert any(row["value"] != 0 for row in said if row["method"] == "B - A")
+
+
+def test_partitions_and_who_computes_them_leave_the_scores_as_they_are(model, table, capsys):
+    """Of series that all have a history: only new ones are known from shops of other parts."""
+    bundle = ["evaluate", str(DEMO_BUNDLE), "--table", str(table), "--json"]
+    found = []
+    for parts in ("1", "3"):
+        assert main([*bundle, "--partitions", parts]) == 0
+        found.append(json.loads(capsys.readouterr().out))
+    assert found[0] == found[1]
+    assert "ma28-negbin" in {row["method"] for row in found[0]}
+    assert main(["compare", str(model), str(model), "--table", str(table), "--partitions", "0"]) == 2
+    assert "--partitions is 0" in capsys.readouterr().err
 
 
 def test_evaluate_writes_a_card_of_a_bundle_too(table, tmp_path, capsys):
