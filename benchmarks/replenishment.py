@@ -19,7 +19,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from itertools import groupby
+from dataclasses import replace
+from itertools import groupby, product
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +47,12 @@ from benchmarks.replenishing.held_out import described, held_out  # noqa: E402
 from benchmarks.replenishing.outside import outside  # noqa: E402
 from benchmarks.replenishing.shop import Prices, Trade, fresh_trade, m5_trade  # noqa: E402
 from benchmarks.replenishing.textbook import best_base_stock, best_capped_base_stock  # noqa: E402
+from models.order_plan import ONE_PERIOD_LOTS  # noqa: E402
 from models.policy.instance import Instance, instance_from  # noqa: E402
 from models.policy.learned import LearnedPolicy, shipped_policy  # noqa: E402
 from models.policy.order_graph import OrderGraph, shipped_orders  # noqa: E402
 from models.policy.question import STRETCHES, question_from  # noqa: E402
+from models.policy.refined import exact_cost  # noqa: E402
 from models.policy.scoring import PolicyScore, refined_score, score  # noqa: E402
 
 Row = dict[str, Any]
@@ -103,6 +106,7 @@ def _rows(options: argparse.Namespace) -> Iterator[Row]:
         return
     yield from zipkin_rows(policy, options.quick)
     yield from instance_rows(policy, options.peers)
+    yield from one_period_rows(policy)
     yield from held_out_rows(policy, HELD_OUT_EACH[options.quick])
     yield from outside_rows(policy, OUTSIDE_EACH[options.quick])
     yield from speed_rows(shipped_orders())
@@ -183,6 +187,28 @@ def instance_rows(policy: LearnedPolicy, peers: Path) -> Iterator[Row]:
         yield _row(
             f"perishable, life 2, L 1, {issuing.upper()}: gap", round(_gap(found), 3), "%", 0.7, "lower", {}
         )
+
+
+def one_period_rows(policy: LearnedPolicy) -> Iterator[Row]:
+    """Fresh goods whose order cost pays for one period only: the network that is told it, and that is not (models.order_plan.ONE_PERIOD_LOTS)."""
+    told, untold = [], []
+    for life, mean, fixed in product((2, 3), (3, 4.4, 6.2), (1.5, 2.5, 3.75)):
+        if 2 * fixed > ONE_PERIOD_LOTS**2 * mean:
+            continue
+        demand = {"distribution": "negative_binomial", "mean": mean, "dispersion": 0.1}
+        instance = instance_from(
+            {"demand": demand, "L": 1, "h": 1, "p": 12.5, "w": 25, "m": life, "K": fixed}
+        )
+        found = score(instance, policy)
+        free = replace(instance, fixed_order=0.0)
+        cost = exact_cost(instance, lambda states, free=free: policy.orders(free, states))  # type: ignore[misc]
+        assert cost is not None
+        assert found.optimal_cost is not None
+        told.append(_gap(found))
+        untold.append(100 * (cost.cost / found.optimal_cost - 1))
+    name = f"perishable, an order pays for one period ({len(told)}): mean gap, the network not told of it"
+    peers = {"told of it": round(float(np.mean(told)), 3), "worst, not told": round(max(untold), 3), "worst, told": round(max(told), 3)}  # fmt: skip
+    yield _row(name, round(float(np.mean(untold)), 3), "%", 0.5, "lower", peers)
 
 
 def held_out_rows(policy: LearnedPolicy, each: int) -> Iterator[Row]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from contract.records import QUANTILE_LEVELS
 from models.arrays import F64
@@ -24,6 +25,10 @@ HOLDING_A_DAY = 0.25 / 365
 """Cost of holding a unit for a day over what it costs: a quarter of its worth a year (capital, room, shrink), the usual textbook rate."""
 MOST_LOT_PERIODS = 5.0
 """A fixed order cost never asks for more periods of demand than this at once: the network learned from up to 7, and a forecast ages."""
+ONE_PERIOD_LOTS = 2.0**0.5
+"""Of the mean of the time covered: a lot up to that pays for one such time only (k (k + 1) >= (lot / mean)**2 for k = 1). For goods that
+expire it is then left out: every order is placed all the same, and the network answers better without (0.3 % from the optimum instead of
+0.6 % on the solved instances of benchmarks/replenishment.py, "an order pays for one period")."""
 MOST_LIFE_PERIODS = 7.0
 """Goods that live for more orders than this keep, to the network (it learned from lives up to 5); their life still bounds an order."""
 _DIGITS = 3
@@ -117,18 +122,19 @@ def questions_from(
         life_periods=np.where(ages, periods, 0.0).round(_DIGITS),
         lead_periods=(lead / cover).round(_DIGITS),
         odds=[round(supply.service_level / (1 - supply.service_level), _DIGITS) for supply in supplies],
-        lot_units=_lots(supplies, cover, cover_mean).round(_DIGITS),
+        lot_units=_lots(supplies, cover, cover_mean, ages).round(_DIGITS),
         waste_price=np.where(ages, [supply.waste_price for supply in supplies], 0.0),
         open_today=[float(supply.open_today) for supply in supplies],
     )
 
 
-def _lots(supplies: Sequence[SkuSupply], cover: F64, cover_mean: F64) -> F64:
-    """sqrt(2 K mean / h) of the time covered (Harris 1913), not above what covers MOST_LOT_PERIODS."""
+def _lots(supplies: Sequence[SkuSupply], cover: F64, cover_mean: F64, ages: npt.NDArray[np.bool_]) -> F64:
+    """sqrt(2 K mean / h) of the time covered (Harris 1913), not above what covers MOST_LOT_PERIODS; 0 where ONE_PERIOD_LOTS says so."""
     cost = np.array([supply.order_cost_units for supply in supplies])
     lots = np.sqrt(2 * cost * cover_mean / (HOLDING_A_DAY * cover))
     most = np.sqrt(MOST_LOT_PERIODS * (MOST_LOT_PERIODS + 1)) * cover_mean
-    return np.asarray(np.minimum(lots, most))
+    one = ages & (lots <= ONE_PERIOD_LOTS * cover_mean)
+    return np.where(one, 0.0, np.minimum(lots, most))
 
 
 def _stretch_ends(supply: SkuSupply) -> list[float]:

@@ -181,3 +181,13 @@ def test_an_order_that_costs_something_is_placed_less_often_and_larger():
     assert empty[1] > 1.5 * empty[0]
     most = asked(replace(dear, order_cost_units=1e6))[0].lot_units[0]
     assert most == pytest.approx((MOST_LOT_PERIODS * (MOST_LOT_PERIODS + 1)) ** 0.5 * 10, rel=1e-3)
+
+
+def test_an_order_cost_that_pays_for_one_time_covered_does_not_delay_what_expires():
+    one, two = 0.005, 0.02  # a lot of 1.2 and 2.4 times the mean
+    keeps, fresh = supply(life_days=None), supply(life_days=4.0)
+    for cost in (one, two):
+        lot = asked(replace(keeps, order_cost_units=cost))[0].lot_units[0]
+        assert lot == pytest.approx((2 * cost * 10 / (2 * HOLDING_A_DAY)) ** 0.5, rel=1e-3)
+    assert asked(replace(fresh, order_cost_units=one))[0].lot_units[0] == 0
+    assert asked(replace(fresh, order_cost_units=two))[0].lot_units[0] > 0
