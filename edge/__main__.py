@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, command, text in (
         ("run", _run, "run the gateway until SIGTERM or Ctrl-C"),
         ("check", _check, "check the settings, key, bundle and database, then end"),
-        ("status", _status, "how the running gateway is: devices, alarms, what waits, clock, versions"),
+        ("status", _status, "how the running gateway is: devices, alerts, what waits, clock, versions"),
         ("acknowledge", _acknowledge, "take note of an open alert; HQ sees who did"),
         ("dump", _dump, "print the quarantine, one JSON object a line"),
         ("replay", _replay, "send quarantined device messages through the broker again"),

@@ -175,7 +175,9 @@ class IntakeLink:
         if conversation.is_subscribed and not self.connected.is_set():
             self._problem = ""
             self.connected.set()
-            log.info("broker connected", host=self._address.host, port=self._address.port)
+            log.info(
+                "broker connected", host=self._address.host, port=self._address.port, client=self._client_id
+            )
 
     def _tell(self, what: str, error: Exception) -> None:
         """A change of state once, not every try."""

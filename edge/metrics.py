@@ -107,8 +107,8 @@ def _gauges(report: Mapping[str, Any]) -> list[tuple[str, float, str]]:
             "Of the last ten minutes, one under way included: what the disk takes.",
         ),
         ("quarantine_messages", report["quarantine_rows"], "Bad input that is kept."),
-        ("alarms_open", report["alerts_open"], "Open alarms."),
-        ("stock_alarms_open", stock, "Open alarms of empty facings and low stock, of the newest 200 alarms."),
+        ("alerts_open", report["alerts_open"], "Open alerts."),
+        ("stock_alerts_open", stock, "Open alerts of empty facings and low stock, of the newest 200 alerts."),
         ("items", report["items"], "Items that the shop's price list knows."),
         ("uptime_seconds", report["uptime_s"], "Since this process started."),
         (

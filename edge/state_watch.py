@@ -1,8 +1,9 @@
-"""Logs what changes in a gateway: conditions, alarms and devices, each once as it begins and once as it ends."""
+"""Logs what changes in a gateway: conditions, alerts and devices, each once as it begins and once as it ends."""
 
 from collections.abc import Callable
 from typing import Protocol
 
+from contract.severity import Severity
 from runtime.conditions import Conditions
 from runtime.logs import Log
 from runtime.systemd_notify import ServiceNotifier
@@ -25,7 +26,8 @@ class StateWatch:
         self._report, self._notifier = report, notifier
         self._looks: tuple[tuple[Conditions, Callable[[], dict[str, str]]], ...] = (
             (Conditions(log, "a problem"), report.conditions),
-            (Conditions(log, "an alarm"), self._alarms),
+            (Conditions(log, "an alert"), lambda: self._alerts(is_info=False)),
+            (Conditions(log, "an alert", is_info=True), lambda: self._alerts(is_info=True)),
             (Conditions(log, "a device's absence"), report.absent_devices),
         )
 
@@ -35,7 +37,9 @@ class StateWatch:
         problems = list(self._report.conditions().values())
         self._notifier.say(f"{len(problems)} problems: {problems[0]}" if problems else "all is well")
 
-    def _alarms(self) -> dict[str, str]:
+    def _alerts(self, *, is_info: bool) -> dict[str, str]:
         return {
-            f"{alert['code']} {alert['subject']}": str(alert["text"]) for alert in self._report.open_alerts()
+            f"{alert['code']} {alert['subject']}": str(alert["text"])
+            for alert in self._report.open_alerts()
+            if (alert["severity"] == Severity.INFO.value) is is_info
         }

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from html import escape
 
-from edge.status_view import Alarm, DeviceLine, Fact, StatusView
+from edge.status_view import AlertLine, DeviceLine, Fact, StatusView
 
 REFRESH_S = 10
 STYLE = """
@@ -27,10 +27,10 @@ dl div { padding: .6rem 1.1rem; }
 dt { color: var(--soft); font-size: .85rem; }
 dd { margin: 0; overflow-wrap: anywhere; }
 dd.bad, td.bad { color: var(--bad); font-weight: 600; }
-ul.alarms { list-style: none; margin: 0; padding: 0; }
-ul.alarms li { display: flex; justify-content: space-between; gap: 1rem; padding: .5rem 1.1rem; }
-ul.alarms li + li, tbody tr { border-top: 1px solid var(--line); }
-ul.alarms span { color: var(--soft); white-space: nowrap; }
+ul.alerts { list-style: none; margin: 0; padding: 0; }
+ul.alerts li { display: flex; justify-content: space-between; gap: 1rem; padding: .5rem 1.1rem; }
+ul.alerts li + li, tbody tr { border-top: 1px solid var(--line); }
+ul.alerts span { color: var(--soft); white-space: nowrap; }
 table { width: 100%; border-collapse: collapse; }
 th { text-align: left; font-weight: 400; color: var(--soft); font-size: .85rem; }
 th, td { padding: .45rem .6rem; }
@@ -56,10 +56,10 @@ def _parts(view: StatusView) -> Iterator[str]:
     if view.problems:
         yield f"<ul>{''.join(f'<li>{escape(problem)}</li>' for problem in view.problems)}</ul>"
     yield "</div>"
-    yield from _alarms("Stock", view.stock_alarms, "No shelf is empty, nothing runs low.")
-    yield from _alarms("Equipment and data", view.other_alarms, "")
-    if view.alarms_not_shown:
-        yield f'<p class="more">… and {view.alarms_not_shown} more alarms</p>'
+    yield from _alerts("Stock", view.stock_alerts, "No shelf is empty, nothing runs low.")
+    yield from _alerts("Equipment and data", view.other_alerts, "")
+    if view.alerts_not_shown:
+        yield f'<p class="more">… and {view.alerts_not_shown} more alerts</p>'
     yield from _devices(view)
     yield f'<h2>The gateway</h2><dl class="card">{"".join(_fact(fact) for fact in view.facts)}</dl>'
     yield f"<footer>Shop time {escape(view.at)}. This page renews itself every {REFRESH_S} s, works without the internet "
@@ -71,13 +71,13 @@ def _fact(fact: Fact) -> str:
     return f"<div><dt>{escape(fact.name)}</dt><dd{kind}>{escape(fact.value)}</dd></div>"
 
 
-def _alarms(title: str, alarms: list[Alarm], if_none: str) -> Iterator[str]:
-    if not alarms and not if_none:
+def _alerts(title: str, alerts: list[AlertLine], if_none: str) -> Iterator[str]:
+    if not alerts and not if_none:
         return
-    yield f"<h2>{title} <span>{len(alarms) or ''}</span></h2><div class='card'>"
-    if alarms:
-        rows = (f"<li>{escape(alarm.text)}<span>for {escape(alarm.since)}</span></li>" for alarm in alarms)
-        yield f'<ul class="alarms">{"".join(rows)}</ul>'
+    yield f"<h2>{title} <span>{len(alerts) or ''}</span></h2><div class='card'>"
+    if alerts:
+        rows = (f"<li>{escape(alert.text)}<span>for {escape(alert.since)}</span></li>" for alert in alerts)
+        yield f'<ul class="alerts">{"".join(rows)}</ul>'
     else:
         yield f'<p class="more">{if_none}</p>'
     yield "</div>"

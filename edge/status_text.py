@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from edge.status_view import Alarm, StatusView
+from edge.status_view import AlertLine, StatusView
 
 
 def text_from(view: StatusView) -> str:
@@ -18,10 +18,10 @@ def _lines(view: StatusView) -> Iterator[str]:
     width = max((len(fact.name) for fact in view.facts), default=0)
     for fact in view.facts:
         yield f"{'  ' if fact.is_well else '! '}{fact.name:{width}}  {fact.value}"
-    yield from _alarms("Stock", view.stock_alarms)
-    yield from _alarms("Equipment and data", view.other_alarms)
-    if view.alarms_not_shown:
-        yield f"  … and {view.alarms_not_shown} more alarms"
+    yield from _alerts("Stock", view.stock_alerts)
+    yield from _alerts("Equipment and data", view.other_alerts)
+    if view.alerts_not_shown:
+        yield f"  … and {view.alerts_not_shown} more alerts"
     yield ""
     yield f"Devices ({len(view.devices) + view.devices_not_shown})"
     names = max((len(line.device) for line in view.devices), default=0)
@@ -34,9 +34,9 @@ def _lines(view: StatusView) -> Iterator[str]:
         yield "  none has spoken yet"
 
 
-def _alarms(title: str, alarms: list[Alarm]) -> Iterator[str]:
-    if alarms:
+def _alerts(title: str, alerts: list[AlertLine]) -> Iterator[str]:
+    if alerts:
         yield ""
-        yield f"{title} ({len(alarms)})"
-        for alarm in alarms:
-            yield f"! {alarm.text}  (for {alarm.since})"
+        yield f"{title} ({len(alerts)})"
+        for alert in alerts:
+            yield f"! {alert.text}  (for {alert.since})"

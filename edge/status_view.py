@@ -29,7 +29,7 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class Alarm:
+class AlertLine:
     text: str
     since: str
 
@@ -51,9 +51,9 @@ class StatusView:
     is_well: bool
     problems: list[str] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
-    stock_alarms: list[Alarm] = field(default_factory=list)
-    other_alarms: list[Alarm] = field(default_factory=list)
-    alarms_not_shown: int = 0
+    stock_alerts: list[AlertLine] = field(default_factory=list)
+    other_alerts: list[AlertLine] = field(default_factory=list)
+    alerts_not_shown: int = 0
     devices: list[DeviceLine] = field(default_factory=list)
     devices_not_shown: int = 0
     at: str = ""
@@ -66,7 +66,7 @@ def view_from(report: Mapping[str, Any]) -> StatusView:
         f"{PLAIN_WORDS[code]} ({text})" if code in PLAIN_WORDS else text
         for code, text in report["conditions"].items()
     ]
-    alarms = report["alerts"]
+    alerts = report["alerts"]
     lines = sorted(_device_lines(report["devices"], now_ms), key=lambda line: (line.is_well, line.device))
     absent = sum(not line.is_well for line in lines)
     shop = report["store_name"] or report["store"]
@@ -76,9 +76,9 @@ def view_from(report: Mapping[str, Any]) -> StatusView:
         is_well=not problems,
         problems=problems,
         facts=list(_facts(report, now_ms, zone)),
-        stock_alarms=[_alarm(alarm, now_ms) for alarm in alarms if alarm["is_stock"]],
-        other_alarms=[_alarm(alarm, now_ms) for alarm in alarms if not alarm["is_stock"]],
-        alarms_not_shown=report["alerts_open"] - len(alarms),
+        stock_alerts=[_alert(alert, now_ms) for alert in alerts if alert["is_stock"]],
+        other_alerts=[_alert(alert, now_ms) for alert in alerts if not alert["is_stock"]],
+        alerts_not_shown=report["alerts_open"] - len(alerts),
         devices=lines[:MAX_DEVICES],
         devices_not_shown=max(0, len(lines) - MAX_DEVICES),
         at=_wall(now_ms, zone),
@@ -104,13 +104,13 @@ def size(count_bytes: int) -> str:
     return f"{count_bytes} bytes"
 
 
-def _headline(problems: list[str], alarms: int, absent: int) -> str:
+def _headline(problems: list[str], alerts: int, absent: int) -> str:
     if problems:
         return (
             "Somebody should look at this" if len(problems) == 1 else f"{len(problems)} things need somebody"
         )
-    if alarms or absent:
-        parts = [f"{alarms} alarm{'s' * (alarms != 1)}"] * bool(alarms)
+    if alerts or absent:
+        parts = [f"{alerts} alert{'s' * (alerts != 1)}"] * bool(alerts)
         parts += [f"{absent} device{'s' * (absent != 1)} not heard"] * bool(absent)
         return f"The gateway is well; {' and '.join(parts)}"
     return "All is well"
@@ -187,9 +187,9 @@ def _clock(clock: Mapping[str, Any], now_ms: int, zone: ZoneInfo) -> Fact:
     return Fact("Clock", f"{shown}, not kept by the network: switch time sync on", is_well=False)
 
 
-def _alarm(alarm: Mapping[str, Any], now_ms: int) -> Alarm:
-    noted = f" (noted by {alarm['acknowledged_by']})" if alarm.get("acknowledged_by") else ""
-    return Alarm(alarm["text"] + noted, age((now_ms - alarm["since_ms"]) / 1000))
+def _alert(alert: Mapping[str, Any], now_ms: int) -> AlertLine:
+    noted = f" (noted by {alert['acknowledged_by']})" if alert.get("acknowledged_by") else ""
+    return AlertLine(alert["text"] + noted, age((now_ms - alert["since_ms"]) / 1000))
 
 
 def _device_lines(devices: Mapping[str, Mapping[str, Any]], now_ms: int) -> list[DeviceLine]:

@@ -23,6 +23,22 @@ UNITS = {
     "percent": "%",
     "days": "days of demand",
 }
+NOTES = {
+    "rules.low_stock": "An alert when what is on hand lasts for fewer days of forecast demand than the first figure; "
+    "over when it lasts for more than the second.",
+    "rules.empty_facing": "An alert when a facing has been empty for so long while the shop was open; over with goods on it.",
+    "rules.cold_chain": "An alert when a device has been outside its limits for so long; over when it is inside them by the band.",
+    "rules.price_mismatch": "An alert when a till charges another price than the list, or a label shows another one for so long. "
+    "Over with the till's next right sale on a later day, or as soon as the label shows the list's price.",
+    "rules.silent_device": "An alert when nothing was heard of a device for so long. Shelves send heartbeats; others may be silent at night.",
+    "rules.drifted_cell": "An alert when a cell weighs so much more or less than its goods explain; over below the second figure.",
+    "rules.suspicious_removal": "An alert when so many units of one SKU, worth so much, leave the shelf within so short a time. "
+    "Over when the tills have sold as many, when they lie on the shelf again, or after the last figure.",
+    "gates": "A new price list is refused when it leaves more than the first share of the priced SKUs without a price, or changes more than the "
+    "second share by more than the factor; below ten priced SKUs nothing is refused. "
+    "A configuration that raises more new alerts than this within its trial is taken back.",
+}
+"""What each group of fields does, in the words of its labels."""
 Kind = Literal["switch", "severity", "whole", "number", "devices"]
 
 
@@ -91,9 +107,8 @@ def config_from(values: Mapping[str, object]) -> tuple[ConfigPut | None, dict[st
 def _group(path: str, title: str, model: object) -> Group:
     assert isinstance(model, type)
     assert issubclass(model, BaseModel)
-    note = " ".join((model.__doc__ or "").replace("`", "").replace("_", " ").split())
     fields = tuple(_field(path, name, info) for name, info in model.model_fields.items())
-    return Group(title.replace("_", " ").capitalize(), note, fields)
+    return Group(title.replace("_", " ").capitalize(), NOTES[path], fields)
 
 
 def _field(path: str, name: str, info: FieldInfo) -> Field:

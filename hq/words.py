@@ -4,21 +4,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-UNKNOWN = "–"
+from contract.money import minor_digits, money_text
 
-_MINOR_DIGITS = {
-    "JPY": 0,
-    "KRW": 0,
-    "VND": 0,
-    "CLP": 0,
-    "ISK": 0,
-    "KWD": 3,
-    "BHD": 3,
-    "TND": 3,
-    "JOD": 3,
-    "OMR": 3,
-}
-"""Currencies whose minor unit is not a hundredth. Source: ISO 4217."""
+UNKNOWN = "–"
 
 
 def number(value: float | None, decimals: int = 0) -> str:
@@ -32,20 +20,17 @@ def counted(value: int | None, one: str, many: str = "") -> str:
 
 def money(minor_units: float | None, currency: str) -> str:
     """`1,234.50 USD` from minor units (cents)."""
-    if minor_units is None:
-        return UNKNOWN
-    digits = _MINOR_DIGITS.get(currency, 2)
-    return f"{minor_units / 10**digits:,.{digits}f} {currency}".strip()
+    return UNKNOWN if minor_units is None else money_text(minor_units, currency)
 
 
 def major_units(minor_units: int, currency: str) -> float:
     """Money as charts draw it."""
-    return float(minor_units / 10 ** _MINOR_DIGITS.get(currency, 2))
+    return float(minor_units / 10 ** minor_digits(currency))
 
 
 def minor_units(major: float, currency: str) -> int:
     """Money as a person types it, in cents."""
-    return round(major * float(10 ** _MINOR_DIGITS.get(currency, 2)))
+    return round(major * float(10 ** minor_digits(currency)))
 
 
 def percent(part: float, whole: float) -> str:

@@ -17,10 +17,11 @@ class _Since:
 
 
 class Conditions:
-    """`look` at what holds now, as often as you like."""
+    """`look` at what holds now, as often as you like. is_info: what begins is worth knowing, not a warning."""
 
-    def __init__(self, log: Log, kind: str) -> None:
+    def __init__(self, log: Log, kind: str, *, is_info: bool = False) -> None:
         self._log, self._kind = log, kind
+        self._tell = log.info if is_info else log.warning
         self._holding: dict[str, _Since] = {}
 
     def look(self, now: Mapping[str, str]) -> None:
@@ -29,7 +30,7 @@ class Conditions:
         began = [code for code in now if code not in self._holding]
         ended = [code for code in self._holding if code not in now]
         for code in began[:MAX_LINES_A_LOOK]:
-            self._log.warning(f"{self._kind} begins", condition=code, text=now[code])
+            self._tell(f"{self._kind} begins", condition=code, text=now[code])
         for code in ended[:MAX_LINES_A_LOOK]:
             lasted_s = round(now_s - self._holding[code].monotonic_s, 1)
             self._log.info(f"{self._kind} ends", condition=code, lasted_s=lasted_s)

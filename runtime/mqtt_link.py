@@ -82,7 +82,8 @@ class MqttLink:
         self.connected = threading.Event()
         self.refused_publishes = 0
         """Messages that an MQTT 5 broker's ACL kept from everyone; 3.1.1 has no word for it."""
-        self._address, self._subscriptions, self._persistent = address, tuple(subscriptions), persistent
+        self._address, self._client_id = address, client_id
+        self._subscriptions, self._persistent = tuple(subscriptions), persistent
         self._on_connected, self._on_published = on_connected, on_published
         self._connection = 0
         self._unacked: dict[int, bool] = {}
@@ -187,7 +188,7 @@ class MqttLink:
         if self._subscriptions:
             client.subscribe([(topic, 1) for topic in self._subscriptions])
         self.connected.set()
-        log.info("broker connected", host=self._address.host, port=self._address.port)
+        log.info("broker connected", host=self._address.host, port=self._address.port, client=self._client_id)
         if self._on_connected is not None:
             self._on_connected()
 

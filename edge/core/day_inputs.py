@@ -10,6 +10,7 @@ from edge.core.day import DAY_MS, ShopCalendar
 from edge.core.demand import HISTORY_DAYS, Demand, seeded_shares
 from edge.core.documents import Documents
 from edge.core.hours import Hours
+from edge.core.known_days import KnownDaysView, known_days_view
 from edge.core.replenish import SkuInputs, price_ratios
 
 HORIZON_DAYS = 14
@@ -28,9 +29,10 @@ class DayInputs:
         self._day: date | None = None
         self._revision = -1
         self._by_sku: dict[str, SkuInputs] = {}
+        self._known: tuple[date, KnownDaysView | None] | None = None
 
     def forget(self) -> None:
-        self._day = None
+        self._day, self._known = None, None
 
     def of(self, skus: list[str], today: date, calendar: ShopCalendar) -> list[SkuInputs]:
         """The same objects for the same day and facts, so that an answer can be kept by identity."""
@@ -45,7 +47,7 @@ class DayInputs:
         """As `of`, of any day and for these SKUs alone; nothing is kept."""
         self._by_sku = {}
         self._add(skus, day, calendar)
-        found, self._by_sku, self._day = [self._by_sku[sku] for sku in skus], {}, None
+        found, self._by_sku, self._day, self._known = [self._by_sku[sku] for sku in skus], {}, None, None
         return found
 
     def _gather(self, today: date, calendar: ShopCalendar) -> None:
@@ -71,6 +73,7 @@ class DayInputs:
             for sku in skus
         }
         levels = self._category_levels(skus, histories, served)
+        known = self._known_days(today)
         midnight_ms = calendar.day_start_ms(today)
         # Noon, give or take an hour of daylight saving: prices change at night.
         noons_ms = [midnight_ms + ahead * DAY_MS + DAY_MS // 2 for ahead in range(-PRICE_DAYS, HORIZON_DAYS)]
@@ -78,8 +81,24 @@ class DayInputs:
             category = self._documents.item_by_sku[sku].category
             prices = [self._documents.price_cents(sku, noon_ms) for noon_ms in noons_ms]
             self._by_sku[sku] = SkuInputs(
-                sku, tuple(history), price_ratios(prices, PRICE_DAYS), levels.get(category, nan), served[sku]
+                sku,
+                tuple(history),
+                price_ratios(prices, PRICE_DAYS),
+                levels.get(category, nan),
+                served[sku],
+                known,
             )
+
+    def _known_days(self, today: date) -> KnownDaysView | None:
+        """One day more than the horizon: it makes an eve of the last one."""
+        if self._known is None or self._known[0] != today:
+            categories = {
+                sku: item.category for sku, item in self._documents.item_by_sku.items() if item.managed
+            }
+            first = today - timedelta(days=HISTORY_DAYS)
+            days = HISTORY_DAYS + HORIZON_DAYS + 1
+            self._known = today, known_days_view(self._documents.known_days, categories, first, days)
+        return self._known[1]
 
     def _category_levels(
         self, skus: list[str], histories: list[list[float]], served: dict[str, tuple[float, ...]]

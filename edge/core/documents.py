@@ -12,13 +12,16 @@ from pydantic import TypeAdapter
 from contract.documents import (
     AcksDocument,
     AnyDocument,
+    CalendarDocument,
     ConfigDocument,
     CouponKey,
     CouponsDocument,
+    DocumentKind,
     ModelsDocument,
     OrderSlot,
     StoreDocument,
 )
+from contract.money import money_text
 from contract.rules import Gates, Rule, Rules
 from edge.core.day import ShopCalendar
 from edge.core.lean import (
@@ -73,13 +76,14 @@ class Documents:
         self._rule_by_code = rules_by_code(self.rules)
         self.acks: AcksDocument | None = None
         self.models: ModelsDocument | None = None
+        self.known_days: CalendarDocument | None = None
         self.refused: Rows[RefusedRow] = Rows("refused", TypeAdapter(RefusedRow))
         """By kind: the newest document that could not be used."""
         self.program = ""
 
     def have(self) -> dict[str, int]:
-        """Kind -> version, as batches say it; a refused one counts as had."""
-        found = dict(self._versions)
+        """Kind -> version, as batches say it; a refused one counts as had. The calendar is always named: only who knows it gets it."""
+        found = {DocumentKind.CALENDAR.value: 0, **self._versions}
         for kind, row in self.refused.by_key.items():
             found[kind] = max(row.version, found.get(kind, 0))
         return found
@@ -125,6 +129,10 @@ class Documents:
         """What people call the SKU: its name, else its number."""
         item = self.item_by_sku.get(sku)
         return item.name if item is not None and item.name else f"SKU {sku}"
+
+    def money(self, cents: int) -> str:
+        """As people read it, in the store's currency once that is known."""
+        return money_text(cents, self.store.currency if self.store is not None else "")
 
     def price_cents(self, sku: str, at_ms: int) -> int | None:
         """The list price in effect, None when there is none."""
@@ -200,6 +208,8 @@ class Documents:
             self.acks = document
         elif isinstance(document, ModelsDocument):
             self.models = document
+        elif isinstance(document, CalendarDocument):
+            self.known_days = document
 
     def _index_items(self, items: list[ItemRow]) -> None:
         categories: dict[str, str] = {}

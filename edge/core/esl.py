@@ -2,7 +2,7 @@
 
 Newest wins: a tag has one command under way at most, and a newer content replaces it. A label base that is told what it
 already shows never acknowledges a redraw, so equal content is success. Waiting for an answer runs on real time
-(`real_ms`, monotonic), and ends after a few tries in an alarm.
+(`real_ms`, monotonic), and ends after a few tries in an alert.
 """
 
 import hashlib

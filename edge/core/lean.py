@@ -16,6 +16,7 @@ from contract.documents import (
     AcksDocument,
     AnyDocument,
     BundleDocument,
+    CalendarDocument,
     ConfigDocument,
     CouponsDocument,
     DeliveriesDocument,
@@ -160,6 +161,7 @@ LeanDocument = (
     | ModelsDocument
     | BundleDocument
     | DeliveriesDocument
+    | CalendarDocument
 )
 LEAN_DOCUMENT: TypeAdapter[LeanDocument] = TypeAdapter(Annotated[LeanDocument, Field(discriminator="kind")])
 

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from contract.order_question import OrderQuestion
 from contract.records import MAX_HORIZON_DAYS
 from edge.core.calibration import Evidence
+from edge.core.known_days import KnownDaysView
 from edge.core.lean import SupplyRow
 from edge.core.reach import Reach
 from edge.core.rows import Row, Rows
@@ -31,6 +32,7 @@ class SkuInputs:
 
     history: units a day, the last one the day before the job's first day. price_ratio: of each day of the horizon.
     served: share of each day's demand that the shelf could serve, as long as the history; () for all of it.
+    known_days: what the calendar says of the history's days and those ahead; shared by all SKUs, None: nothing.
     """
 
     sku: str
@@ -38,6 +40,7 @@ class SkuInputs:
     price_ratio: tuple[float, ...]
     category_level: float
     served: tuple[float, ...] = ()
+    known_days: KnownDaysView | None = None
 
 
 @dataclass(frozen=True, slots=True)

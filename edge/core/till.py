@@ -100,22 +100,24 @@ class Till:
 
     def _check_price(self, sku: str, line: ReceiptLine, at_ms: int, now_ms: int) -> None:
         """Raised at the first wrong price, cleared by the day's turn: one alert a SKU and day, not one a line."""
-        listed = self._state.documents.price_cents(sku, at_ms)
+        state = self._state
+        listed = state.documents.price_cents(sku, at_ms)
         if listed is None or listed == line.unit_price_cents:
             return
-        self._state.tally.add("price_mismatches_total")
-        if sku not in self._state.documents.planogram.labelled_skus:
+        state.tally.add("price_mismatches_total")
+        if sku not in state.documents.planogram.labelled_skus:
             return  # counted; but no label in the shop promises another price
-        if self._state.alerts.is_open(MISMATCH, sku):
+        if state.alerts.is_open(MISMATCH, sku):
             return
-        title = self._state.documents.title(sku)
+        title = state.documents.title(sku)
         label = {
             True: ", and so does its label: look at the till's price",
             False: "; its label does not show that yet",
             None: "",
-        }[self._state.labels.shows_list_price(sku)]
-        text = f"till charged {line.unit_price_cents} cents for {title}, the price list says {listed}{label}"
-        self._state.alert(MISMATCH, sku, active=True, text=text, now_ms=now_ms, severity=Severity.INFO)
+        }[state.labels.shows_list_price(sku)]
+        charged, wanted = state.documents.money(line.unit_price_cents), state.documents.money(listed)
+        text = f"till charged {charged} for {title}, the price list says {wanted}{label}"
+        state.alert(MISMATCH, sku, active=True, text=text, now_ms=now_ms, severity=Severity.INFO)
 
     def _unknown_gtin(self, gtin: str, now_ms: int) -> None:
         self._state.tally.add("unknown_gtins_total")

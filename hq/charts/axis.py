@@ -86,11 +86,23 @@ def value_axis(grid: int = 0, **more: Any) -> Option:
     }
 
 
+_DATES: Option = {
+    "formatter": {
+        "year": "{d} {MMM} {yyyy}",
+        "month": "{d} {MMM}",
+        "day": "{d} {MMM}",
+        "hour": "{HH}:{mm}",
+        "minute": "{HH}:{mm}",
+    }
+}
+"""A day names its month: a bare 5 is a number among numbers."""
+
+
 def time_axis(grid: int, *, labels: bool, **more: Any) -> Option:
     return {
         "type": "time",
         "gridIndex": grid,
-        "axisLabel": {"show": labels, "color": palette.QUIET, "fontSize": 11, "hideOverlap": True},
+        "axisLabel": {"show": labels, "color": palette.QUIET, "fontSize": 11, "hideOverlap": True} | _DATES,
         "axisLine": {"lineStyle": {"color": palette.LINE}},
         "axisTick": {"show": labels, "lineStyle": {"color": palette.LINE}},
         "splitLine": {"show": False},

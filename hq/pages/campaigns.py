@@ -41,7 +41,7 @@ class _Campaigns:
 
     def _build(self, _: tuple[Page[CampaignView], str]) -> Callable[[tuple[Page[CampaignView], str]], None]:
         empty = ui.label(
-            "No campaign yet. A campaign is made with `PUT /v1/campaigns/{campaign}`; its coupons then go to consenting members near the shop."
+            "No campaign yet. A campaign is made with “PUT /v1/campaigns/{campaign}”; its coupons then go to consenting members near the shop."
         ).classes("empty")
         grid = ui.element("div").classes("cards")
 

@@ -102,7 +102,7 @@ class _Fleet:
         ):
             gateways = DataTable(
                 GATEWAYS,
-                empty="No gateway has called yet. Make its key with `shelfloop central gateway add`, then start `shelfloop edge run`.",
+                empty="No gateway has called yet. Make its key with “shelfloop central gateway add”, then start “shelfloop edge run”.",
                 filtered="Filter gateways",
                 page_rows=50,
                 actions=(Action("more", "More"),),

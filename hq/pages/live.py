@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 from nicegui import ui
 
-from hq.errors import CentralAwayError, HqError
+from hq.errors import CentralAwayError, CentralRefusedError, HqError
 from hq.words import span
 
 Data = TypeVar("Data")
@@ -74,6 +74,12 @@ class Live(Generic[Data]):
         now_s = time.monotonic()
         if self._failed_since_s is None:
             self._failed_since_s = now_s
+        if isinstance(error, CentralRefusedError) and error.status == 404 and self._update is None:
+            self._skeleton.set_visibility(False)  # nothing is coming that a shape could stand for
+            self._what.set_text(f"There is no {error.what}.")
+            self._do.set_text(error.do)
+            self._banner.set_visibility(True)
+            return
         lasting = span((now_s - self._failed_since_s) * 1000)
         self._what.set_text(f"No news of {error.what} for {lasting}: {error.why}")
         stays = self._stays if self._update is not None else "Nothing has been loaded yet."

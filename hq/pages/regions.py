@@ -121,14 +121,16 @@ def _figures(seen: RegionalOutlook) -> dict[str, tuple[str, str]]:
         "hot": (number(len(hot)), f"of {counted(len(seen.rows), 'category', 'categories')}"),
         "cool": (number(len(cool)), ""),
         "expected": (
-            number(sum(row.expected_units for row in seen.rows)),
+            number(sum(row.expected_units for row in seen.rows) if compared else None),
             f"{seen.days} days from {day(seen.from_day)}",
         ),
         "usual": (
-            number(sum(row.usual_units for row in seen.rows)),
+            number(sum(row.usual_units for row in seen.rows) if compared else None),
             "same weekdays, four weeks"
             if compared >= seen.days
-            else f"at least {counted(compared, 'weekday')} compared",
+            else f"at least {counted(compared, 'weekday')} compared"
+            if compared
+            else "no weekday heard yet to compare with",
         ),
         "shops": (
             f"{number(seen.stores_read)} of {number(seen.stores_total)}",
@@ -144,6 +146,7 @@ def change_of(row: CategoryOutlook, units: float) -> float | None:
 
 def outlook_row(row: CategoryOutlook) -> Row:
     word, icon, tone = WORDS[row.verdict]
+    expected, usual = (row.expected_units, row.usual_units) if row.days_compared else (None, None)
     change, low, high = (
         change_of(row, units) for units in (row.expected_units, row.low_units, row.high_units)
     )
@@ -161,8 +164,8 @@ def outlook_row(row: CategoryOutlook) -> Row:
             svg=interval_svg(change or 0.0, low or 0.0, high or 0.0, row.verdict, EDGE) if has_band else "",
             sub=f"{signed_percent(low)} to {signed_percent(high)}" if has_band else "",
         ),
-        "expected": cell(number(row.expected_units), row.expected_units),
-        "usual": cell(number(row.usual_units), row.usual_units),
+        "expected": cell(number(expected), -1 if expected is None else expected),
+        "usual": cell(number(usual), -1 if usual is None else usual),
         "drivers": cell(shown or UNKNOWN),
         "acts": True,
     }

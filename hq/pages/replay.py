@@ -12,6 +12,7 @@ from hq.desk import Desk
 from hq.errors import CentralRefusedError, HqError
 from hq.pages.chart import chart
 from hq.pages.frame import frame, section
+from hq.pages.restock_tabs import restock_tabs
 from hq.pages.table import Column, DataTable, cell
 from hq.replay_sum import lines_of, sentence, together
 from hq.scope import Scope
@@ -27,7 +28,7 @@ FIELDS: dict[str, tuple[str, str, float]] = {
     "pack_units": ("Pack, units", "", 1),
     "min_order_units": ("Least order, units", "", 1),
     "max_stock_units": ("Room for one SKU, units", "", 1),
-    "auto_approve_below_cents": ("A person is asked from, cents", "value of an order", 100),
+    "auto_approve_below_cents": ("Ask a person from, cents", "value of an order", 100),
 }
 _COLUMNS = [
     Column("figure", "Figure", sortable=False),
@@ -43,8 +44,10 @@ def register(desk: Desk) -> None:
     @ui.page("/restock/replay")
     async def replay_page(scope: str = "") -> None:
         chosen = Scope.from_text(scope)
-        with frame(desk, "restock", "Try a rule", chosen), ui.element("div").classes("live-content"):
-            page = _Replay(desk, chosen)
+        with frame(desk, "restock", "Try a rule", chosen):
+            restock_tabs(chosen, "/restock/replay")
+            with ui.element("div").classes("live-content"):
+                page = _Replay(desk, chosen)
         await page.find_bundles()
 
 
@@ -67,9 +70,9 @@ class _Replay:
                 self._go = ui.button("Play", on_click=self._play).props("unelevated no-caps color=primary")
                 self._stop = ui.button("Stop", on_click=self._end).props("outline no-caps color=ink")
                 self._stop.set_visibility(False)
-                self._said = ui.label("Nothing is changed by trying: the ledger is only read.").classes(
-                    "panel-note"
-                )
+                self._said = ui.label(
+                    "Plays the stored weeks again, as they were and as they would have been. Nothing is changed by trying."
+                ).classes("panel-note")
             self._bar = ui.linear_progress(0.0, show_value=False).props("instant-feedback")
             self._bar.set_visibility(False)
         self._result = section("What would have come of it")

@@ -10,35 +10,32 @@ from nicegui import ui
 from contract.api.common import AuditView
 from contract.api.restock import KillSwitch, TriggerView
 from contract.api.stores import StoreView
+from hq.audit_words import done
 from hq.desk import Desk
 from hq.pages.decide_dialog import DecideDialog
 from hq.pages.evidence import show_evidence
 from hq.pages.frame import frame, section
 from hq.pages.kill_switch_panel import KillSwitchPanel
 from hq.pages.live import Live
+from hq.pages.restock_tabs import GROUPS, restock_tabs
 from hq.pages.table import Action, Column, DataTable, Row, cell
 from hq.pages.toast import Toast
 from hq.scope import Scope
-from hq.words import ago, counted, instant, money, number, trigger_state, zone_from_name
+from hq.words import ago, counted, instant, money, number, trigger_state, zone_from_name, zone_name
 
-GROUPS = {
-    "waiting": ("Waits for you", ("proposed",)),
-    "moving": ("On its way", ("approved", "sent", "acknowledged", "ordered", "shipped")),
-    "done": ("Arrived", ("received", "closed")),
-    "not": ("Not ordered", ("snoozed", "rejected", "cancelled", "expired", "superseded")),
-}
 ROWS_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """more: the group has more orders than are shown."""
+    """more: the group has more orders than are shown. suppliers: their names."""
 
     orders: list[TriggerView]
     more: bool
     stores: list[StoreView]
     switches: list[KillSwitch]
     audit: list[AuditView]
+    suppliers: dict[str, str]
     now_ms: int
 
 
@@ -56,27 +53,25 @@ class _Restock:
         self._chosen: list[str] = []
         self._seen: Seen | None = None
         self._toast = Toast()
-        with ui.element("div").classes("tabs").props('role="navigation" aria-label="Orders"'):
-            for name, (label, _) in GROUPS.items():
-                address = f"/restock?show={name}" + (f"&scope={quote(scope.text)}" if scope.kind else "")
-                ui.link(label, address).classes("tab" + (" here" if name == group else ""))
-            ui.link("Suppliers", scope.link("/restock/suppliers")).classes("tab")
-            ui.link("Shop to shop", scope.link("/restock/transfers")).classes("tab")
-            ui.link("Try a rule", scope.link("/restock/replay")).classes("tab")
+        restock_tabs(scope, group)
         self._live = Live(self._load, self._build, desk.refresh_s, skeleton_rows=8)
 
     async def _load(self) -> Seen:
         central, states = self._desk.central, GROUPS[self._group][1]
-        stores, switches, audit, health, orders = await asyncio.gather(
+        stores, switches, audit, suppliers, health, orders = await asyncio.gather(
             central.stores(),
             central.kill_switches(),
             central.audit(self._scope.store),
+            central.suppliers(),
             central.health(),
             central.triggers(self._scope.store, states, limit=ROWS_SHOWN),
         )
         mine = {store.store for store in self._scope.stores(stores.rows)}
         shown = [order for order in orders.rows if order.store in mine]
-        return Seen(shown, orders.next is not None, stores.rows, switches.rows, audit.rows, health.now_ms)
+        names = {one.supplier: one.name for one in suppliers.rows}
+        return Seen(
+            shown, orders.next is not None, stores.rows, switches.rows, audit.rows, names, health.now_ms
+        )
 
     def _build(self, _: Seen) -> Callable[[Seen], None]:
         acting = self._group == "waiting"
@@ -116,7 +111,7 @@ class _Restock:
                 self._table.type_filter(self._find)
             more = ui.label(f"The {ROWS_SHOWN} newest are shown; the CSV has all.").classes("panel-note")
         self._panel = KillSwitchPanel(self._desk, self._toast, self._live.look)
-        with section("Audit", "who did what, newest first"):
+        with section("Audit", "who did what, newest first; each time with its zone"):
             audit = DataTable(
                 _AUDIT, empty="Nobody has decided anything yet.", page_rows=10, sort=("at", True)
             )
@@ -133,14 +128,19 @@ class _Restock:
 
     def _show_orders(self) -> None:
         if self._seen is not None:
-            stores = {store.store: store for store in self._seen.stores}
-            held = {order.trigger for order in self._seen.orders if self._desk.decisions.holds(order.trigger)}
+            seen = self._seen
+            stores = {store.store: store for store in seen.stores}
+            held = {order.trigger for order in seen.orders if self._desk.decisions.holds(order.trigger)}
             self._table.set_rows(
                 [
                     order_row(
-                        order, stores.get(order.store), self._seen.now_ms, pending=order.trigger in held
+                        order,
+                        stores.get(order.store),
+                        seen.now_ms,
+                        supplier=seen.suppliers.get(order.supplier, ""),
+                        pending=order.trigger in held,
                     )
-                    for order in self._seen.orders
+                    for order in seen.orders
                 ]
             )
 
@@ -191,8 +191,8 @@ _COLUMNS = [
     Column("why", "Why", wide=True, sortable=False),
     Column("quantity", "Order", numeric=True),
     Column("value", "Value", numeric=True),
-    Column("stock", "On hand", numeric=True),
-    Column("risk", "Short by", numeric=True, hint="expected"),
+    Column("stock", "On hand then", numeric=True),
+    Column("risk", "Expected short", numeric=True),
     Column("state", "State"),
     Column("changed", "Since", numeric=True),
 ]
@@ -206,7 +206,10 @@ _AUDIT = [
 ]
 
 
-def order_row(order: TriggerView, store: StoreView | None, now_ms: int, *, pending: bool) -> Row:
+def order_row(
+    order: TriggerView, store: StoreView | None, now_ms: int, *, supplier: str = "", pending: bool
+) -> Row:
+    """supplier: its name; its id stands there without one."""
     word = trigger_state(order.state)
     packs = order.quantity_units / order.pack_units if order.pack_units else 0
     currency = store.currency if store else ""
@@ -217,7 +220,7 @@ def order_row(order: TriggerView, store: StoreView | None, now_ms: int, *, pendi
         "item": cell(
             order.name,
             href=f"/shops/{quote(order.store)}/skus/{quote(order.sku)}",
-            sub=f"{order.store_name} · {order.supplier}{kind}",
+            sub=f"{order.sku} · {order.store_name} · {supplier or order.supplier}{kind}",
         ),
         "why": cell(order.why, sub=order.doubt),
         "quantity": cell(
@@ -255,9 +258,9 @@ def _audit_row(place: int, line: AuditView, names: dict[str, str], seen: Seen) -
     zone = next((store.timezone for store in seen.stores if store.store == line.store), "UTC")
     return {
         "id": f"{line.at_ms}/{place}",
-        "at": cell(instant(line.at_ms, zone_from_name(zone)), line.at_ms),
+        "at": cell(instant(line.at_ms, zone_from_name(zone)), line.at_ms, sub=zone_name(zone)),
         "who": cell(line.who),
-        "action": cell(line.action),
+        "action": cell(done(line.action)),
         "subject": cell(line.subject),
         "store": cell(names.get(line.store or "", line.store or "the chain")),
         "reason": cell(line.reason),

@@ -69,7 +69,7 @@ class RolloutPanel:
         self._bundles = bundles
         self._new.set_enabled(bool(bundles))
         self._hint.set_text(
-            "" if bundles else "The centre has no bundle yet: `shelfloop models publish` sends one."
+            "" if bundles else "The centre has no bundle yet: “shelfloop models publish” sends one."
         )
         self._table.set_rows([_row(rollout, now_ms) for rollout in rollouts])
 

@@ -140,7 +140,7 @@ class _Shop:
                 csv = ui.link("Download as CSV").classes("csv")
             table = DataTable(
                 COLUMNS,
-                empty="No SKU here. SKUs appear when the shop's item list is set (`PUT /v1/stores/…/items`), or loosen the filter.",
+                empty="No SKU here. SKUs appear when the shop's item list is set (“PUT /v1/stores/…/items”), or loosen the filter.",
                 on_sort=self._resort,
                 sort=(self._sort.lstrip("-"), self._sort.startswith("-")),
             )

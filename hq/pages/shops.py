@@ -27,7 +27,7 @@ def register(desk: Desk) -> None:
                 ui.link("Download as CSV", "/export/shops.csv").classes("csv")
                 table = DataTable(
                     COLUMNS,
-                    empty="No shop here yet. Shops appear when the centre knows them (`PUT /v1/stores`).",
+                    empty="No shop here yet. Shops appear when the centre knows them (“PUT /v1/stores”).",
                     filtered="Filter shops",
                     page_rows=50,
                 )

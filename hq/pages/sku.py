@@ -150,10 +150,9 @@ _PROPOSALS = [
 def _figures(seen: Seen) -> dict[str, tuple[str, str]]:
     sku, currency = seen.sku, seen.store.currency
     held = coverage(seen.series)
-    out = f"empty {span(sku.stock_out_today_ms)} today" if sku.stock_out_today_ms else "not empty today"
     shelf = "shelf unknown" if sku.on_shelf_units is None else f"{number(sku.on_shelf_units)} on the shelf"
     return {
-        "hand": (number(sku.on_hand_units), f"{shelf}, {out}"),
+        "hand": (number(sku.on_hand_units), ", ".join(filter(None, (shelf, _empty_words(sku))))),
         "order": (number(sku.on_order_units), "units on their way"),
         "today": (number(sku.sold_today_units), "units"),
         "week": (number(sku.sold_7_days_units), "units"),
@@ -165,6 +164,13 @@ def _figures(seen: Seen) -> dict[str, tuple[str, str]]:
             f"of {counted(held[1], 'day')} in the 80 % band" if held else "no past day with a forecast here",
         ),
     }
+
+
+def _empty_words(sku: SkuView) -> str:
+    """Of the opening time of today: a shelf that is empty at night lost no sale yet."""
+    if sku.stock_out_today_ms:
+        return f"empty {span(sku.stock_out_today_ms)} today"
+    return "" if sku.on_shelf_units == 0 else "not empty today"
 
 
 def _order_row(order: TriggerView, store: StoreView) -> Row:

@@ -12,6 +12,7 @@ from contract.api.suppliers import SupplierView
 from hq.desk import Desk
 from hq.pages.frame import frame, section
 from hq.pages.live import Live
+from hq.pages.restock_tabs import restock_tabs
 from hq.pages.supplier_dialog import open_supplier_dialog
 from hq.pages.table import Action, Column, DataTable, Row, cell
 from hq.pages.toast import Toast
@@ -76,7 +77,7 @@ def register(desk: Desk) -> None:
                 table = DataTable(
                     COLUMNS,
                     empty="No supplier has a calendar: orders go out as soon as they are approved. "
-                    "“New supplier” gives one, or `PUT /v1/suppliers/{supplier}`, or `shelfloop central import suppliers`.",
+                    "“New supplier” gives one, or a file with shelfloop central import suppliers.",
                     filtered="Filter suppliers",
                     page_rows=50,
                     actions=(Action("change", "Change…"),),
@@ -90,10 +91,7 @@ def register(desk: Desk) -> None:
             return update
 
         with frame(desk, "restock", "Suppliers", chosen):
-            with ui.element("div").classes("tabs").props('role="navigation" aria-label="Orders"'):
-                ui.link("Orders", chosen.link("/restock")).classes("tab")
-                ui.link("Suppliers", chosen.link("/restock/suppliers")).classes("tab here")
-                ui.link("Shop to shop", chosen.link("/restock/transfers")).classes("tab")
+            restock_tabs(chosen, "/restock/suppliers")
             dialogs, toast = ui.element("div"), Toast()
             live.append(Live(load, build, desk.refresh_s, skeleton_rows=6))
 

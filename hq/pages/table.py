@@ -19,7 +19,6 @@ class Column:
     numeric: bool = False
     sortable: bool = True
     wide: bool = False
-    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from hq.charts.balance import balance_svg
 from hq.desk import Desk
 from hq.pages.frame import figures, frame, section
 from hq.pages.live import Live
+from hq.pages.restock_tabs import restock_tabs
 from hq.pages.table import Column, DataTable, Row, cell
 from hq.scope import Scope
 from hq.words import UNKNOWN, ago, counted, money, number
@@ -37,10 +38,13 @@ _SPARE = [Column("sku", "SKU"), Column("shop", "Shop"), Column("spare", "To spar
 
 @dataclass(frozen=True, slots=True)
 class Seen:
+    """short, spare: the leading lines; the regions' sums are of all. is_shop: one shop is looked at."""
+
     regions: list[MismatchRegion]
     short: Page[MismatchView]
     spare: Page[MismatchView]
     now_ms: int
+    is_shop: bool = False
 
 
 def register(desk: Desk) -> None:
@@ -48,10 +52,7 @@ def register(desk: Desk) -> None:
     def transfers_page(scope: str = "") -> None:
         chosen = Scope.from_text(scope)
         with frame(desk, "restock", "Shop to shop", chosen):
-            with ui.element("div").classes("tabs").props('role="navigation" aria-label="Orders"'):
-                ui.link("Orders", chosen.link("/restock")).classes("tab")
-                ui.link("Suppliers", chosen.link("/restock/suppliers")).classes("tab")
-                ui.link("Shop to shop", chosen.link("/restock/transfers")).classes("tab here")
+            restock_tabs(chosen, "/restock/transfers")
             Live(lambda: _load(desk, chosen), lambda _: _build(), max(desk.refresh_s, 5.0), skeleton_rows=8)
 
 
@@ -64,7 +65,7 @@ async def _load(desk: Desk, scope: Scope) -> Seen:
         central.health(),
     )
     shown = [row for row in regions.rows if region in ("", row.region)]
-    return Seen(shown, short, spare, health.now_ms)
+    return Seen(shown, short, spare, health.now_ms, is_shop=bool(scope.store))
 
 
 def _build() -> Callable[[Seen], None]:
@@ -114,21 +115,39 @@ def _build() -> Callable[[Seen], None]:
 
 
 def figures_of(seen: Seen) -> dict[str, tuple[str, str]]:
-    """Of the lines in scope: money only where it is of one currency."""
-    offers = [row for row in seen.short.rows if row.offer is not None]
-    currencies = {row.currency for row in offers}
-    worth = sum(row.offer.net_cents for row in offers if row.offer is not None)
+    """Of the regions in scope; of one shop's lines where a shop is chosen. Money only where it is of one currency."""
+    if seen.is_shop:
+        missed, spare = (
+            sum(row.missed_units for row in seen.short.rows),
+            sum(row.spare_units for row in seen.spare.rows),
+        )
+        short_skus, spare_skus = seen.short.total, seen.spare.total
+        worths = [(row.currency, row.offer.net_cents) for row in seen.short.rows if row.offer is not None]
+        offers = len(worths)
+    else:
+        missed, spare = (
+            sum(row.missed_units for row in seen.regions),
+            sum(row.spare_units for row in seen.regions),
+        )
+        short_skus, spare_skus = (
+            sum(row.short_skus for row in seen.regions),
+            sum(row.spare_skus for row in seen.regions),
+        )
+        worths = [(row.currency, row.net_cents) for row in seen.regions if row.offers]
+        offers = sum(row.offers for row in seen.regions)
+    currencies = {currency for currency, _ in worths}
+    worth = sum(cents for _, cents in worths)
     looked = [row.at_ms for row in (*seen.short.rows, *seen.spare.rows)]
     return {
         "missed": (
-            number(sum(row.missed_units for row in seen.short.rows)),
-            f"units of {counted(seen.short.total, 'SKU in a shop', 'SKUs in shops')}",
+            number(missed),
+            f"units of {counted(short_skus, 'SKU in a shop', 'SKUs in shops')}",
         ),
         "spare": (
-            number(sum(row.spare_units for row in seen.spare.rows)),
-            f"units of {counted(seen.spare.total, 'SKU in a shop', 'SKUs in shops')}",
+            number(spare),
+            f"units of {counted(spare_skus, 'SKU in a shop', 'SKUs in shops')}",
         ),
-        "offers": (number(len(offers)), money(worth, currencies.pop()) if len(currencies) == 1 else ""),
+        "offers": (number(offers), money(worth, currencies.pop()) if len(currencies) == 1 else ""),
         "looked": (ago(min(looked), seen.now_ms) if looked else UNKNOWN, "all shops at once"),
     }
 

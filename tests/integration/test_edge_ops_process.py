@@ -73,7 +73,7 @@ def _told(rig, what):
 
 
 def test_without_the_centre_the_shop_sees_what_it_needs(rig):
-    """No WAN from the first minute on: devices, last data, stock alarms, backlog, clock, versions."""
+    """No WAN from the first minute on: devices, last data, stock alerts, backlog, clock, versions."""
     rig.gateway.start()
     wait_for(lambda: rig.gateway.status()["documents"].get("history"), "documents", LIMIT_S)
     shelf = Till(rig.broker.port, "shelf-1")
@@ -88,7 +88,7 @@ def test_without_the_centre_the_shop_sees_what_it_needs(rig):
             rig.till.send("receipt", START_MS, **receipt(number, [(gtin(2), 2, 100)]))
         wait_for(lambda: rig.till.stored_through >= 41, "the shop works alone", LIMIT_S)
         rig.clock.stand_at(START_MS + 45 * 60_000)
-        wait_for(lambda: "empty" in _edge(rig, "status").stdout, "the stock alarm", LIMIT_S)
+        wait_for(lambda: "empty" in _edge(rig, "status").stdout, "the stock alert", LIMIT_S)
         shown = _edge(rig, "status")
         assert shown.returncode == 0
         text = shown.stdout

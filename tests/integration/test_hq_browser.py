@@ -539,9 +539,10 @@ def test_a_centre_that_is_down_is_told_and_the_last_answer_stays(rig):
 
 def test_an_unknown_shop_and_an_unknown_sku_say_what_to_do(rig):
     rig.open("/shops/nowhere")
-    rig.see("No such shop")
+    rig.see("There is no shop nowhere.")
+    assert not rig.driver.find_element("css selector", ".skeleton").is_displayed()
     rig.open("/shops/s367/skus/1")
-    rig.see("No such SKU")
+    rig.see("There is no SKU 1 of shop s367.")
     rig.see("Go back to the list")
 
 

@@ -38,7 +38,7 @@ class LocalRules:
         cents = state.documents.price_cents(sku, at_ms)
         taken = state.removals.picked(rule, state.windows, sku, units, cents, at_ms)
         if taken is not None:
-            worth = "" if cents is None else f", worth {taken * cents} cents"
+            worth = "" if cents is None else f", worth {state.documents.money(taken * cents)}"
             text = (
                 f"{state.documents.title(sku)}: {taken} units left the shelf within {rule.within_s} s{worth}"
             )

@@ -186,7 +186,7 @@ def test_a_wrong_price_at_the_till_says_what_list_and_label_say(shown, says):
         shop.batch(shop.event("esl-1", "esl_status", tag="t-1", battery_mv=3000, content_hash=wanted))
     later(shop, MINUTE, shop.receipt(1, (1, 1)), shop.receipt(2, (1, 1)))
     (alert,) = [alert for alert in shop.of_kind("alert") if alert.code == "price-mismatch"]
-    assert "till charged 100 cents for Item 1, the price list says 120" in alert.text
+    assert "till charged 1.00 USD for Item 1, the price list says 1.20 USD" in alert.text
     assert says in alert.text
     later(shop, DAY)
     assert alerts(shop, "price-mismatch") == [("sku-1", "raised"), ("sku-1", "cleared")]

@@ -71,7 +71,7 @@ def test_without_the_centre_the_shop_reads_that_it_goes_on_and_what_waits() -> N
     assert "1,500 records, 2.5 MB of 536.9 MB" in text
 
 
-def test_stock_alarms_stand_apart_from_those_of_the_equipment() -> None:
+def test_stock_alerts_stand_apart_from_those_of_the_equipment() -> None:
     alerts = [
         _alert("Bananas: the facing is empty", is_stock=True),
         _alert("tag t-1 runs on 2400 mV", is_stock=False),
@@ -79,13 +79,13 @@ def test_stock_alarms_stand_apart_from_those_of_the_equipment() -> None:
     text = text_from(view_from(_report(alerts=alerts, alerts_open=2)))
     assert re.search(r"Stock \(1\)\n! Bananas: the facing is empty +\(for 2 h 0 min\)", text)
     assert re.search(r"Equipment and data \(1\)\n! tag t-1", text)
-    assert "The gateway is well; 2 alarms" in text
+    assert "The gateway is well; 2 alerts" in text
 
 
-def test_an_alarm_says_who_has_seen_it() -> None:
+def test_an_alert_says_who_has_seen_it() -> None:
     seen = {**_alert("Bananas: the facing is empty", is_stock=True), "acknowledged_by": "Ada"}
     view = view_from(_report(alerts=[seen], alerts_open=1))
-    assert [alarm.text for alarm in view.stock_alarms] == ["Bananas: the facing is empty (noted by Ada)"]
+    assert [alert.text for alert in view.stock_alerts] == ["Bananas: the facing is empty (noted by Ada)"]
 
 
 def test_a_device_that_is_not_heard_comes_first_and_is_marked() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from contract.api.stores import ForecastPoint, OrderFlag, PriceStep, SeriesPoint, SkuSeries
 from hq import palette
-from hq.charts.axis import axis_ms
+from hq.charts.axis import axis_ms, time_axis
 from hq.charts.funnel_chart import funnel_chart
 from hq.charts.sales_chart import sales_chart
 from hq.charts.sku_chart import coverage, sku_chart
@@ -211,6 +211,15 @@ def test_the_tooltip_escapes_what_comes_from_other_systems():
     option = sales_chart(FakeCentral().days(), {}, "2025-05-03")
     assert "clean(p.data.tip)" in option["tooltip"][":formatter"]
     assert "clean(head)" in option["tooltip"][":formatter"]
+
+
+def test_a_shops_first_day_is_one_narrow_bar_at_the_right():
+    assert 'x="82.3"' in sparkline_svg([120.0])
+    assert 'width="11.7"' in sparkline_svg([120.0])
+
+
+def test_a_day_on_the_axis_names_its_month():
+    assert time_axis(0, labels=True)["axisLabel"]["formatter"]["day"] == "{d} {MMM}"
 
 
 @pytest.mark.parametrize("values", [[], [0.0, 0.0], [1.0, 5.0, 3.0], [-2.0, 4.0]])

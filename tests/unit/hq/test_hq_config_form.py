@@ -1,5 +1,7 @@
 """The form of a shop's configuration: nothing of the contract is missing, and each error stands at its field."""
 
+import re
+
 import pytest
 
 from contract.api.rollouts import ConfigPut, ConfigView
@@ -32,6 +34,12 @@ def test_what_was_set_comes_through_too_cold_devices_among_it():
     values = values_of(view)
     assert values[DEVICES] == "fridge-1, 2, 8.5\nice-1, -25, -18"
     assert config_from(values) == (put, {})
+
+
+def test_notes_are_sentences_without_the_units_and_names_of_the_code():
+    for group in groups():
+        assert group.note.endswith(".")
+        assert not re.search(r"_|`|(?<!')\b(min|s|g|c)\b", group.note)
 
 
 def test_every_field_of_the_contract_has_a_label_and_its_limits():

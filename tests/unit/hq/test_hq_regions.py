@@ -36,3 +36,9 @@ def test_too_little_history_is_said_and_no_change_is_shown():
     assert shown["verdict"]["t"] == "too little history"
     assert shown["change"]["t"] == "–"
     assert "too little history" in sentence(row)
+
+
+def test_what_was_never_heard_is_a_dash_not_a_zero():
+    row = outlook_rows()[0].model_copy(update={"verdict": "unknown", "days_compared": 0, "usual_units": 0.0})
+    shown = outlook_row(row)
+    assert (shown["expected"]["t"], shown["usual"]["t"]) == ("–", "–")

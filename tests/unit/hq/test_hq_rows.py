@@ -12,7 +12,8 @@ from hq.pages.campaigns import lift_text
 from hq.pages.decide_dialog import consequence
 from hq.pages.doors_box import door_rows
 from hq.pages.gateway_box import SHORT, gateway_facts, gateway_row
-from hq.pages.restock import GROUPS, order_row
+from hq.pages.restock import order_row
+from hq.pages.restock_tabs import GROUPS
 from hq.pages.shop import _row
 from hq.pages.shop_table import LATE_MS, shop_rows
 from hq.pages.sku import proposal_row
@@ -36,6 +37,12 @@ def test_an_order_says_why_in_one_sentence_and_what_is_doubtful():
     assert row["value"]["t"] == "54.00 USD"
     assert row["state"]["i"], "a state is never colour alone"
     assert row["acts"]
+
+
+def test_an_order_names_its_sku_and_its_supplier():
+    order = FakeCentral().triggers["t-s367-1"]
+    row = order_row(order, None, NOW_MS, supplier="Fresh depot", pending=False)
+    assert row["item"]["u"] == f"{order.sku} · {order.store_name} · Fresh depot"
 
 
 def test_an_order_that_is_going_out_cannot_be_decided_again():

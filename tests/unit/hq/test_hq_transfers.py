@@ -1,5 +1,7 @@
 """What the page about goods from shop to shop says: who misses what, who could give it, and whether that is worth its trip."""
 
+from dataclasses import replace
+
 from fake_central import NOW_MS, mismatch_rows, mismatch_sums, transfer_view
 
 from contract.api.common import Page
@@ -7,6 +9,7 @@ from contract.api.transfers import MismatchView
 from hq.charts.balance import WIDTH_PX, balance_svg
 from hq.pages.shop import transfer_row
 from hq.pages.transfers import Seen, figures_of, region_row, short_row
+from hq.words import number
 
 
 def test_a_shortage_names_its_giver_the_way_and_the_worth():
@@ -33,11 +36,19 @@ def test_the_figures_are_of_the_lines_in_scope():
         Page[MismatchView](rows=spare, total=2),
         NOW_MS,
     )
-    found = figures_of(seen)
+    found = figures_of(replace(seen, is_shop=True))
     assert found["missed"] == ("34", "units of 3 SKUs in shops")
     assert found["spare"] == ("106", "units of 2 SKUs in shops")
     assert found["offers"] == ("1", "21.40 USD")
     assert found["looked"][0] == "10 min ago"
+
+
+def test_the_figures_of_a_chain_are_of_all_lines_not_of_the_leading_ones_that_are_listed():
+    sums = mismatch_sums()
+    seen = Seen(sums, Page[MismatchView](rows=[], total=0), Page[MismatchView](rows=[], total=0), NOW_MS)
+    found = figures_of(seen)
+    assert found["missed"][0] == number(sum(row.missed_units for row in sums))
+    assert found["spare"][1].startswith(f"units of {sum(row.spare_skus for row in sums)} SKU")
 
 
 def test_a_regions_bars_share_one_scale():

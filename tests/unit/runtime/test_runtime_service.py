@@ -182,7 +182,7 @@ def test_a_condition_is_logged_as_it_begins_and_as_it_ends_and_never_in_between(
 
 
 def test_a_thousand_conditions_at_once_fill_no_log(caplog: pytest.LogCaptureFixture) -> None:
-    conditions = Conditions(Log("test"), "an alarm")
+    conditions = Conditions(Log("test"), "an alert")
     with caplog.at_level(logging.INFO):
         conditions.look({f"empty-facing sku-{i}": "empty" for i in range(1000)})
         conditions.look({f"empty-facing sku-{i}": "empty" for i in range(1000)})
