@@ -12,7 +12,7 @@ from central import desired_state, leasing
 from central.context import Work
 from central.core.audiences import cells_within
 from central.core.coupon_hash import code_hash, code_tail
-from central.core.coupons import Issue, ItemState, decide_coupons, is_running
+from central.core.coupons import Issue, ItemState, Round, decide_coupons, is_running
 from central.core.days import day_of, days_between, midnight_before
 from central.core.lease import Rest
 from central.core.redemption import CouponMove, CouponState, CouponUse, KnownCoupon, decide_use
@@ -109,12 +109,20 @@ def _run_campaign(work: Work, campaign: Campaign, rest: Rest) -> tuple[Rest, boo
         return rest, False
     day_ms = midnight_before(now_ms, store.zone)
     a_day = work.settings.coupons_per_member_a_day
-    spent = coupon_rows.spent(work.connection, campaign.campaign, store.store, day_ms, a_day, rest)
     items = item_states(work, day_ms)
-    turn = decide_coupons(
-        campaign.put, campaign.salt, items, members, spent, now_ms=now_ms, per_member_a_day=a_day
-    )
-    coupon_rows.assign(work.connection, campaign.campaign, store.store, turn.assigned, now_ms)
+
+    def decide() -> Round:
+        spent = coupon_rows.spent(work.connection, campaign.campaign, store.store, day_ms, a_day, rest)
+        return decide_coupons(
+            campaign.put, campaign.salt, items, members, spent, now_ms=now_ms, per_member_a_day=a_day
+        )
+
+    turn = decide()
+    new = coupon_rows.unassigned(work.connection, campaign.campaign, turn.assigned)
+    # Before either is written: two rounds that wait for each other's members and for this lock would wait for ever.
+    if (turn.issues or new) and coupon_rows.issue_alone(work.connection):
+        turn = decide()  # another store may have given the same members theirs meanwhile
+    coupon_rows.assign(work.connection, campaign.campaign, store.store, new, now_ms)
     for issue in turn.issues:
         _issue(work, campaign, issue)
     promised = sum(issue.offer.discount_cents for issue in turn.issues)

@@ -12,7 +12,11 @@ from central.core.coupons import Spent
 from central.core.lease import Rest
 from central.core.redemption import CouponState, KnownCoupon
 from central.ledger import tables
+from central.ledger.locks import Lock
 from contract.api.offers import CampaignPut, MemberPut
+
+MEMBERS_AT_ONCE = 1000
+"""Named in one statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,9 @@ _ASSIGN = sa.text(
     """INSERT INTO assignments (campaign, member, store_id, arm, at_ms) VALUES (:campaign, :member, :store, :arm, :at_ms)
     ON CONFLICT DO NOTHING"""
 )
+_ASSIGNED = sa.text(
+    "SELECT member FROM assignments WHERE campaign = :campaign AND member IN :members"
+).bindparams(sa.bindparam("members", expanding=True, type_=sa.Text()))
 _INSERT_COUPON = tables.coupons.insert()
 _BY_HASH = sa.text("SELECT * FROM coupons WHERE code_hash IN :hashes").bindparams(
     sa.bindparam("hashes", expanding=True, type_=sa.Text())
@@ -77,6 +84,7 @@ _EXPIRE = sa.text(
 _EXPIRED_STORES = sa.text(
     "SELECT DISTINCT store_id FROM coupons WHERE state = 'issued' AND valid_until_ms <= :now ORDER BY store_id"
 )
+_ISSUE_ALONE = sa.text(f"SELECT pg_advisory_xact_lock({Lock.COUPONS})")
 _SPENT_TODAY = sa.text(
     "SELECT count(*) FROM coupons WHERE campaign = :campaign AND issued_ms >= :since AND store_id = :store"
 )
@@ -168,6 +176,17 @@ def assign(
         connection.execute(_ASSIGN, rows)
 
 
+def unassigned(
+    connection: Connection, campaign: str, arms: Sequence[tuple[str, str]]
+) -> list[tuple[str, str]]:
+    """Those of `arms` whose member has no arm yet."""
+    known: set[str] = set()
+    for first in range(0, len(arms), MEMBERS_AT_ONCE):
+        members = [member for member, _ in arms[first : first + MEMBERS_AT_ONCE]]
+        known.update(connection.execute(_ASSIGNED, {"campaign": campaign, "members": members}).scalars())
+    return [(member, arm) for member, arm in arms if member not in known]
+
+
 def insert_coupon(connection: Connection, row: dict[str, Any]) -> None:
     connection.execute(_INSERT_COUPON, row)
 
@@ -190,6 +209,17 @@ def set_coupon_state(connection: Connection, store: str, number: int, state: Cou
 
 def expire_coupons(connection: Connection, store: str, now_ms: int) -> None:
     connection.execute(_EXPIRE, {"store": store, "now": now_ms})
+
+
+def issue_alone(connection: Connection) -> bool:
+    """Lets no other store's transaction give out coupons until this one ends: a member's caps are of all stores.
+
+    False on SQLite, where one transaction writes anyway. What was read before may be old now.
+    """
+    if connection.dialect.name != "postgresql":
+        return False
+    connection.execute(_ISSUE_ALONE)
+    return True
 
 
 def spent(

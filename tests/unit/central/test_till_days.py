@@ -2,6 +2,7 @@
 
 import itertools
 from collections import Counter
+from typing import Any
 
 import pytest
 from central_rows import START_MS, day_close, receipt, sale
@@ -182,7 +183,10 @@ def test_days_that_differ_are_named_where_not_all_can_be_and_all_are_counted(kin
     with bench(kind) as centre:
         rows: list[Record] = []
         for ahead in range(6):
-            day = {"business_date": day_after(DAY, ahead), "at_ms": START_MS + ahead * 86_400_000}
+            day: dict[str, Any] = {
+                "business_date": day_after(DAY, ahead),
+                "at_ms": START_MS + ahead * 86_400_000,
+            }
             rows += [receipt(1, **day), receipt(4, **day)]
             if ahead < 5:
                 rows.append(day_close(**day, receipts=2, lines=2, units=2, cents=501 if ahead == 1 else 500))
