@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.forecasting.measures import LEVELS, coverage, pit, spl, wql, wrmsse
 from benchmarks.forecasting.sums import moving_average_sums, sold_sums
-from benchmarks.forecasting.table import _coverage_rows
+from benchmarks.forecasting.table import _coverage_rows, _score_rows
 from models.panel import Panel
 from models.quantile_network import DAY_LEVELS
 from models.quantiles import negbin_quantiles
@@ -70,6 +70,15 @@ def test_sums_of_days_that_err_apart_are_covered_by_a_moving_average():
     # The mean of 28 days is itself uncertain: as much again over the next 28.
     assert 0.8 < coverage(pit(total[:, 0], found.quantiles[:, 0], 1))[90] < 0.95
     assert sold_sums(units[:, 112:122]).shape == (600, 1)
+
+
+def test_a_score_s_row_has_its_goal_and_its_peers_and_the_gateway_s_stands_over_it():
+    found = _score_rows("WQL", {"heavy form": 0.5, "gateway form": 0.52, "MA28": 0.6}, 0.535)
+    assert [row["name"] for row in found] == ["WQL", "WQL: gateway over heavy"]
+    assert (found[0]["value"], found[0]["goal"]) == (0.5, 0.535)
+    assert found[0]["peers"] == {"gateway form": 0.52, "MA28": 0.6}
+    assert found[1]["value"] == 1.04
+    assert len(_score_rows("WQL", {"heavy form": 0.5}, None)) == 1
 
 
 def test_rows_of_coverage_name_what_others_cover():
