@@ -1,5 +1,6 @@
 """Stock against service for each method, what one method saves over another, and the picture of it."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ from models.policy.order_graph import OrderGraph
 Frontier = dict[str, list[Outcome]]
 OURS, MIN_MAX, NEWSVENDOR, COVER = "order graph", "min/max", "newsvendor", "days of cover"
 REORDER = "reorder level"
+MOST_LOST = 0.15
+"""Share of demand: what loses more is not drawn."""
 _COLOURS = {OURS: "#0b6e4f", MIN_MAX: "#b23a48", NEWSVENDOR: "#2f6690", COVER: "#c98a1b", REORDER: "#7a5c99"}
 
 
@@ -41,7 +44,8 @@ def costs_of(trade: Trade, graph: OrderGraph, prices: Prices, frontier: Frontier
     """Of 100 units asked for. The order graph is told the prices and left alone; it and the others also stand at the cheapest of
     their settings, which no shop knows beforehand."""
     ours = [
-        replayed(trade, our_graph_at(graph, prices, share)).cost(prices) for share in (1.0, 0.5, 0.7, 1.5)
+        replayed(trade, our_graph_at(graph, prices, share)).cost(prices)
+        for share in (1.0, 0.5, 0.7, 1.2, 1.35, 1.5, 2.0)
     ]
     return {OURS: ours[0], f"{OURS} in hindsight": min(ours)} | {
         method: min(outcome.cost(prices) for outcome in outcomes)
@@ -78,39 +82,77 @@ def waste_at(outcomes: list[Outcome], fill: float) -> float:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Panel:
+    """what: of an Outcome, upwards, a share of demand from 0 to most, a line every `step`."""
+
+    title: str
+    label: str
+    what: str
+    most: float
+    step: float
+    frontier: Frontier
+
+
 def picture(frontiers: dict[str, Frontier], path: Path) -> None:
-    """An SVG: one panel a trade, days of stock to the right, lost sales upwards."""
+    """An SVG: a panel for each trade, days of stock to the right, lost sales upwards, and one of waste where there is any."""
+    panels = [
+        panel
+        for name, frontier in frontiers.items()
+        for panel in (
+            _Panel(name, "lost sales, share of demand", "lost", MOST_LOST, 0.05, frontier),
+            _Panel(f"{name}: waste", "waste, share of demand", "waste", _most_waste(frontier), 0.1, frontier),
+        )
+        if panel.most > 0
+    ]
     width, height, margin = 430, 330, 58
     head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width * len(frontiers)}" height="{height}"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width * len(panels)}" height="{height}"'
         ' font-family="sans-serif" font-size="12"><rect width="100%" height="100%" fill="white"/>'
     )
-    parts = [head]
-    for place, (name, frontier) in enumerate(frontiers.items()):
-        parts.append(_panel(name, frontier, place * width, (width, height, margin)))
-    path.write_text("\n".join([*parts, "</svg>"]) + "\n")
+    parts = [_panel(panel, place * width, (width, height, margin)) for place, panel in enumerate(panels)]
+    path.write_text("\n".join([head, *parts, "</svg>"]) + "\n")
 
 
-def _panel(name: str, frontier: Frontier, left: int, size: tuple[int, int, int]) -> str:
+def _shown(frontier: Frontier) -> tuple[float, float]:
+    """Days of stock between which a panel shows all methods."""
+    stocks = [
+        outcome.stock_days
+        for outcomes in frontier.values()
+        for outcome in outcomes
+        if outcome.lost <= MOST_LOST
+    ]
+    return min(stocks) * 0.9, min(max(stocks), min(stocks) * 4)
+
+
+def _most_waste(frontier: Frontier) -> float:
+    """The most that is shown, up to the next tenth; 0 where nothing expires."""
+    _, high = _shown(frontier)
+    most = max(
+        outcome.waste for outcomes in frontier.values() for outcome in outcomes if outcome.stock_days <= high
+    )
+    return float(np.ceil(most * 10) / 10)
+
+
+def _panel(panel: _Panel, left: int, size: tuple[int, int, int]) -> str:
     width, height, margin = size
-    everything = [outcome for outcomes in frontier.values() for outcome in outcomes]
-    most_lost = 0.15
-    shown = [outcome.stock_days for outcome in everything if outcome.lost <= most_lost]
-    low, high = min(shown) * 0.9, min(max(shown), min(shown) * 4)
+    low, high = _shown(panel.frontier)
 
     def x(stock_days: float) -> float:
         return left + margin + (stock_days - low) / (high - low) * (width - margin - 20)
 
-    def y(lost: float) -> float:
-        return height - margin + 8 - lost / most_lost * (height - 2 * margin)
+    def y(share: float) -> float:
+        return height - margin + 8 - share / panel.most * (height - 2 * margin)
 
-    parts = [f'<text x="{left + margin}" y="22" font-size="14" font-weight="bold">{name}</text>']
-    for tick in range(0, 16, 5):
-        at = y(tick / 100)
+    parts = [f'<text x="{left + margin}" y="22" font-size="14" font-weight="bold">{panel.title}</text>']
+    for tick in np.arange(0, panel.most + panel.step / 2, panel.step):
+        at = y(float(tick))
         parts.append(
             f'<line x1="{left + margin}" x2="{left + width - 20}" y1="{at:.1f}" y2="{at:.1f}" stroke="#ddd"/>'
         )
-        parts.append(f'<text x="{left + margin - 6}" y="{at + 4:.1f}" text-anchor="end">{tick} %</text>')
+        parts.append(
+            f'<text x="{left + margin - 6}" y="{at + 4:.1f}" text-anchor="end">{100 * tick:.0f} %</text>'
+        )
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
         days = low + share * (high - low)
         parts.append(
@@ -119,21 +161,25 @@ def _panel(name: str, frontier: Frontier, left: int, size: tuple[int, int, int])
     parts.append(
         f'<text x="{left + width / 2:.0f}" y="{height - 12}" text-anchor="middle">stock at closing, days of sales</text>'
     )
-    parts.append(f'<text x="{left + margin}" y="40" fill="#555">lost sales, share of demand</text>')
-    for row, (method, outcomes) in enumerate(frontier.items()):
+    parts.append(f'<text x="{left + margin}" y="40" fill="#555">{panel.label}</text>')
+    for row, (method, outcomes) in enumerate(panel.frontier.items()):
         inside = sorted(
             (
                 outcome
                 for outcome in outcomes
-                if outcome.lost <= most_lost and low <= outcome.stock_days <= high
+                if outcome.lost <= MOST_LOST and low <= outcome.stock_days <= high
             ),
             key=lambda outcome: outcome.stock_days,
         )
-        points = " ".join(f"{x(outcome.stock_days):.1f},{y(outcome.lost):.1f}" for outcome in inside)
+        points = " ".join(
+            f"{x(outcome.stock_days):.1f},{y(getattr(outcome, panel.what)):.1f}" for outcome in inside
+        )
         parts.append(
             f'<polyline points="{points}" fill="none" stroke="{_COLOURS[method]}" stroke-width="2"/>'
         )
+        # Where the lines are not: lost sales fall, waste rises.
+        at, anchor = (left + width - 24, "end") if panel.what == "lost" else (left + margin + 8, "start")
         parts.append(
-            f'<text x="{left + width - 24}" y="{60 + 17 * row}" text-anchor="end" fill="{_COLOURS[method]}">{method}</text>'
+            f'<text x="{at}" y="{60 + 17 * row}" text-anchor="{anchor}" fill="{_COLOURS[method]}">{method}</text>'
         )
     return "\n".join(parts)

@@ -103,3 +103,17 @@ def test_the_picture_names_every_method(tmp_path):
     picture({"made": found}, tmp_path / "f.svg")
     said = " ".join(node.text or "" for node in ET.parse(tmp_path / "f.svg").iter())
     assert all(method in said for method in found)
+    assert "waste" not in said
+
+
+def test_the_picture_of_goods_that_expire_has_a_panel_of_waste(tmp_path):
+    expires = trade(np.random.default_rng(2).poisson(3, (3, 60)), order_days=tuple(range(7)), lead=2, life=2)
+    found = frontier_of(expires, shipped_orders(), quick=True)
+    picture({"made": found}, tmp_path / "f.svg")
+    nodes = list(ET.parse(tmp_path / "f.svg").iter())
+    assert "made: waste" in [node.text for node in nodes]
+    lines = [node for node in nodes if node.tag.endswith("polyline")]
+    assert len(lines) == 2 * len(found)
+    heights = [float(point.split(",")[1]) for line in lines for point in line.get("points", "").split()]
+    assert heights
+    assert all(0 < height < 330 for height in heights)
