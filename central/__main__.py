@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from central.settings import CentralSettings
 from central.upkeep import add_commands
-from runtime.errors import EXIT_BAD_CONFIG, EXIT_FAULT, EXIT_OK, OperatorError
+from runtime.errors import EXIT_BAD_CONFIG, EXIT_FAULT, EXIT_OK, OperatorError, reason_of
 from runtime.settings import secret_from_file
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ def _status(settings: CentralSettings, _: argparse.Namespace) -> int:
         with urllib.request.urlopen(url, timeout=5) as answer:
             print(json.dumps(json.load(answer), indent=2))
     except (urllib.error.URLError, OSError) as error:
-        print(f"shelfloop central: no answer at {url}: {error}; is it running?", file=sys.stderr)
+        print(f"shelfloop central: no answer at {url}: {reason_of(error)}; is it running?", file=sys.stderr)
         return EXIT_FAULT
     return EXIT_OK
 

@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="`shelfloop COMMAND --help` says more. Start with `shelfloop demo`.",
     )
     parser.add_argument("--version", action="store_true", help="print the version")
-    commands = parser.add_subparsers(title="commands", metavar="")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for command in COMMANDS:
         commands.add_parser(command.name, help=command.summary)
     return parser

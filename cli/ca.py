@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from runtime.errors import EXIT_FAULT, EXIT_OK, OperatorError
+from runtime.errors import EXIT_FAULT, EXIT_OK, OperatorError, reason_of
 
 CA_CERT, CA_KEY = "ca.crt", "ca.key"
 CA_DAYS, CERT_DAYS = 7300, 1825
@@ -198,7 +198,7 @@ def _ca_of(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     try:
         key = serialization.load_pem_private_key((folder / CA_KEY).read_bytes(), password=None)
     except (OSError, ValueError, TypeError) as error:
-        raise OperatorError(f"{folder / CA_KEY}: {error}; it is where the CA was made") from None
+        raise OperatorError(f"{folder / CA_KEY}: {reason_of(error)}; it is where the CA was made") from None
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise OperatorError(f"{folder / CA_KEY}: is no elliptic-curve key; make a CA by `shelfloop ca init`")
     return certificate, key
@@ -208,7 +208,7 @@ def _certificate(path: Path) -> x509.Certificate:
     try:
         return x509.load_pem_x509_certificate(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise OperatorError(f"{path}: {error}; name a certificate in PEM form") from None
+        raise OperatorError(f"{path}: {reason_of(error)}; name a certificate in PEM form") from None
 
 
 def _key_bytes(key: ec.EllipticCurvePrivateKey) -> bytes:

@@ -27,7 +27,7 @@ COMMANDS = (
     Command("models", "models.__main__", "train, evaluate, sign and verify model bundles", "train"),
     Command("ca", "cli.ca", "make a certificate authority and certificates for shops' brokers", "edge"),
     Command("doctor", "cli.doctor", "say in plain words what is wrong with a gateway or a centre"),
-    Command("docs", "cli.settings_docs", "print the reference of all settings"),
+    Command("docs", "cli.settings_docs", "print reference pages: settings, the centre's API, all messages"),
 )
 COMMAND_BY_NAME = {command.name: command for command in COMMANDS}
 

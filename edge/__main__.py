@@ -14,7 +14,7 @@ defer("asyncio")  # 3.4 MB that pydantic-settings imports for commands of its ow
 
 from edge.errors import DiskError  # noqa: E402
 from edge.settings import EdgeSettings  # noqa: E402
-from runtime.errors import EXIT_BAD_CONFIG, EXIT_FAULT, EXIT_OK, OperatorError  # noqa: E402
+from runtime.errors import EXIT_BAD_CONFIG, EXIT_FAULT, EXIT_OK, OperatorError, reason_of  # noqa: E402
 
 CONFIG = Path("/etc/shelfloop/edge.toml")
 """Where deploy/gateway/install.sh puts it."""
@@ -105,7 +105,7 @@ def _status(arguments: argparse.Namespace) -> int:
             report = json.load(reply)
     except OSError as error:
         print(
-            f"shelfloop edge: no gateway answers on {host} port {port}: {error}; is it running? "
+            f"shelfloop edge: no gateway answers on {host} port {port}: {reason_of(error)}; is it running? "
             "systemctl status shelfloop-edge",
             file=sys.stderr,
         )

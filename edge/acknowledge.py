@@ -6,6 +6,7 @@ import urllib.request
 from collections.abc import Mapping
 
 from edge.alert_desk import AlertDesk
+from runtime.errors import reason_of
 from runtime.status import Act, Refusal
 
 PATH = "/alerts/acknowledge"
@@ -42,4 +43,4 @@ def send(host: str, port: int, code: str, subject: str, who: str) -> str:
         answer = json.loads(error.read() or b"{}")
         return str(answer.get("error", error))
     except OSError as error:
-        return f"no gateway answers on port {port}: {error}"
+        return f"no gateway answers on port {port}: {reason_of(error)}"

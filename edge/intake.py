@@ -33,7 +33,7 @@ from edge.intake_wire import (
     refusal_of,
     subscribe_packet,
 )
-from runtime.errors import OperatorError
+from runtime.errors import OperatorError, reason_of
 from runtime.logs import Log
 from runtime.mqtt_link import KEEPALIVE_S, RECONNECT_MAX_S, RECONNECT_MIN_S, SESSION_EXPIRY_S, BrokerAddress
 
@@ -277,5 +277,7 @@ def _tls_from(address: BrokerAddress) -> ssl.SSLContext | None:
     try:
         context.load_verify_locations(address.tls_ca_file)
     except (OSError, ssl.SSLError) as error:
-        raise OperatorError(f"tls_ca_file {address.tls_ca_file}: {error}") from error
+        raise OperatorError(
+            f"tls_ca_file {address.tls_ca_file}: {reason_of(error)}; give the CA's certificate"
+        ) from error
     return context

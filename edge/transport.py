@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from contract.codec import ZSTD
-from runtime.errors import OperatorError, RetryLaterError
+from runtime.errors import OperatorError, RetryLaterError, reason_of
 
 TIMEOUT_S = 15.0
 MAX_REPLY_BYTES = 64_000_000
@@ -43,7 +43,9 @@ class CentralTransport:
             try:
                 self._context = ssl.create_default_context(cafile=ca_file or None)
             except (OSError, ssl.SSLError) as error:
-                raise OperatorError(f"central_ca_file {ca_file}: {error}") from None
+                raise OperatorError(
+                    f"central_ca_file {ca_file}: {reason_of(error)}; give the CA's certificate"
+                ) from None
         self._connection: http.client.HTTPConnection | None = None
 
     def post(self, body: bytes) -> Reply:

@@ -24,7 +24,7 @@ def main(argv: list[str] | None = None) -> int:
             return _check(arguments.config)
         return _dump(arguments.capture)
     except OperatorError as error:
-        print(error, file=sys.stderr)
+        print(f"shelfloop bridge: {error}", file=sys.stderr)
         return EXIT_BAD_CONFIG
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from models.bundle import DEMO_PUBLIC_KEY, load_bundle
 from models.manifest import MANIFEST_FILE, SIGNATURE_FILE
 from models.token_file import token_from
+from runtime.errors import reason_of
 
 TIMEOUT_S = 60
 
@@ -70,4 +71,4 @@ def _put(url: str, token: str, files: dict[str, str]) -> str:
             problem = {}
         return f"the centre answers {error.code}: {problem.get('detail') or problem.get('title') or error.reason}"
     except OSError as error:
-        return f"{url}: {error}; is the centre up, and the address right?"
+        return f"{url}: {reason_of(error)}; is the centre up, and the address right?"

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from models.errors import BundleError, ModelsError
 from models.manifest import MANIFEST_FILE, SIGNATURE_FILE
+from runtime.errors import reason_of
 
 
 class KeyFileError(ModelsError):
@@ -45,7 +46,7 @@ def private_key_from(path: Path) -> Ed25519PrivateKey:
         key = load_pem_private_key(path.read_bytes(), password=None)
     except (OSError, ValueError, TypeError) as error:
         raise KeyFileError(
-            f"cannot read the private key {path}: {error}; shelfloop models keygen writes one"
+            f"cannot read the private key {path}: {reason_of(error)}; shelfloop models keygen writes one"
         ) from None
     if not isinstance(key, Ed25519PrivateKey):
         raise KeyFileError(f"{path} is no Ed25519 key; shelfloop models keygen writes one")

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-from runtime.errors import OperatorError
+from runtime.errors import OperatorError, reason_of
 
 _LAYOUT = struct.Struct("<8sQqqd")
 """magic, change count (odd while writing), business ms at the anchor, monotonic ns at the anchor, scale (0: stands still)."""
@@ -38,7 +38,7 @@ class SharedClock:
                 self._map = mmap.mmap(file.fileno(), _LAYOUT.size, access=mmap.ACCESS_READ)
         except (OSError, ValueError) as error:
             raise OperatorError(
-                f"clock_file {path}: {error}; start the simulator first, or leave clock_file empty"
+                f"clock_file {path}: {reason_of(error)}; start the simulator first, or leave clock_file empty"
             ) from error
         if self._map[:8] != _MAGIC:
             raise OperatorError(

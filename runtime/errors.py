@@ -16,3 +16,13 @@ class OperatorError(RuntimeShellError):
 
 class RetryLaterError(RuntimeShellError):
     """Nothing is wrong with us: the other side did not answer."""
+
+
+def reason_of(error: BaseException) -> str:
+    """The system's words alone, such as `Connection refused`: the message around them names the path or address itself."""
+    inner = getattr(error, "reason", None)  # what urllib wraps
+    if isinstance(inner, BaseException):
+        return reason_of(inner)
+    if isinstance(error, OSError) and error.strerror and type(error).__module__ != "ssl":
+        return error.strerror
+    return str(error) or type(error).__name__

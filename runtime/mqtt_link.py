@@ -18,7 +18,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from runtime.errors import OperatorError
+from runtime.errors import OperatorError, reason_of
 from runtime.logs import Log
 
 log = Log("runtime.mqtt_link")
@@ -108,7 +108,9 @@ class MqttLink:
             try:
                 self._client.tls_set(ca_certs=address.tls_ca_file, tls_version=ssl.PROTOCOL_TLS_CLIENT)
             except (OSError, ssl.SSLError) as error:
-                raise OperatorError(f"tls_ca_file {address.tls_ca_file}: {error}") from error
+                raise OperatorError(
+                    f"tls_ca_file {address.tls_ca_file}: {reason_of(error)}; give the CA's certificate"
+                ) from error
         if will is not None:
             self._client.will_set(will.topic, will.payload, qos=1, retain=True)
         self._client.on_connect = self._handle_connect

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import json
+import os
 import shutil
 import signal
 import sys
@@ -55,6 +56,9 @@ def main(argv: list[str] | None = None) -> int:
         return EXIT_BAD_CONFIG
     if options.port is not None and not port_is_free(options.port):
         print(f"demo: --port {options.port} is taken on 127.0.0.1; choose another", file=sys.stderr)
+        return EXIT_BAD_CONFIG
+    if options.report is not None and not os.access(options.report.parent, os.W_OK):
+        print(f"demo: --report {options.report}: name a file in a folder that you may write", file=sys.stderr)
         return EXIT_BAD_CONFIG
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(

@@ -21,7 +21,7 @@ def add_policy_cost(commands: "argparse._SubParsersAction[argparse.ArgumentParse
         help="the replenishment policy's long-run cost on an instance, beside the optimum",
         description="The shipped replenishment policy's cost a period on one instance (docs/replenishment.md): refined for it by"
         " exact evaluation, or by simulation where too many states are met, and improved on its exact value where all states can be"
-        " enumerated; refined alone; and the network's alone, which is what a gateway runs: exact, or with a 95 %% interval;"
+        " enumerated; refined alone; and the network's alone, which is what a gateway runs: exact, or with a 95 % interval;"
         " and the optimum where it can be had.",
     )
     parser.add_argument(

@@ -16,6 +16,7 @@ from contract.api.stores import SkuView
 from models.errors import ModelsError
 from models.policy.why import Explained, as_picture, as_words
 from models.token_file import token_from
+from runtime.errors import reason_of
 
 TIMEOUT_S = 15.0
 
@@ -78,7 +79,7 @@ def _asked(url: str, token: str, kind: type[Answer]) -> Answer:
             f"{url}: {error.code} {_problem(error)}; check --store, --sku and the token"
         ) from error
     except (urllib.error.URLError, TimeoutError, OSError) as error:
-        raise CentreError(f"{url}: {error}; is the centre up, and --central right?") from error
+        raise CentreError(f"{url}: {reason_of(error)}; is the centre up, and --central right?") from error
     except ValidationError as error:
         raise CentreError(
             f"{url}: an answer of another release: {error.error_count()} fields differ"

@@ -27,6 +27,7 @@ from models.training.heavy_files import load_heavy, require_fit
 from models.training.heavy_training import Recipe, Say, train_heavy
 from models.training.known_columns import usable
 from models.training.panel_table import PanelTable, panel_from_tables
+from runtime.errors import reason_of
 
 LEAST_TRAINING_DAYS = 28
 PARQUET = (".parquet", ".pq")
@@ -91,7 +92,9 @@ def table_of(path: Path) -> pa.Table:
     try:
         return pq.read_table(path) if path.suffix.lower() in PARQUET else pyarrow.csv.read_csv(path)
     except (OSError, pa.ArrowException) as error:
-        raise TrainingDataError(f"cannot read {path}: {error}; give a .parquet or CSV table") from None
+        raise TrainingDataError(
+            f"cannot read {path}: {reason_of(error)}; give a .parquet or CSV table"
+        ) from None
 
 
 def _forecast(job: ForecastJob, panel: Panel, forecaster: Forecaster, say: Say) -> HeavyForecast:

@@ -20,6 +20,7 @@ from models.panel_features import FEATURES_VERSION
 from models.quantile_network import DAY_LEVELS, QuantileNetwork
 from models.training.heavy import HeavyModel, Newcomers
 from models.training.median_trees import MedianTrees
+from runtime.errors import reason_of
 
 MODEL_FILE = "model.json"
 NETWORKS_FILE = "networks.npz"
@@ -103,7 +104,7 @@ def load_heavy(folder: Path) -> tuple[HeavyModel, HeavyManifest]:
         trees = None if manifest.trees_sha256 is None else (folder / TREES_FILE).read_bytes()
     except OSError as error:
         raise HeavyModelError(
-            f"{folder} is no heavy model ({error}); shelfloop models train FOLDER --form heavy writes one"
+            f"{folder} is no heavy model ({reason_of(error)}); shelfloop models train FOLDER --form heavy writes one"
         ) from None
     except ValidationError as error:
         raise HeavyModelError(

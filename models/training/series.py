@@ -15,6 +15,7 @@ from models.arrays import F32, I64
 from models.errors import TrainingDataError
 from models.training.known_columns import known_days_of
 from models.training.panel_table import served_share
+from runtime.errors import reason_of
 
 REQUIRED_COLUMNS = ("store", "sku", "date", "units")
 MAX_DAYS = 3660
@@ -147,10 +148,14 @@ def series_from_file(path: Path) -> DailySeries:
     try:
         table = pq.read_table(path) if path.suffix == ".parquet" else pyarrow.csv.read_csv(path)
     except (OSError, pa.ArrowException) as error:
-        raise TrainingDataError(f"cannot read {path}: {error}; give a CSV or .parquet table") from None
+        raise TrainingDataError(
+            f"cannot read {path}: {reason_of(error)}; give a CSV or .parquet table"
+        ) from None
     missing = [name for name in REQUIRED_COLUMNS if name not in table.column_names]
     if missing:
-        raise TrainingDataError(f"{path} lacks the columns {missing}; it needs {list(REQUIRED_COLUMNS)}")
+        raise TrainingDataError(
+            f"{path} lacks the columns {', '.join(missing)}; it needs {', '.join(REQUIRED_COLUMNS)}"
+        )
     return series_from_table(table, path.name)
 
 
