@@ -1,6 +1,7 @@
 """SKUs that nobody has sold yet, days that nobody knows: how good the first are forecast, and what both do to the others."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,13 @@ from benchmarks.forecasting.plan import SEED, Bench, say
 from benchmarks.forecasting.sets import M5_DAYS, m5
 from benchmarks.forecasting.sums import SUM_DAYS, sold_sums
 from models.baseline import SeasonalBaseline
+from models.graph import Graph
 from models.panel import Panel
 from models.training.forecast_files import ready_forecast
-from models.training.heavy import HeavyForecast, heavy_forecast
+from models.training.heavy import HeavyForecast, HeavyModel, heavy_forecast
+from models.training.heavy_export import worst_difference
 from models.training.heavy_training import train_heavy
+from models.training.quantile_graph import PARITY_TOLERANCE, quantile_graph
 
 Array = np.ndarray[Any, Any]
 Row = dict[str, Any]
@@ -39,7 +43,7 @@ def new_rows(bench: Bench) -> list[Row]:
         HEAVY: heavy_forecast(model, shown, LAST_DAYS),
         BASELINE: ready_forecast(SeasonalBaseline("a peer"), shown, LAST_DAYS),
     }
-    out = _measured(found, sold, new)
+    out = [_parity_row(model), *_measured(found, sold, new)]
     before = found[HEAVY].mean[~new].sum(dtype=float)
     say(f"new SKUs: {NEW_SKUS} beside them")
     crowded = heavy_forecast(model, _with_new(shown, NEW_SKUS, random), LAST_DAYS).mean[: len(new)]
@@ -54,6 +58,21 @@ def new_rows(bench: Bench) -> list[Row]:
     moved = float(gap[others].sum(dtype=float) / found[HEAVY].mean[others].sum(dtype=float) - 1)
     out.append(_row("M5 forecasts of other SKUs, moved by a third unknown for 14 days", moved, 0.03, {}))
     return out
+
+
+def _parity_row(model: HeavyModel) -> Row:
+    """The graph that `models export` writes, beside what was trained."""
+    graph = Graph(quantile_graph(model.networks, model.spreads, model.trees), Path("heavy.onnx"))
+    name = "heavy form: ONNX beside the model's own answers, largest relative difference"
+    worst = worst_difference(model, graph)
+    return {
+        "name": name,
+        "value": worst,
+        "unit": "ratio",
+        "goal": PARITY_TOLERANCE,
+        "better": "lower",
+        "peers": {},
+    }
 
 
 def _measured(found: dict[str, HeavyForecast], sold: Array, new: Array) -> list[Row]:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -36,6 +37,7 @@ def train(arguments: argparse.Namespace) -> int:
         table = arguments.configured.get("table")
         arguments.table = None if table is None else Path(table)
         arguments.ledger = arguments.configured.get("ledger")
+    _require_place(arguments.folder, "the folder to write")
     heavy = arguments.form == "heavy"
     rows = arguments.rows or (HEAVY_ROWS if heavy else GATEWAY_ROWS)
     epochs = arguments.epochs or (0 if heavy else GATEWAY_EPOCHS)
@@ -154,11 +156,21 @@ def _series(arguments: argparse.Namespace, best: int = 180) -> "tuple[DailySerie
     return joined(parts), shops.best_sellers(best, before=test_from), test_from
 
 
+def _require_place(folder: Path, option: str) -> None:
+    """Before hours of work for it. Raises TrainingDataError when the folder cannot be made or written to."""
+    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        why = "is no folder" if not there.is_dir() else "may not be written to"
+        raise TrainingDataError(f"{option} is {folder}, and {there} {why}; name a folder that can be made")
+
+
 def evaluate(arguments: argparse.Namespace) -> int:
     from models.training.heavy_files import is_heavy  # noqa: PLC0415
 
     if not _parts_are_right(arguments):
         return EXIT_USAGE
+    if arguments.card is not None:
+        _require_place(arguments.card, "--card")
     spread = arguments.ray is not None or arguments.partitions is not None
     if spread or is_heavy(arguments.folder) or arguments.card is not None:
         with _workers(arguments.ray) as workers:
@@ -244,6 +256,9 @@ def export(arguments: argparse.Namespace) -> int:
     size_kb = arguments.out.stat().st_size / 1000
     print(
         f"wrote {arguments.out}, {size_kb:.0f} kB; it is within {worst:.1e} of the model's own answers, relative"
+    )
+    print(
+        "in it: networks, bands and trees; not in it: totals of categories, sums of days, what is measured of new SKUs"
     )
     return 0
 

@@ -24,7 +24,7 @@ def export_heavy(folder: Path, out: Path) -> float:
     content = quantile_graph(model.networks, model.spreads, model.trees)
     partial = out.with_name(out.name + ".partial")
     partial.write_bytes(content)
-    worst = _worst_difference(model, Graph(content, out))
+    worst = worst_difference(model, Graph(content, out))
     if worst > PARITY_TOLERANCE:
         partial.unlink()
         raise HeavyModelError(
@@ -34,8 +34,10 @@ def export_heavy(folder: Path, out: Path) -> float:
     return worst
 
 
-def _worst_difference(model: HeavyModel, graph: Graph) -> float:
-    """Over random rows as far out as inputs are let."""
+def worst_difference(model: HeavyModel, graph: Graph) -> float:
+    """Of the graph from the model's own answers, relative, and in units below one: over random rows as far out as inputs
+    are let.
+    """
     random = np.random.default_rng(1)
     first = model.networks[0]
     spread = np.where(first.scale > 1e6, 0, first.scale)

@@ -87,8 +87,18 @@ def _ignored(
         out.append(
             f"{outside} of {len(day)} rows known ahead lie outside the history and the days of the forecast"
         )
-    elif not (day >= rows.n_days).any():
+    ahead = (day >= rows.n_days) & (day < rows.n_known_days)
+    if not ahead.any():
         out.append("what is known ahead: no row lies on a day of the forecast")
+        return tuple(out)
+    told = np.zeros((rows.n_series if rows.keyed_future else 1, rows.n_known_days - rows.n_days), dtype=bool)
+    told[rows.future[0][ahead], day[ahead] - rows.n_days] = True
+    untold = int((~told).sum())
+    if untold:
+        what = "days of a series" if rows.keyed_future else "days"
+        out.append(
+            f"{untold} of the {told.size} {what} to forecast have no row in what is known ahead: nothing is known of them"
+        )
     return tuple(out)
 
 
@@ -177,11 +187,11 @@ def _codes(names: pa.Array) -> I64:
     return np.asarray(names.dictionary_encode().indices.to_numpy(zero_copy_only=False), dtype=np.int64)
 
 
-def _numbers(table: pa.Table, name: str) -> F64:
+def _numbers(table: pa.Table, name: str, which: str = "history") -> F64:
     try:
         return np.asarray(table[name].cast(pa.float64()).to_numpy(), dtype=np.float64)
     except pa.ArrowException as error:
-        raise TrainingDataError(f"column {name}: {error}; it must hold numbers") from None
+        raise TrainingDataError(f"{which}, column {name}: {error}; it must hold numbers") from None
 
 
 def _first_seen(history: pa.Table, rows: _Rows) -> I64 | None:
@@ -232,15 +242,15 @@ def _covariates(
         raise TrainingDataError(f"{len(names)} columns known ahead: {names}; the limit is {MAX_COVARIATES}")
     out = {}
     for name in names:
-        values = rows.matrix(_known_ahead(history, name), rows.history, rows.n_known_days)
-        ahead = _known_ahead(future, name) if future.num_rows else np.zeros(0)
+        values = rows.matrix(_known_ahead(history, name, "history"), rows.history, rows.n_known_days)
+        ahead = _known_ahead(future, name, "future") if future.num_rows else np.zeros(0)
         inside = (rows.future[1] >= 0) & (rows.future[1] < rows.n_known_days)
         if rows.keyed_future:
             values[rows.future[0][inside], rows.future[1][inside]] = ahead[inside]
         else:
             values[:, rows.future[1][inside]] = ahead[inside].astype(np.float32)[None, :]
         if name == "price":
-            told = np.concatenate([_known_ahead(history, name), ahead])
+            told = np.concatenate([_known_ahead(history, name, "history"), ahead])
             cleaned.counts["prices unknown or not above 0"] = int((~(told > 0)).sum())
             values, cleaned.counts["prices far from the SKU's usual one, taken as unknown"] = _log_prices(
                 values
@@ -292,9 +302,9 @@ def _is_number(table: pa.Table, name: str) -> bool:
     )
 
 
-def _known_ahead(table: pa.Table, name: str) -> F64:
+def _known_ahead(table: pa.Table, name: str, which: str) -> F64:
     if _is_number(table, name):
-        values = _numbers(table, name)
+        values = _numbers(table, name, which)
         return np.where(np.isfinite(values), values, np.nan)
     words = pc.fill_null(table[name].cast(pa.string()), "")
     none = pc.is_in(words, value_set=pa.array(["", "0", "none", "None", "no", "false", "False"]))

@@ -121,6 +121,17 @@ def test_a_table_without_the_columns_of_training_is_refused(model, table, tmp_pa
     assert "learned from the columns known ahead ['price']" in capsys.readouterr().err
 
 
+def test_a_place_that_cannot_be_written_is_told_before_the_training(table, tmp_path, capsys):
+    (tmp_path / "a file").touch()
+    place = str(tmp_path / "a file" / "chain")
+    assert main(["train", place, *SMALL, "--table", str(table)]) == 1
+    assert "a file is no folder; name a folder that can be made" in capsys.readouterr().err
+    assert main(["evaluate", "--table", str(table), "--card", place]) == 1
+    said = capsys.readouterr().err
+    assert "--card is" in said
+    assert "evening 1 of" not in said
+
+
 def test_no_sales_and_a_history_too_short_are_named(table, tmp_path, capsys):
     assert main(["train", str(tmp_path / "m"), *SMALL]) == 1
     assert "--table FILE or --ledger LEDGER" in capsys.readouterr().err

@@ -182,3 +182,27 @@ def test_units_that_no_shop_sells_are_unknown_without_a_warning():
     found = panel_from_tables(table(rows), table(rows).slice(0, 0), 1)
     assert np.isnan(found.panel.units[0, 2])
     assert "1 infinite days taken as unknown" in found.cleaned.lines()
+
+
+def test_what_is_known_ahead_of_some_days_only_is_told():
+    rows = [
+        *history([3, 0, 2, 0, 4], price=2.0),
+        *[{"sku": "b", **row} for row in history([1, 0, 1, 0, 1], price=1.0)],
+    ]
+    whole = [{"sku": sku, "date": day(5 + n), "price": 2.0} for sku in "ab" for n in range(7)]
+    assert panel_from_tables(table(rows), table(whole), 7).ignored == ()
+    (said,) = panel_from_tables(table(rows), table(whole[:9]), 7).ignored
+    assert (
+        said
+        == "5 of the 14 days of a series to forecast have no row in what is known ahead: nothing is known of them"
+    )
+    of_all = pa.table({"date": [day(5), day(6)], "price": [2.0, 2.0]})
+    (said,) = panel_from_tables(table(rows), of_all, 7).ignored
+    assert said.startswith("5 of the 7 days to forecast")
+
+
+def test_a_column_that_holds_no_numbers_is_named_with_its_table():
+    with pytest.raises(TrainingDataError, match=r"history, column units: .*must hold numbers"):
+        panel_from_tables(
+            pa.table({"store": ["s"], "sku": ["a"], "date": [day(0)], "units": ["x"]}), NOTHING, 7
+        )
