@@ -17,6 +17,8 @@ from central.ledger import rollout_rows
 from central.store_memory import OnItsWay
 from contract.documents import MAX_ON_ORDER, DocumentKind, OnOrder
 
+ASKED_FOR = frozenset({DocumentKind.CALENDAR.value})
+"""Kinds that only a gateway that names them in `have` gets, be it with 0: earlier ones would put them into quarantine with each reply."""
 MAX_HISTORY_DAYS = 400
 SLOT_DAYS = 35
 """Cut-offs that a gateway is told ahead: it may be cut off for weeks, and falls back on the line's lead time after that."""
@@ -127,7 +129,7 @@ def newer_than(work: Work, have: dict[str, int]) -> tuple[bytes, ...]:
     found = []
     for kind, version in list(work.store.versions.items()):
         theirs = have.get(kind, 0)
-        if theirs == version:
+        if theirs == version or (kind in ASKED_FOR and kind not in have):
             continue
         if theirs > version:
             _write(work, kind, _content(kind, _body(work, kind), version), theirs + 1)

@@ -1,15 +1,16 @@
-"""`shelfloop central import items | suppliers FILE`: gives a CSV file to the running centre and prints what became of each row."""
+"""`shelfloop central import items | suppliers | calendar FILE`: gives a CSV file to the running centre and prints what became of each row."""
 
 import argparse
 import json
 import sys
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 from central.settings import CentralSettings
-from runtime.errors import EXIT_FAULT, EXIT_OK, OperatorError
+from runtime.errors import EXIT_FAULT, EXIT_OK, OperatorError, reason_of
 from runtime.settings import secret_from_file
 
 TIMEOUT_S = 120
@@ -31,7 +32,17 @@ def add_import(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", 
         "Add and change suppliers; each bad row is told, the others are taken.",
         _suppliers,
     )
-    for made in (items, suppliers):
+    calendar = command(
+        kinds,
+        "calendar",
+        "Add and change holidays, promotions and weather of stores; each bad row is told, the others are taken.",
+        _calendar,
+    )
+    where = calendar.add_mutually_exclusive_group(required=True)
+    where.add_argument("--store", action="append", metavar="ID", help="whose calendar; repeat for more")
+    where.add_argument("--region", metavar="NAME", help="of every store of this region")
+    where.add_argument("--chain", action="store_true", help="of every store")
+    for made in (items, suppliers, calendar):
         made.add_argument("file", type=Path, metavar="FILE", help="CSV in UTF-8; line 1 names the columns")
         made.add_argument(
             "--token-file", type=Path, required=True, metavar="FILE", help="a token of scope system or admin"
@@ -46,6 +57,14 @@ def _items(settings: CentralSettings, arguments: argparse.Namespace) -> int:
 
 def _suppliers(settings: CentralSettings, arguments: argparse.Namespace) -> int:
     return _send(settings, arguments, "/v1/suppliers")
+
+
+def _calendar(settings: CentralSettings, arguments: argparse.Namespace) -> int:
+    if arguments.store:
+        paths = [f"/v1/stores/{store}/calendar" for store in arguments.store]
+        return max(_send(settings, arguments, path) for path in paths)
+    query = f"?{urllib.parse.urlencode({'region': arguments.region})}" if arguments.region else ""
+    return _send(settings, arguments, f"/v1/calendar{query}")
 
 
 def _send(settings: CentralSettings, arguments: argparse.Namespace, path: str) -> int:
@@ -67,16 +86,23 @@ def _send(settings: CentralSettings, arguments: argparse.Namespace, path: str) -
         print(f"shelfloop central: {arguments.file}: {_problem(error)}", file=sys.stderr)
         return EXIT_FAULT
     except (urllib.error.URLError, OSError) as error:
-        print(f"shelfloop central: no answer at {url}: {error}; is the centre running?", file=sys.stderr)
+        print(
+            f"shelfloop central: no answer at {url}: {reason_of(error)}; is the centre running?",
+            file=sys.stderr,
+        )
         return EXIT_FAULT
-    for row in report["rejected"]:
+    reports = report.get(
+        "stores", {path: report}
+    )  # of a region or the chain: one a store, with the same bad rows
+    for row in next(iter(reports.values()))["rejected"]:
         column = f", {row['column']}" if row["column"] else ""
         print(f"{arguments.file}:{row['line']}{column}: {row['what']}")
-    print(
-        f"{path}: {report['rows']} rows: {report['added']} new, {report['changed']} changed, "
-        f"{report['unchanged']} as before, {report['rejected_total']} refused"
-    )
-    return EXIT_FAULT if report["rejected_total"] else EXIT_OK
+    for where, each in reports.items():
+        print(
+            f"{where}: {each['rows']} rows: {each['added']} new, {each['changed']} changed, "
+            f"{each['unchanged']} as before, {each['rejected_total']} refused"
+        )
+    return EXIT_FAULT if any(each["rejected_total"] for each in reports.values()) else EXIT_OK
 
 
 def _problem(error: urllib.error.HTTPError) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from contract.calendar import Calendar
 from contract.devices import Cents, Text, Units
 from contract.ids import DayText, EpochMs, Gtin, Id, SkuText
 from contract.message import Message
@@ -28,6 +29,7 @@ class DocumentKind(StrEnum):
     MODELS = "models"
     BUNDLE = "bundle"
     DELIVERIES = "deliveries"
+    CALENDAR = "calendar"
 
 
 class Document(Message):
@@ -275,6 +277,12 @@ class DeliveriesDocument(Document):
     lines: Annotated[list[NotedLine], Field(max_length=5000)]
 
 
+class CalendarDocument(Calendar, Document):
+    """What is known beforehand of the shop's days. Only gateways that name it in `have` get it: earlier ones cannot read it."""
+
+    kind: Literal["calendar"] = "calendar"
+
+
 AnyDocument = Annotated[
     StoreDocument
     | ItemsDocument
@@ -287,6 +295,7 @@ AnyDocument = Annotated[
     | AcksDocument
     | ModelsDocument
     | BundleDocument
-    | DeliveriesDocument,
+    | DeliveriesDocument
+    | CalendarDocument,
     Field(discriminator="kind"),
 ]

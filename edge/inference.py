@@ -87,6 +87,7 @@ class Forecasting:
                 price_ratio=np.array([inputs.price_ratio for inputs in stale], dtype=np.float64),
                 category_level=np.array([inputs.category_level for inputs in stale], dtype=np.float64),
                 served_share=served_shares(stale),
+                known_days=known_days_of(stale, job.horizon_days + 1),
                 closed_days=job.closed_days,
                 horizon_days=job.horizon_days,
             )
@@ -112,6 +113,14 @@ class _Known:
     key: tuple[date, tuple[date, ...], int]
     mean: F32
     dispersion: F32
+
+
+def known_days_of(inputs: Sequence[SkuInputs], days_ahead: int) -> dict[str, list[tuple[float, ...]]] | None:
+    """Columns of models.known_days over the history and `days_ahead` days; all inputs are of one day and share one calendar."""
+    if not inputs or inputs[0].known_days is None:
+        return None
+    skus = [each.sku for each in inputs]
+    return inputs[0].known_days.columns(skus, len(inputs[0].history) + days_ahead)
 
 
 def served_shares(inputs: Sequence[SkuInputs]) -> F64 | None:

@@ -5,7 +5,7 @@ import numpy as np
 from contract.records import QUANTILE_LEVELS
 from edge.calibrated import daily_quantiles, evidence_from, recalibration_from
 from edge.core.score_job import ScoreJob, ScoreSums
-from edge.inference import served_shares
+from edge.inference import known_days_of, served_shares
 from models.arrays import F32, F64
 from models.inference import Models
 from models.recalibration import evidence_of
@@ -34,6 +34,7 @@ def score(models: Models, job: ScoreJob) -> ScoreSums:
             price_ratio=np.array([each.price_ratio[:1] for each in inputs], dtype=np.float64),
             category_level=np.array([each.category_level for each in inputs], dtype=np.float64),
             served_share=served_shares(inputs),
+            known_days=known_days_of(inputs, 2),
             horizon_days=1,
         )
     except ValueError as error:

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from central.api import (
     batches,
+    calendars,
     chain,
     deliveries,
     feed,
@@ -60,6 +61,7 @@ def make_app(centre: Centre, authority: Authority) -> FastAPI:
         deliveries,
         proposals,
         transfers,
+        calendars,
     ):
         app.include_router(part.router)
     plain_openapi = app.openapi

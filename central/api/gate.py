@@ -19,7 +19,7 @@ from contract.batch import MAX_BODY_BYTES
 
 MAX_DOCUMENT_BYTES = 32_000_000
 """Of a PUT or a CSV file: 50,000 items of 600 bytes."""
-CSV_PATHS = ("/items", "/suppliers")
+CSV_PATHS = ("/items", "/suppliers", "/calendar")
 MAX_SMALL_BYTES = 1_000_000
 MAX_LOG_IN_BYTES = 4_096
 LOG_IN_PATH = "/v1/sessions"

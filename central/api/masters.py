@@ -27,7 +27,7 @@ Found = TypeVar("Found", bound=Read[Any])
 CSV = "text/csv"
 
 
-def _takes_csv(columns: tuple[str, ...], example: str) -> dict[str, Any]:
+def takes_csv(columns: tuple[str, ...], example: str) -> dict[str, Any]:
     schema = {
         "type": "string",
         "description": f"UTF-8; line 1 names the columns: {', '.join(columns)}",
@@ -38,7 +38,7 @@ def _takes_csv(columns: tuple[str, ...], example: str) -> dict[str, Any]:
 
 @router.post(
     "/stores/{store}/items",
-    openapi_extra=_takes_csv(
+    openapi_extra=takes_csv(
         ITEM_COLUMNS, "sku,gtins,name,category,unit_weight_g\n4011,9521234567899,Bananas,Fruit,180\n"
     ),
 )
@@ -49,10 +49,10 @@ async def import_items_file(
     centre: TheCentre,
 ) -> ImportReport:
     """Adds and changes items of the store's list. Those that the file does not name stay as they are."""
-    text = await _text(request)
+    text = await csv_text(request)
 
     def take() -> ImportReport:
-        read = _read(items_from_csv, text)
+        read = read_csv(items_from_csv, text)
         return centre.call_store(store, lambda work: import_items(work, read, principal.name))
 
     return await run_in_threadpool(take)
@@ -60,7 +60,7 @@ async def import_items_file(
 
 @router.post(
     "/suppliers",
-    openapi_extra=_takes_csv(
+    openapi_extra=takes_csv(
         SUPPLIER_COLUMNS,
         "supplier,name,timezone,order_weekdays,cutoff_minute,lead_time_days\nfruit-co,Fruit Co,Europe/Berlin,0 3,900,2\n",
     ),
@@ -69,16 +69,17 @@ async def import_suppliers_file(
     request: Request, principal: FromHqOrSystem, centre: TheCentre
 ) -> ImportReport:
     """Adds and changes suppliers. Those that the file does not name stay as they are."""
-    text = await _text(request)
+    text = await csv_text(request)
 
     def take() -> ImportReport:
-        read = _read(suppliers_from_csv, text)
+        read = read_csv(suppliers_from_csv, text)
         return centre.call_store(CHAIN, lambda work: import_suppliers(work, read, principal.name))
 
     return await run_in_threadpool(take)
 
 
-async def _text(request: Request) -> str:
+async def csv_text(request: Request) -> str:
+    """The body of a CSV request. Raises SenderError."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != CSV:
         raise SenderError(f"Content-Type must be {CSV}, got {kind[:60]!r}")
@@ -90,7 +91,7 @@ async def _text(request: Request) -> str:
         raise SenderError(f"line {line} is not UTF-8; save the file as UTF-8 and send it again") from None
 
 
-def _read(parse: Callable[[str], Found], text: str) -> Found:
+def read_csv(parse: Callable[[str], Found], text: str) -> Found:
     try:
         return parse(text)
     except BadFileError as error:

@@ -62,7 +62,7 @@ def items_from_csv(text: str) -> Read[Item]:
         values: dict[str, Any] = {name: cells[name] for name in ("sku", "name", "category") if name in cells}
         values["gtins"] = cells.get("gtins", "").split()
         if cells.get("unit_weight_g"):
-            values["unit_weight_g"] = _number(line, "unit_weight_g", cells["unit_weight_g"])
+            values["unit_weight_g"] = number_in(line, "unit_weight_g", cells["unit_weight_g"])
         if cells.get("managed"):
             values["managed"] = _flag(line, "managed", cells["managed"])
         made = Item.model_validate(values)
@@ -71,11 +71,11 @@ def items_from_csv(text: str) -> Read[Item]:
     def once(line: int, made: Item) -> None:
         for gtin in made.gtins:
             if gtin in gtins:
-                raise _BadRowError(RowProblem(line=line, column="gtins",
+                raise BadRowError(RowProblem(line=line, column="gtins",
                     what=f"GTIN {gtin} stands on line {gtins[gtin]} already; one GTIN is one SKU"))  # fmt: skip
         gtins.update(dict.fromkeys(made.gtins, line))
 
-    return _read(text, ITEM_COLUMNS, ITEM_COLUMNS[:4], item, once)
+    return read_rows(text, ITEM_COLUMNS, ITEM_COLUMNS[:4], item, once)
 
 
 def suppliers_from_csv(text: str) -> Read[SupplierPut]:
@@ -90,10 +90,10 @@ def suppliers_from_csv(text: str) -> Read[SupplierPut]:
         put = SupplierPut.model_validate(values)
         problem = supplier_problem(put)
         if problem is not None:
-            raise _BadRowError(RowProblem(line=line, column=problem[0], what=problem[1]))
+            raise BadRowError(RowProblem(line=line, column=problem[0], what=problem[1]))
         return name, put
 
-    return _read(text, SUPPLIER_COLUMNS, SUPPLIER_COLUMNS[:6], supplier, lambda _line, _put: None)
+    return read_rows(text, SUPPLIER_COLUMNS, SUPPLIER_COLUMNS[:6], supplier, lambda _line, _put: None)
 
 
 def supplier_problem(put: SupplierPut) -> tuple[str, str] | None:
@@ -108,13 +108,15 @@ def supplier_problem(put: SupplierPut) -> tuple[str, str] | None:
     return None
 
 
-class _BadRowError(ValueError):
+class BadRowError(ValueError):
+    """A row is no value; `problem` says why."""
+
     def __init__(self, problem: RowProblem) -> None:
         super().__init__(problem.what)
         self.problem = problem
 
 
-def _read(
+def read_rows(
     text: str,
     columns: tuple[str, ...],
     required: tuple[str, ...],
@@ -135,7 +137,7 @@ def _read(
         except ValidationError as error:
             bad += 1
             problems += _problems(line, error)
-        except _BadRowError as error:
+        except BadRowError as error:
             bad += 1
             problems.append(error.problem)
         else:
@@ -152,11 +154,11 @@ def _row(
     key_column: str,
 ) -> tuple[str, Value]:
     if isinstance(found, str):
-        raise _BadRowError(RowProblem(line=line, column="", what=found))
+        raise BadRowError(RowProblem(line=line, column="", what=found))
     key, value = parse(line, found)
     if key in first_line:
         what = f"{key} stands on line {first_line[key]} already; that line counts"
-        raise _BadRowError(RowProblem(line=line, column=key_column, what=what))
+        raise BadRowError(RowProblem(line=line, column=key_column, what=what))
     return key, value
 
 
@@ -209,11 +211,12 @@ def _check_header(header: list[str], columns: tuple[str, ...], required: tuple[s
         raise BadFileError(f"column {which} is unknown or stands twice; known are {', '.join(columns)}")
 
 
-def _number(line: int, column: str, text: str) -> float:
+def number_in(line: int, column: str, text: str) -> float:
+    """Raises BadRowError."""
     try:
         return float(text)
     except ValueError:
-        raise _BadRowError(
+        raise BadRowError(
             RowProblem(line=line, column=column, what=f"must be a number with a point, got {_shown(text)}")
         ) from None
 
@@ -222,7 +225,7 @@ def _flag(line: int, column: str, text: str) -> bool:
     if text.lower() in (*_TRUE, *_FALSE):
         return text.lower() in _TRUE
     what = f"must be {', '.join(_TRUE)} or {', '.join(_FALSE)}, got {_shown(text)}"
-    raise _BadRowError(RowProblem(line=line, column=column, what=what))
+    raise BadRowError(RowProblem(line=line, column=column, what=what))
 
 
 def _problems(line: int, error: ValidationError) -> list[RowProblem]:

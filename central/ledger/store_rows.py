@@ -32,6 +32,9 @@ _PUT_PRICE = BulkStatement(
     )
 )
 _ZONES = sa.text("SELECT store_id, timezone FROM stores ORDER BY store_id")
+_STORES_OF = sa.text(
+    "SELECT store_id FROM stores WHERE CAST(:region AS TEXT) IS NULL OR region = :region ORDER BY store_id"
+)
 _WATERMARK = sa.text("SELECT max(watermark_ms) FROM gateways WHERE store_id = :store")
 _EXISTS = sa.text("SELECT 1 FROM stores WHERE store_id = :store")
 _DOCUMENT = sa.text("SELECT version, body FROM documents WHERE store_id = :store AND kind = :kind")
@@ -81,6 +84,11 @@ def put_prices(connection: Connection, store: str, prices: Sequence[Price], now_
 def zones(connection: Connection) -> list[tuple[str, str]]:
     """(store, name of its time zone) of all stores."""
     return [(row.store_id, row.timezone) for row in connection.execute(_ZONES)]
+
+
+def stores_of(connection: Connection, region: str | None) -> list[str]:
+    """Of one region, or of the chain."""
+    return [row.store_id for row in connection.execute(_STORES_OF, {"region": region})]
 
 
 def watermark_ms(connection: Connection, store: str) -> int | None:

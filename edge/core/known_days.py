@@ -64,22 +64,6 @@ def known_days_view(
     return KnownDaysView(shop, _promoted(document, category_by_sku, texts, ordinary), ordinary)
 
 
-def kinds_of_day(document: Calendar | None, sku: str, category: str, day: str) -> tuple[str, ...]:
-    """What the calendar says of one SKU's day, in words for people."""
-    if document is None:
-        return ()
-    found = [
-        f"{each.kind.value.replace('_', ' ')}{f' ({each.name})' if each.name else ''}"
-        for each in document.days
-        if each.from_day <= day <= each.until_day
-    ]
-    for each in document.promotions:
-        if each.from_day <= day <= each.until_day and (sku in each.skus or category in each.categories):
-            off = f" {each.discount_percent} % off" if each.discount_percent else ""
-            found.append(f"promotion{off}{f' ({each.name})' if each.name else ''}")
-    return tuple(found)
-
-
 def _flags(texts: list[str], ordinary: Days, spans: Iterable[CalendarDays | Promotion]) -> Days:
     values = list(ordinary)
     for each in spans:

@@ -24,7 +24,7 @@ DAYS_A_ORIGIN = 4
 FIRST_ORIGIN_DAY = 10
 LEAST_WEATHER_DAYS = 300
 """With fewer a warming spring is a trend that would be taken for a rule (measured: FreshRetailNet, 48 to 62 days)."""
-_WITHHELD = 0.3
+_WITHHELD = 0.5
 """Share of examples that know no calendar, no promotions, no weather: a shop may have none, and is to be served as well."""
 
 
@@ -42,7 +42,7 @@ def examples_from(
     """About `rows` examples over evenings every three days, days ahead drawn at random.
 
     So that a gateway's poor hours are in distribution: a fifth of the histories is cut short (to nothing, too), a
-    tenth has holes, prices and category levels are withheld half the time, and what is known of days for a third.
+    tenth has holes, prices and category levels are withheld half the time, and what is known of days, too.
     """
     random = np.random.default_rng(seed)
     if series.n_days < LEAST_WEATHER_DAYS:

@@ -1,0 +1,110 @@
+"""Calendars: holidays, promotions and weather, for a store, a region or the chain; as JSON whole, as CSV row by row."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.concurrency import run_in_threadpool
+
+from central.api.gate import FromHqOrSystem, FromReaders, FromStoreSystem, TheCentre
+from central.api.json_body import described, json_body
+from central.api.masters import csv_text, read_csv, takes_csv
+from central.api.stores import StorePath
+from central.calendars import calendar_in, import_calendar, put_calendar
+from central.centre import Centre
+from central.core.calendars import CALENDAR_COLUMNS, calendar_from_csv
+from central.errors import NotFoundError
+from central.ledger import store_rows
+from contract.api import Accepted
+from contract.api.calendars import CalendarsPut, CalendarsReport, CalendarView, StoreVersion
+from contract.api.masters import ImportReport
+from contract.calendar import Calendar
+from contract.documents import DocumentKind
+
+router = APIRouter(prefix="/v1", tags=["calendar"])
+
+Region = Annotated[
+    str | None, Query(max_length=60, description="the stores of this region; all stores without it")
+]
+CalendarBody = Annotated[Calendar, Depends(json_body(Calendar))]
+EXAMPLE = (
+    "kind,from_day,until_day,sku,category,discount_percent,name\n"
+    "holiday,2026-12-25,2026-12-26,,,,Christmas\npromotion,2026-12-14,2026-12-20,4011,,20,Leaflet 51\n"
+)
+
+
+@router.get("/stores/{store}/calendar")
+def get_store_calendar(store: StorePath, _: FromReaders, centre: TheCentre) -> CalendarView:
+    """As the store's gateways get it."""
+    with centre.ledger.read.connect() as connection:
+        row = store_rows.document(connection, store, DocumentKind.CALENDAR)
+    if row is None:
+        raise NotFoundError(f"store {store} has no calendar; put one with PUT /v1/stores/{store}/calendar")
+    calendar = calendar_in(row[1])
+    return CalendarView(store=store, version=row[0], calendar=calendar)
+
+
+@router.put("/stores/{store}/calendar", openapi_extra=described(Calendar))
+def put_store_calendar(
+    store: StorePath, principal: FromStoreSystem, put: CalendarBody, centre: TheCentre
+) -> Accepted:
+    """The whole calendar: what stood there before and is not in it is gone."""
+    version = centre.call_store(store, lambda work: put_calendar(work, put, principal.name))
+    return Accepted(accepted=_entries(put), version=version)
+
+
+@router.post("/stores/{store}/calendar", openapi_extra=takes_csv(CALENDAR_COLUMNS, EXAMPLE))
+async def import_store_calendar(
+    store: StorePath, request: Request, principal: FromStoreSystem, centre: TheCentre
+) -> ImportReport:
+    """Adds and changes rows of the store's calendar. Those that the file does not name stay as they are."""
+    text = await csv_text(request)
+
+    def take() -> ImportReport:
+        read = read_csv(calendar_from_csv, text)
+        return centre.call_store(store, lambda work: import_calendar(work, read, principal.name))
+
+    return await run_in_threadpool(take)
+
+
+@router.put("/calendar", openapi_extra=described(Calendar))
+def put_calendars(
+    principal: FromHqOrSystem, put: CalendarBody, centre: TheCentre, region: Region = None
+) -> CalendarsPut:
+    """The whole calendar of every store of the region, or of the chain. A store that opens later has none until it is put."""
+    done = [
+        StoreVersion(store=store, version=centre.call_store(store, lambda work: put_calendar(work, put, principal.name)))
+        for store in _stores(centre, region)
+    ]  # fmt: skip
+    return CalendarsPut(stores=done)
+
+
+@router.post("/calendar", openapi_extra=takes_csv(CALENDAR_COLUMNS, EXAMPLE))
+async def import_calendars(
+    request: Request, principal: FromHqOrSystem, centre: TheCentre, region: Region = None
+) -> CalendarsReport:
+    """Adds and changes rows in the calendar of every store of the region, or of the chain; a store's own rows stay."""
+    text = await csv_text(request)
+
+    def take() -> CalendarsReport:
+        read = read_csv(calendar_from_csv, text)
+        stores = _stores(centre, region)
+        reports: dict[str, Any] = {
+            store: centre.call_store(store, lambda work: import_calendar(work, read, principal.name))
+            for store in stores
+        }
+        return CalendarsReport(stores=reports)
+
+    return await run_in_threadpool(take)
+
+
+def _stores(centre: Centre, region: str | None) -> list[str]:
+    with centre.ledger.read.connect() as connection:
+        found = store_rows.stores_of(connection, region)
+    if not found:
+        where = "the chain has no store" if region is None else f"region {region!r} has no store"
+        raise NotFoundError(f"{where}; GET /v1/stores lists stores with their regions")
+    return found
+
+
+def _entries(calendar: Calendar) -> int:
+    return len(calendar.days) + len(calendar.promotions) + len(calendar.weather)
