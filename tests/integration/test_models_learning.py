@@ -51,6 +51,21 @@ def test_a_configuration_file_and_its_seed_give_the_same_bytes(model, table, tmp
         assert (tmp_path / "chain" / name).read_bytes() == (model / name).read_bytes()
 
 
+def test_a_configuration_file_and_its_seed_give_the_same_bytes_of_a_bundle_too(table, tmp_path):
+    config = tmp_path / "train.toml"
+    config.write_text(f'form = "gateway"\ntable = "{table}"\nrows = 2000\nepochs = 1\nseed = 9\n')
+    for name in ("one", "two"):
+        assert main(["train", str(tmp_path / name), "--config", str(config)]) == 0
+    assert main(["train", str(tmp_path / "other"), "--config", str(config), "--seed", "1"]) == 0
+    one, two, other = (
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
+        for name in ("one", "two", "other")
+    )
+    assert {"demand.onnx", "golden.json", "manifest.json"} <= set(one)
+    assert one == two
+    assert one["demand.onnx"] != other["demand.onnx"]
+
+
 def test_a_configuration_with_an_unknown_name_is_refused(tmp_path, capsys):
     config = tmp_path / "train.toml"
     config.write_text("row = 4000\n")
