@@ -1,6 +1,6 @@
 """Laws of one period's demand in whole units: masses from a name and its moments, or as given."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import exp, lgamma, log
 
 import numpy as np
@@ -14,32 +14,40 @@ MAX_UNITS = 4096
 """The longest law: beyond it, count in cases."""
 _TAIL = 1e-12
 _NEAR_ONE = 1e-4
-"""How far from 1 masses may sum, as rounded ones do; they are scaled."""
+_ROUNDED = 1e-3
+"""How far from 1 masses that are given may sum, as rounded ones do, or ones cut off; they are scaled."""
+_TOLD = 1e-6
+"""From how far on that is said."""
+Say = Callable[[str], None]
 NAMED = ("poisson", "geometric", "negative_binomial", "binomial", "uniform", "gamma", "normal", "constant")
 
 
-def law_from(described: object) -> F64:
+def law_from(described: object, say: Say = lambda _: None) -> F64:
     """Masses of 0, 1, 2 … units, sum 1.
 
     described: a list of masses, or of [units, mass], {"pmf": [...], "first": 0}, {"values": [...], "pmf": [...]}, {"samples": [...]}, or {"distribution": one of NAMED, "mean": …, and "cv" or "variance" or
     "dispersion" where the law has a second parameter}. gamma and normal are rounded to whole units, below 0 to 0.
-    Raises InstanceError that names the field.
+    say: is told when masses were scaled. Raises InstanceError that names the field.
     """
     if isinstance(described, list) and described and isinstance(described[0], list | tuple):
         values, masses = zip(*map(_pair, described), strict=True)
         described = {"values": list(values), "pmf": list(masses)}
     if isinstance(described, list):
-        return _from_masses(described)
+        return _from_masses(described, say)
     if not isinstance(described, Mapping):
         raise InstanceError(
             "demand", f"it is {described!r}", 'an object such as {"distribution": "poisson", "mean": 5}'
         )
     said = in_our_words(described)
     if "pmf" in said:
-        return np.concatenate([np.zeros(int(str(said.get("first", 0)))), _from_masses(said["pmf"])])
+        return np.concatenate([np.zeros(int(str(said.get("first", 0)))), _from_masses(said["pmf"], say)])
     if "samples" in said:
         return _from_samples(said["samples"])
     name = str(said["distribution"])
+    if not name:
+        raise InstanceError(
+            "demand.distribution", "it is missing", f"one of {', '.join(NAMED)}, or give a pmf"
+        )
     if name not in NAMED:
         raise InstanceError(
             "demand.distribution", f"it is {name!r}", f"one of {', '.join(NAMED)}, or give a pmf"
@@ -77,9 +85,12 @@ def quantile_units(law: F64, level: float) -> int:
     return int(np.searchsorted(np.cumsum(law), level - 1e-12))
 
 
-def _from_masses(given: object) -> F64:
+def _from_masses(given: object, say: Say) -> F64:
     masses = _numbers(given, "demand.pmf")
-    if (masses < 0).any() or not abs(masses.sum() - 1) < _NEAR_ONE:
+    off = abs(float(masses.sum()) - 1)
+    if off < _ROUNDED and off > _TOLD:
+        say(f"demand: masses sum to {masses.sum():.6g} and were scaled to 1")
+    if (masses < 0).any() or not off < _ROUNDED:
         raise InstanceError("demand.pmf", f"its sum is {masses.sum():.8g}, its least mass {masses.min():.3g}",
                             "masses >= 0 of 0, 1, 2 … units that sum to 1")  # fmt: skip
     return _checked(masses / masses.sum())

@@ -64,7 +64,7 @@ def add_train_policy(
 
 def run_policy_cost(arguments: argparse.Namespace) -> int:
     """Raises InstanceError for a file that says what cannot be."""
-    instance = instance_from_file(arguments.instance)
+    instance = instance_from_file(arguments.instance, _note)
     policy = shipped_policy()
     if arguments.network_only or arguments.simulate:
         found = score(instance, policy, simulate=arguments.simulate, seed=arguments.seed, say=Progress().say)
@@ -72,6 +72,10 @@ def run_policy_cost(arguments: argparse.Namespace) -> int:
         found = refined_score(instance, policy, seed=arguments.seed, say=Progress().say)
     print(json.dumps(as_json(found), indent=1) if arguments.json else as_lines(found))
     return 0
+
+
+def _note(text: str) -> None:
+    print(f"  {text}", file=sys.stderr, flush=True)
 
 
 class Progress:
@@ -84,7 +88,7 @@ class Progress:
     def say(self, text: str) -> None:
         if self._clock() >= self._next_s:
             self._next_s = self._clock() + 1
-            print(f"  {text}", file=sys.stderr, flush=True)
+            _note(text)
 
 
 def as_json(found: PolicyScore) -> dict[str, object]:

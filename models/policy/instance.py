@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from models.arrays import F64
-from models.policy.demand_law import law_from, moments
+from models.policy.demand_law import Say, law_from, moments
 from models.policy.errors import InstanceError
+from models.policy.instance_words import NAMES, fields_from
 
 LOST, BACKORDER = "lost", "backorder"
 FIFO, LIFO = "fifo", "lifo"
@@ -62,40 +63,24 @@ class Instance:
         return self.unit_cost * self.mean
 
 
-# What the file may call a field, first the name that we write.
-_NAMES: dict[str, tuple[str, ...]] = {
-    "demand": ("demand", "demand_pmf", "pmf"),
-    "lead_time_periods": ("lead_time_periods", "lead_time", "lead_time_days", "lead_periods", "leadtime", "lead", "L"),
-    "holding_cost": ("holding_cost", "holding", "h"),
-    "shortage_cost": ("shortage_cost", "penalty_cost", "stockout_cost", "lost_sale_cost", "lost_sales_cost", "backorder_cost", "penalty", "p", "b"),
-    "fixed_order_cost": ("fixed_order_cost", "fixed_cost", "setup_cost", "setup", "order_cost", "ordering_cost", "K"),
-    "unit_cost": ("unit_cost", "purchase_cost", "c"),
-    "waste_cost": ("waste_cost", "outdating_cost", "outdate_cost", "wastage_cost", "expiry_cost", "w"),
-    "unmet_demand": ("unmet_demand", "unmet", "shortage", "type", "model", "kind"),
-    "shelf_life_periods": ("shelf_life_periods", "shelf_life", "shelf_life_days", "lifetime", "life", "m"),
-    "issuing": ("issuing", "issuing_policy", "issue", "issuance"),
-    "name": ("name", "comment", "description", "optimal_cost", "optimum", "source"),
-}  # fmt: skip
-
-
-def instance_from_file(path: Path) -> Instance:
-    """Raises InstanceError for a file that is no JSON or says what cannot be."""
+def instance_from_file(path: Path, say: Say = lambda _: None) -> Instance:
+    """Raises InstanceError for a file that is no JSON or says what cannot be. say: is told what was made to fit."""
     try:
         described = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, UnicodeDecodeError) as error:
         raise InstanceError(
             str(path), f"it is no JSON: {error}", "one object, see docs/replenishment.md"
         ) from error
-    return instance_from(described)
+    return instance_from(described, say)
 
 
-def instance_from(described: object) -> Instance:
+def instance_from(described: object, say: Say = lambda _: None) -> Instance:
     """An instance from what a JSON file said. Raises InstanceError that names the field."""
     if not isinstance(described, Mapping):
         raise InstanceError(
             "the whole", f"it is {type(described).__name__}", "one object, see docs/replenishment.md"
         )
-    fields = _by_our_names(described)
+    fields = fields_from(described)
     life = fields.get("shelf_life_periods")
     life = None if life == float("inf") else life
     if life is not None and str(fields.get("unmet_demand", LOST)).lower().startswith("back"):
@@ -103,7 +88,7 @@ def instance_from(described: object) -> Instance:
             "unmet_demand", "customers wait for units that expire", "lost, or leave out the shelf life"
         )
     instance = Instance(
-        law=_law(fields),
+        law=_law(fields, say),
         lead_periods=_whole(fields, "lead_time_periods", 0, MAX_LEAD_PERIODS),
         holding=_cost(fields, "holding_cost", least=1e-9),
         shortage=_cost(fields, "shortage_cost", least=1e-9),
@@ -126,42 +111,41 @@ def instance_from(described: object) -> Instance:
     return instance
 
 
-def _by_our_names(described: Mapping[Any, Any]) -> dict[str, Any]:
-    ours = {alias: name for name, aliases in _NAMES.items() for alias in aliases}
-    fields: dict[str, Any] = {}
-    for key, value in described.items():
-        if key not in ours:
-            raise InstanceError(str(key), "no such field", f"one of {', '.join(_NAMES)}")
-        if ours[key] in fields and ours[key] != "name":
-            raise InstanceError(str(key), "it is given twice, by two names", ours[key])
-        fields[ours[key]] = value
-    return fields
-
-
-def _law(fields: dict[str, Any]) -> F64:
-    law = law_from(fields.get("demand"))
+def _law(fields: dict[str, Any], say: Say) -> F64:
+    if fields.get("demand") is None:
+        raise InstanceError(
+            "demand", "it is missing", 'an object such as {"distribution": "poisson", "mean": 5}'
+        )
+    law = law_from(fields["demand"], say)
     if float(law @ np.arange(len(law))) <= 0:
         raise InstanceError("demand", "nothing is ever sold", "a demand with a mean above 0")
     return law
 
 
 def _whole(fields: dict[str, Any], name: str, least: int, most: int) -> int:
-    value = fields.get(name)
+    value = _given(fields, name)
     if (
         isinstance(value, bool)
         or not isinstance(value, int | float)
         or not least <= value <= most
         or value != int(value)
     ):
-        raise InstanceError(name, f"it is {value!r}", f"a whole number, {least} to {most}")
+        without = ", or leave it out: the goods keep" if name == "shelf_life_periods" else ""
+        raise InstanceError(name, f"it is {value!r}", f"a whole number, {least} to {most}{without}")
     return int(value)
 
 
 def _cost(fields: dict[str, Any], name: str, least: float = 0.0, default: float | None = None) -> float:
-    value = default if fields.get(name) is None else fields[name]
+    value = default if fields.get(name) is None and default is not None else _given(fields, name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value < 1e9:
         raise InstanceError(name, f"it is {value!r}", f"a number {'above' if least else '>='} 0, below 1e9")
     return float(value)
+
+
+def _given(fields: dict[str, Any], name: str) -> Any:
+    if fields.get(name) is None:
+        raise InstanceError(name, "it is missing", f"it (also as {', '.join(NAMES[name][1:])})")
+    return fields[name]
 
 
 def _word(fields: dict[str, Any], name: str, words: dict[str, tuple[str, ...]]) -> str:

