@@ -66,29 +66,32 @@ class Principal:
         """Raises ForbiddenError unless the scope is one of `scopes`; an admin may all but speak as a gateway."""
         if self.scope in scopes or (self.scope is Scope.ADMIN and scopes != (Scope.GATEWAY,)):
             return
-        article = "an" if self.scope is Scope.ADMIN else "a"
+        article = "an" if self.scope in (Scope.ADMIN, Scope.HQ) else "a"
         raise ForbiddenError(
-            f"this is {article} {self.scope} credential; the route wants {' or '.join(scopes)}"
+            f"this is {article} {self.scope} credential; the route wants {' or '.join(scopes)}: "
+            "ask whoever runs the centre for one"
         )
 
     def require_store(self, store: str) -> None:
         """Raises ForbiddenError when the store is out of reach, whether it exists or not."""
         if not self.reaches(store):
             raise ForbiddenError(
-                f"store {store[:48]} is out of this credential's reach; it reaches {self.shown_reach}"
+                f"store {store[:48]} is out of this credential's reach; it reaches {self.shown_reach}: "
+                "name one of those, or ask whoever runs the centre for more"
             )
 
     def require_chain(self) -> None:
         """Raises ForbiddenError for a credential of some stores: the route shows or changes the whole chain."""
         if self.stores is not None:
             raise ForbiddenError(
-                f"this route is about the whole chain; the credential reaches {self.shown_reach} only"
+                f"this route is about the whole chain; the credential reaches {self.shown_reach} only: "
+                "ask whoever runs the centre for one without --store and --region"
             )
 
-    def require_row(self, store: str, what: str) -> None:
-        """Raises NotFoundError as if `what` did not exist, when it is a row of a store out of reach."""
+    def require_row(self, store: str, unknown: NotFoundError) -> None:
+        """Raises `unknown`, as where the row does not exist, when it is one of a store out of reach."""
         if not self.reaches(store):
-            raise NotFoundError(f"{what} does not exist")
+            raise unknown
 
     def reaches(self, store: str) -> bool:
         return self.stores is None or store in self.stores

@@ -51,7 +51,7 @@ class ReplayDesk:
         with centre.ledger.read.connect() as connection:
             zone = dict(store_rows.zones(connection)).get(store)
             if zone is None:
-                raise NotFoundError(f"store {store} does not exist")
+                raise NotFoundError(f"store {store} is unknown; GET /v1/stores lists those that are known")
             models = None if post.bundle is None else self._models_of(post.bundle)
             try:
                 return replay_store(

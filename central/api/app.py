@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from central.api import (
     batches,
@@ -27,6 +27,7 @@ from central.api import (
 )
 from central.api.description import describe
 from central.api.gate import Gate
+from central.api.parameters import known_parameters
 from central.auth import Authority
 from central.centre import Centre
 
@@ -41,6 +42,7 @@ def make_app(centre: Centre, authority: Authority) -> FastAPI:
 
     app = FastAPI(
         title="Shelfloop central", version=overview.own_version(), lifespan=lifespan, docs_url=None, redoc_url=None,
+        dependencies=[Depends(known_parameters)],
     )  # fmt: skip
     app.state.centre, app.state.authority, app.state.log_in_guard = centre, authority, sessions.LogInGuard()
     problems.install(app)

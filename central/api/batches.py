@@ -43,8 +43,8 @@ class BatchDoor:
 
     @staticmethod
     def gateway_of(scope: AsgiScope) -> str | None:
-        """The gateway that the request is for; None when it is no batch."""
-        if scope["method"] != "POST":
+        """The gateway that the request is for; None when it is no batch, or one for the router to refuse: with a query."""
+        if scope["method"] != "POST" or scope.get("query_string"):
             return None
         found = _PATH.fullmatch(scope["path"])
         return found[1] if found else None

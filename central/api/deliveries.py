@@ -3,11 +3,13 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path
+from sqlalchemy.engine import Connection
 
 from central import assortment, deliveries
 from central.api.gate import FromReaders, FromStoreSystem, TheCentre
 from central.api.paging import Limit
-from central.ledger import note_rows
+from central.errors import NotFoundError
+from central.ledger import note_rows, store_rows
 from contract.api import Accepted, Page
 from contract.api.deliveries import AssortmentPost, AssortmentView, DeliveryLineView, DeliveryNote
 from contract.ids import ID_PATTERN
@@ -32,6 +34,7 @@ def get_deliveries(
 ) -> Page[DeliveryLineView]:
     """Lines of the newest notes, and whether the store's gateway has them in its books."""
     with centre.ledger.read.connect() as connection:
+        _require_known(connection, store)
         return Page(rows=note_rows.note_lines(connection, store, limit))
 
 
@@ -52,4 +55,11 @@ def get_assortment(
 ) -> Page[AssortmentView]:
     """Changes to come and in force, newest date first."""
     with centre.ledger.read.connect() as connection:
+        _require_known(connection, store)
         return Page(rows=note_rows.assortment_views(connection, store, limit))
+
+
+def _require_known(connection: Connection, store: str) -> None:
+    """Raises NotFoundError for a store that nobody put: an empty list would read as one that got nothing."""
+    if not store_rows.exists(connection, store):
+        raise NotFoundError(f"store {store} is unknown; GET /v1/stores lists those that are known")

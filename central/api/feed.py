@@ -240,7 +240,9 @@ def _own(work: Work, webhook: str, principal: Principal) -> Any:
     for row in work.connection.execute(_ENDPOINTS):
         if row.endpoint == webhook and (principal.scope is Scope.ADMIN or row.owner == _owner(principal)):
             return row
-    raise NotFoundError(f"webhook {webhook} does not exist, or is another system's")
+    raise NotFoundError(
+        f"webhook {webhook} does not exist, or is another system's; GET /v1/webhooks lists yours"
+    )
 
 
 def _owner(principal: Principal) -> str:

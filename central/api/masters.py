@@ -82,7 +82,9 @@ async def csv_text(request: Request) -> str:
     """The body of a CSV request. Raises SenderError."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != CSV:
-        raise SenderError(f"Content-Type must be {CSV}, got {kind[:60]!r}")
+        raise SenderError(
+            f"Content-Type must be {CSV}, got {kind[:60]!r}; send the file as it is, with that header"
+        )
     body = await request.body()
     try:
         return body.decode("utf-8")

@@ -1,6 +1,8 @@
 """Every error as `application/problem+json` (RFC 9457): what, which, the limit and the next step."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -18,6 +20,8 @@ log = Log("central.api")
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = "1"
+MAX_SAID = 5
+"""Mistakes that one answer names; more are counted."""
 
 
 def problem_of(error: CentralError) -> Response:
@@ -77,12 +81,22 @@ def _refusal(request: Request, status: int, title: str, detail: str) -> Response
 async def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     problems = error.errors()
-    first = problems[0]
-    place = ".".join(str(part) for part in first["loc"]) or "body"
-    what = first["msg"].removeprefix(VALUE_ERROR)
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    given = printable(repr(first.get("input")), 60)
-    return _refusal(request, 422, "The request makes no sense", f"{place}: {what}, got {given}{more}")
+    said = "; ".join(_said(problem) for problem in problems[:MAX_SAID])
+    more = f" (and {len(problems) - MAX_SAID} more)" if len(problems) > MAX_SAID else ""
+    route = getattr(request.scope.get("route"), "path", "")
+    where = f"; /openapi.json says what {request.method} {route} takes" if route else ""
+    return _refusal(request, 422, "The request makes no sense", f"{said}{more}{where}")
+
+
+def _said(problem: Mapping[str, Any]) -> str:
+    """Which part, what is wrong with it, and what it was."""
+    place = [str(part) for part in problem["loc"]]
+    if not place or place[0] not in ("query", "path", "body", "header"):
+        place.insert(0, "body")  # of a body that was read by its model alone
+    what = problem["msg"].removeprefix(VALUE_ERROR)
+    if problem.get("type") == "missing":
+        return f"{'.'.join(place)}: {what}"
+    return f"{'.'.join(place)}: {what}, got {printable(repr(problem.get('input')), 60)}"
 
 
 async def _http(request: Request, error: Exception) -> Response:
@@ -90,7 +104,14 @@ async def _http(request: Request, error: Exception) -> Response:
     if isinstance(error.__cause__, CentralError):
         # A body that grew too large while the framework read it, which calls that an error of parsing.
         return await _raised(request, error.__cause__)
-    detail = "see /openapi.json for the routes" if error.status_code in (404, 405) else str(error.detail)
+    detail, asked = str(error.detail), f"{request.method} {printable(request.url.path, 80)}"
+    if error.status_code == 404:
+        detail = f"there is no route {asked}; /openapi.json lists those that are"
+    elif error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "others")
+        detail = f"{asked} is not possible there, only {allowed}; /openapi.json says what each does"
+    elif error.status_code == 400:
+        detail = f"{detail}: the body of {asked} is no JSON text of UTF-8; send it with Content-Type application/json"
     return _refusal(request, error.status_code, str(error.detail), detail)
 
 

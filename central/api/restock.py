@@ -192,9 +192,10 @@ def _decide(centre: Centre, trigger: str, principal: Principal, job: Callable[[W
 def _view(centre: Centre, trigger: str, principal: Principal) -> TriggerView:
     with centre.ledger.read.connect() as connection:
         view = restock_views.trigger_view(connection, trigger)
+    unknown = NotFoundError(f"trigger {trigger} does not exist; GET /v1/triggers lists those that do")
     if view is None:
-        raise NotFoundError(f"trigger {trigger} does not exist; GET /v1/triggers lists those that do")
-    principal.require_row(view.store, f"trigger {trigger}")
+        raise unknown
+    principal.require_row(view.store, unknown)
     return view
 
 

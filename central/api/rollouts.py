@@ -140,7 +140,7 @@ def get_config(store: StorePath, _: FromReaders, centre: TheCentre) -> ConfigVie
     """The configuration of the store's gateways as it was put last; whether a gateway took it, its staging says."""
     with centre.ledger.read.connect() as connection:
         if not store_rows.exists(connection, store):
-            raise NotFoundError(f"store {store} does not exist")
+            raise NotFoundError(f"store {store} is unknown; GET /v1/stores lists those that are known")
         found = store_rows.document(connection, store, "config")
     if found is None:
         return ConfigView(version=0)

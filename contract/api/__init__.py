@@ -23,7 +23,7 @@ reaches some stores only sees and changes those; a route about the whole chain i
     GET    /v1/skus/{sku}/days/{day}                                    h r t    Page[SkuDay]                  (one SKU in all stores)
     GET    /v1/categories/hours?from_ms=&to_ms=&top=                    h r t    Page[CategoryHour]            (leading categories by region)
     GET    /v1/regions/outlook?region=&limit=                           h r t    RegionalOutlook               (categories in demand)
-    GET    /v1/accounting?store=                                        h r t    Accounting
+    GET    /v1/accounting?store=&limit=                                 h r t    Accounting
     GET    /v1/alerts?store=&open=                                      h r t    Page[AlertView]
     GET    /v1/quarantine?store=                                        h r t    Page[QuarantineView]
     GET    /v1/stores/{store}/proposals?sku=&after=&limit=              h r t s  Page[ProposalView]            (what came of each: why nothing was ordered)
