@@ -26,6 +26,7 @@ from models.training.heavy import HeavyForecast, Newcomers, heavy_forecast
 from models.training.heavy_files import load_heavy, require_fit
 from models.training.heavy_training import Recipe, Say, train_heavy
 from models.training.known_columns import usable
+from models.training.pace import Pace
 from models.training.panel_table import PanelTable, panel_from_tables
 from runtime.errors import reason_of
 
@@ -68,6 +69,11 @@ def forecast_files(job: ForecastJob, forecaster: Forecaster, say: Say) -> None:
         say(f"cleaned: {line}")
     for line in table.ignored:
         say(f"ignored: {line}")
+    if job.future is None and panel.covariates:
+        names = ", ".join(panel.covariates)
+        say(
+            f"without --future nothing is known of the coming days: {names} there unknown, a price stays the last one"
+        )
     silent = int(np.isnan(panel.units).all(axis=1).sum())
     if silent:
         say(f"{silent} series have no history: forecast from their category, shop and SKU elsewhere")
@@ -102,7 +108,7 @@ def _forecast(job: ForecastJob, panel: Panel, forecaster: Forecaster, say: Say) 
         try:
             model = train_heavy(panel, job.recipe, say)
             say(f"forecasting {panel.n_series} series x {job.horizon_days} days")
-            return heavy_forecast(model, panel, job.horizon_days)
+            return heavy_forecast(model, panel, job.horizon_days, say=say)
         except TrainingDataError as error:
             say(f"not trained: {error}; {forecaster.name} takes over")
     elif job.train:
@@ -116,20 +122,25 @@ def _forecast(job: ForecastJob, panel: Panel, forecaster: Forecaster, say: Say) 
             raise TrainingDataError(
                 f"--horizon is {job.horizon_days}; {job.model} was trained for 1..{manifest.horizon_days} days"
             )
-        return heavy_forecast(model, panel, job.horizon_days)
+        return heavy_forecast(model, panel, job.horizon_days, say=say)
     unused = sorted(set(panel.covariates) - {"price", *KNOWN_DAY_COLUMNS})
     if unused:
         say(
             f"ignored: columns {', '.join(unused)}: {forecaster.name} knows price, {', '.join(KNOWN_DAY_COLUMNS)}"
         )
-    return ready_forecast(forecaster, panel, job.horizon_days)
+    return ready_forecast(forecaster, panel, job.horizon_days, say)
 
 
-def ready_forecast(forecaster: Forecaster, panel: Panel, horizon_days: int) -> HeavyForecast:
-    """What a trained bundle, or the baseline, says of the same panel: sales, category level, price and the columns of models.known_days are what it takes."""
+def ready_forecast(
+    forecaster: Forecaster, panel: Panel, horizon_days: int, say: Say = lambda _text: None
+) -> HeavyForecast:
+    """What a trained bundle, or the baseline, says of the same panel: sales, category level, price and the columns of
+    models.known_days are what it takes. say: told every few seconds how far it is.
+    """
     daily = ready_days(forecaster, panel, horizon_days)
     window = np.empty_like(daily.quantiles)
     new = unseen(panel)
+    pace = Pace(say, "sums of days", panel.n_series, "series")
     for rows, found in _asked_of(forecaster, panel, horizon_days):
         # Whoever has no history errs by its level, which is the same on all its days.
         together = replace(found, correlation=max(found.correlation, Newcomers().correlation))
@@ -139,6 +150,7 @@ def ready_forecast(forecaster: Forecaster, panel: Panel, horizon_days: int) -> H
             if len(chosen):
                 of_new = together.of_rows(chosen).over_window(day + 1, levels=DAY_LEVELS).quantiles
                 window[rows[chosen], day] = of_new
+        pace.at(int(rows[-1]) + 1)
     window[:, 0] = daily.quantiles[:, 0]
     return HeavyForecast(daily.mean, daily.quantiles, np.maximum.accumulate(window, axis=1))
 

@@ -1,5 +1,6 @@
 """The centre's heavy form, asked: quantiles of the coming days and of their sums."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from models.paths import whole_units, window_quantiles
 from models.quantile_network import DAY_LEVELS, DayQuantiles, QuantileNetwork, ensemble_forecast
 from models.training.group_totals import drawn_to_totals, has_totals
 from models.training.median_trees import MedianTrees, drawn_to_medians
+from models.training.pace import Pace
 from models.training.partitions import panel_part, parts_of_stores
 from models.training.spreads import CLASS_LEVELS, Spread, stretched, with_spreads
 from models.training.workers import ThisProcess, Workers
@@ -74,19 +76,28 @@ def day_forecast(
     horizon_days: int,
     rows: I64 | None = None,
     workers: Workers | None = None,
+    say: Callable[[str], None] = lambda _text: None,
 ) -> DayQuantiles:
-    """Mean and quantiles of the days after the panel's last, of all series or of `rows`; units not rounded."""
+    """Mean and quantiles of the days after the panel's last, of all series or of `rows`; units not rounded.
+
+    say: told every few seconds how far it is.
+    """
     if model.partitions == 1 and rows is not None and not has_totals(panel):
-        return asked(model.daily, panel, rows, horizon_days)
-    whole = drawn_to_totals(panel, _whole(model, panel, horizon_days, workers or ThisProcess()))
+        return asked(model.daily, panel, rows, horizon_days, say)
+    whole = drawn_to_totals(panel, _whole(model, panel, horizon_days, workers or ThisProcess(), say))
     return whole if rows is None else DayQuantiles(whole.mean[rows], whole.quantiles[rows])
 
 
 def heavy_forecast(
-    model: HeavyModel, panel: Panel, horizon_days: int, workers: Workers | None = None
+    model: HeavyModel,
+    panel: Panel,
+    horizon_days: int,
+    workers: Workers | None = None,
+    say: Callable[[str], None] = lambda _text: None,
 ) -> HeavyForecast:
     """As day_forecast, in whole units, and the quantiles of the sums over the first 1, 2, ... days."""
-    daily = day_forecast(model, panel, horizon_days, workers=workers)
+    daily = day_forecast(model, panel, horizon_days, workers=workers, say=say)
+    say(f"sums over 1 to {horizon_days} days")
     window = np.empty_like(daily.quantiles)
     new = unseen(panel)
     classes = [(rows[~new[rows]], value) for rows, value in by_class(daily.mean, model.correlations)]
@@ -95,11 +106,14 @@ def heavy_forecast(
     return HeavyForecast(daily.mean, whole_units(daily.quantiles), window)
 
 
-def asked(model: DailyModel, panel: Panel, rows: I64, days: int) -> DayQuantiles:
+def asked(
+    model: DailyModel, panel: Panel, rows: I64, days: int, say: Callable[[str], None] = lambda _text: None
+) -> DayQuantiles:
     """What networks and trees say of the series `rows` for the days after the panel's last, totals aside."""
     # Features of a few thousand series at once: 28 days of all 30,000 would take gigabytes.
     chunks = np.array_split(rows, max(1, len(rows) * days // 200_000))
     parts = []
+    pace, done = Pace(say, "forecasting", len(rows), "series"), 0
     for chunk in chunks:
         features = features_at(panel, panel.n_days, np.arange(days), chunk)
         found = ensemble_forecast(model.networks, features)
@@ -110,6 +124,8 @@ def asked(model: DailyModel, panel: Panel, rows: I64, days: int) -> DayQuantiles
             found.quantiles[features.is_new], *model.newcomers.spread
         )
         parts.append(found)
+        done += len(chunk)
+        pace.at(done)
     return DayQuantiles(
         np.concatenate([part.mean for part in parts]), np.concatenate([part.quantiles for part in parts])
     )
@@ -121,10 +137,12 @@ def by_class(mean: F32, values: tuple[float, ...]) -> list[tuple[I64, float]]:
     return [(np.flatnonzero(place == number), value) for number, value in enumerate(values)]
 
 
-def _whole(model: HeavyModel, panel: Panel, days: int, workers: Workers) -> DayQuantiles:
+def _whole(
+    model: HeavyModel, panel: Panel, days: int, workers: Workers, say: Callable[[str], None]
+) -> DayQuantiles:
     parts = parts_of_stores(panel, model.partitions)
     if len(parts) == 1:
-        return asked(model.daily, panel, parts[0], days)
+        return asked(model.daily, panel, parts[0], days, say)
     daily = workers.shared(model.daily)
     found: list[DayQuantiles] = workers.map(
         _asked_all, [(daily, panel_part(panel, rows), days) for rows in parts]
