@@ -219,6 +219,6 @@ def test_only_what_takes_long_says_how_far_it_is(capsys):
     for at in (0.1, 2.9, 3.1, 3.2, 5.5):
         now[0] = at
         progress.say(f"at {at}")
-    out = capsys.readouterr().out
+    out, err = capsys.readouterr()
     assert out == ""
     assert [line.strip() for line in err.splitlines()] == ["at 3.1", "at 5.5"]
