@@ -127,7 +127,7 @@ class Shop:
         return self.gateway.process is not None and self.gateway.process.poll() is None
 
     def status(self):
-        return self.gateway.status() or {
+        return self.gateway.answer() or {
             "counters": {},
             "documents": {},
             "problems": ["no answer"],
@@ -152,7 +152,7 @@ class Shop:
                 assert self.gateway.process.returncode != 78, (self.folder / "edge.log").read_text()[-2000:]
                 self.spawn()
                 return False
-            report = self.gateway.status()
+            report = self.gateway.answer()
             return report and not any("broker" in text for text in report["problems"])
 
         self.wait(is_up, "the gateway")
@@ -193,7 +193,7 @@ class Shop:
         now_ms = self.now_ms
 
         def is_at_rest():
-            report = self.gateway.status()
+            report = self.gateway.answer()
             return report and report["backlog"] == 0 and report["now_ms"] >= now_ms
 
         self.wait(is_at_rest, "rest")

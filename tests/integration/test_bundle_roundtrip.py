@@ -7,35 +7,20 @@ import sys
 from pathlib import Path
 
 import pytest
-from central_rig import START_MS, CentreProcess, kill_leftover
-from edge_rig import Broker, Gateway, Till, wait_for
-from test_central_loop import get, set_up_store
+from bundle_rig import centre_and_gateway
+from central_rig import START_MS
+from edge_rig import Till, wait_for
+from test_central_loop import get
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "edge"))
 
-from edge_bundles import PUBLIC, sha_of, variant
+from edge_bundles import sha_of, variant
 
 
 @pytest.fixture
 def rig(tmp_path):
-    key = tmp_path / "public.pem"
-    key.write_bytes(PUBLIC)
     with contextlib.ExitStack() as stack:
-        centre = CentreProcess(tmp_path, bundle_public_key_file=str(key))
-        stack.callback(lambda: kill_leftover(centre.process))
-        centre.command("init")
-        centre.start()
-        set_up_store(centre.client())
-        folder = tmp_path / "gateway"
-        folder.mkdir()
-        broker = Broker(folder)
-        stack.callback(broker.stop)
-        gateway = Gateway(
-            folder, broker.port, centre.port, clock_file=centre.clock.path, key=centre.add_gateway(),
-            bundle_public_key_file=str(key),
-        )  # fmt: skip
-        stack.callback(gateway.stop)
-        gateway.start()
+        centre, gateway, broker = centre_and_gateway(stack, tmp_path, store={})
         fridge = Till(broker.port, device="fridge-1")
         stack.callback(fridge.stop)
 

@@ -70,7 +70,7 @@ def settle(rig):
         status = rig.gateway.rests()
         return status and status["now_ms"] == now and not rig.till.journal and status
 
-    return wait_for(at_rest, "rest", 20)
+    return wait_for(at_rest, "rest")
 
 
 def test_a_receipt_reaches_the_centre_and_the_till_may_forget_it(rig):
@@ -171,7 +171,7 @@ def test_kill_9_between_commit_and_ack_loses_nothing_and_counts_nothing_twice(ri
         rig.gateway.kill()
         rig.gateway.start()
         rig.till.resend()
-    wait_for(lambda: not rig.till.journal or rig.till.resend(), "stored", 20)
+    wait_for(lambda: not rig.till.journal or rig.till.resend(), "stored")
     settle(rig)
     rows = rig.centre.of_kind("receipt")
     assert sorted(row.sequence for row in rows) == list(range(1, sent + 1))

@@ -47,7 +47,7 @@ class Rig:
 
     def click(self, text, within="body"):
         script = """const all = [...document.querySelectorAll(arguments[1] + ' button, ' + arguments[1] + ' a')];
-            const found = all.filter((el) => el.innerText.trim() === arguments[0] && el.offsetParent);
+            const found = all.filter((el) => el.innerText.trim() === arguments[0] && el.offsetParent && !el.disabled);
             if (!found.length) return false; found[arguments[1] === '.dialog' ? found.length - 1 : 0].click(); return true;"""
         wait_for(
             lambda: self.driver.execute_script(script, text, within), f"something called {text!r} to click"

@@ -9,14 +9,15 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from central_rig import START_MS, CentreProcess, kill_leftover
+from bundle_rig import centre_and_gateway
+from central_rig import START_MS
 from central_rows import gtin
-from edge_rig import Broker, Gateway, Till, receipt, wait_for
-from test_central_loop import get, set_up_store
+from edge_rig import Till, receipt, wait_for
+from test_central_loop import get
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "edge"))
 
-from edge_bundles import PUBLIC, sha_of, variant
+from edge_bundles import sha_of, variant
 
 pytestmark = pytest.mark.soak
 ROOT = Path(__file__).parents[2]
@@ -28,25 +29,11 @@ WITHIN_S = 90
 @pytest.fixture
 def chain(tmp_path):
     """A centre, a gateway whose installed bundle forecasts two fifths of what is sold, its till, and HQ."""
-    key = tmp_path / "public.pem"
-    key.write_bytes(PUBLIC)
+    installed = variant(tmp_path / "one", "one", scale=0.4)
     with contextlib.ExitStack() as stack:
-        centre = CentreProcess(tmp_path, bundle_public_key_file=str(key))
-        stack.callback(lambda: kill_leftover(centre.process))
-        centre.command("init")
-        centre.start()
-        set_up_store(centre.client(), items=ITEMS)
-        folder = tmp_path / "gateway"
-        folder.mkdir()
-        broker = Broker(folder)
-        stack.callback(broker.stop)
-        installed = variant(tmp_path / "one", "one", scale=0.4)
-        gateway = Gateway(
-            folder, broker.port, centre.port, clock_file=centre.clock.path, key=centre.add_gateway(),
-            bundle_public_key_file=str(key), bundle_dir=str(installed),
-        )  # fmt: skip
-        stack.callback(gateway.stop)
-        gateway.start()
+        centre, gateway, broker = centre_and_gateway(
+            stack, tmp_path, store={"items": ITEMS}, bundle_dir=str(installed)
+        )
         till = Till(broker.port)
         stack.callback(till.stop)
         yield centre, gateway, till, tmp_path
