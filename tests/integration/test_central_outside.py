@@ -144,6 +144,44 @@ def test_a_supplier_file_is_taken_row_by_row_and_once(centre: CentreProcess) -> 
         assert words in reply.json()["detail"]
 
 
+def test_a_calendar_goes_down_to_gateways_that_know_it_and_to_no_other(
+    centre: CentreProcess, gateway: Gateway, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, token = tmp_path / "calendar.csv", tmp_path / "token"
+    token.write_text(centre.token("system"))
+    file.write_text(
+        "kind,from_day,until_day,sku,discount_percent,name\nholiday,2026-12-25,2026-12-26,,,Christmas\n"
+        "promotion,2026-12-14,2026-12-20,sku-1,20,Leaflet 51\npromotion,2026-12-14,2026-12-20,,20,Of nothing\n"
+    )
+    words = ["import", "calendar", str(file), "--chain", "--token-file", str(token)]
+    assert main([*words, "--config", str(centre.config)]) == 1
+    told = capsys.readouterr().out.splitlines()
+    assert told[0].startswith(f"{file}:4: a promotion names a sku or a category")
+    assert told[1] == f"{STORE}: 3 rows: 2 new, 0 changed, 0 as before, 1 refused"
+
+    earlier = gateway.send(level())
+    assert "calendar" not in {document.kind for document in earlier.documents}
+    gateway.have["calendar"] = 0
+    [document] = [each for each in gateway.send(level()).documents if each.kind == "calendar"]
+    assert (document.version, document.promotions[0].skus) == (1, ["sku-1"])
+    assert gateway.have["calendar"] == 1
+
+    system = centre.client("system")
+    path = f"/v1/stores/{STORE}/calendar"
+    view = get(system, path)
+    assert view["calendar"]["days"][0]["name"] == "Christmas"
+    whole = {"from_day": "2026-12-01", "until_day": "2026-12-31"}
+    assert system.put("/v1/calendar", params={"region": "nowhere"}, json=whole).status_code == 404
+    bad = system.put(path, json={**whole, "until_day": "2026-11-30"})
+    assert bad.status_code == 422
+    assert "lies before from_day" in bad.json()["detail"]
+    assert system.put(path, json=whole).json()["version"] == 2
+    assert system.put(path, json=whole).json()["version"] == 2, "an equal calendar is no new document"
+    [after] = [each for each in gateway.send(level()).documents if each.kind == "calendar"]
+    assert (after.version, after.promotions) == (2, [])
+    assert len(audit_of(centre, "put-calendar")) == 2
+
+
 def test_a_note_goes_down_to_the_gateway_and_comes_back_as_a_delivery(
     centre: CentreProcess, gateway: Gateway
 ) -> None:
