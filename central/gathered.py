@@ -84,18 +84,18 @@ class Gathered:
         gaps = len(self._tables.get("gaps", ()))
         quarantined = len(self._tables.get("quarantine", ())) - len(self.rejected)
         sums = self.sums.rows()
-        with work.transaction.without_waiting():
-            if self.windows:
-                self._later("windows", [window_runs.run_row(self._place, self.windows)])
-            self._later("stock", self._stock_rows())
-            for table in list(self._tables):
-                self.write_table(table)
-            self._later("till_days", facts.till_rows(store.store, self.tills))
-            self._later("rollups", facts.rollup_rows(store.store, sums))
-            hours = category_hours(sums, store.category_of)
-            self._later("category_hours", facts.category_rows(store.store, hours))
-            position = (*self._place, verdict.acked_through, ordinal, work.now_ms, work.now_ms)
-            self._later("positions", [position])
+        # What is most first: on PostgreSQL the server works on it while the rest is made.
+        self._later("rollups", facts.rollup_rows(store.store, sums))
+        self._later("stock", self._stock_rows())
+        for table in list(self._tables):
+            self.write_table(table)
+        if self.windows:
+            self._later("windows", [window_runs.run_row(self._place, self.windows)])
+        self._later("till_days", facts.till_rows(store.store, self.tills))
+        hours = category_hours(sums, store.category_of)
+        self._later("category_hours", facts.category_rows(store.store, hours))
+        position = (*self._place, verdict.acked_through, ordinal, work.now_ms, work.now_ms)
+        self._later("positions", [position])
         if work.settings.influx_url:
             quarters = {at_ms for step_ms, _, at_ms in sums if step_ms == QUARTER_MS}
             projection.mark_changed(work.connection, store.store, quarters)

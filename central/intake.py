@@ -1,8 +1,7 @@
 """One batch on its way into the ledger: what each kind of record means for facts, levels, sums and decisions."""
 
 import json
-from collections.abc import Callable, Iterable
-from itertools import groupby
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from central import arrivals, couponing, deliveries, restocking
@@ -48,10 +47,11 @@ class Intake:
         self._proposals: list[ProposalRecord] = []
         self._deliveries: list[StockFact] = []
         self._receipts: list[ReceiptRecord] = []
+        self._newest: dict[str, WindowRow] = {}
+        """Of the batch's windows, by SKU."""
         self._batch_receipts: dict[tuple[str, str, int], str] = {}
         self._takers: dict[type[Any], Callable[[Any], None]] = {
             ReceiptRecord: self._receipt,
-            SkuWindow: lambda record: self._take_windows([window_row(record)]),
             StockFact: self._stock_fact,
             DayCloseRecord: self._day_close,
             ForecastRecord: self._forecast,
@@ -71,15 +71,23 @@ class Intake:
         for bad in read.rejected:
             if bad.seq >= take_from:
                 self._rows.reject(bad.seq, bad.reason)
-        rows: Iterable[Any] = read.rows
-        for kind, run in groupby(rows, type):
+        rows: Sequence[Any] = read.rows
+        if take_from > self._batch.seq_from:
+            rows = [row for row in rows if row.seq >= take_from]
+        # Windows first and all at once: they are most of what comes. Where a level of another record is of the same moment,
+        # the seq of both says which was told later.
+        windows, others = [], []
+        for row in rows:
+            kind = type(row)
             if kind is WindowRow:
-                self._take_windows([row for row in run if row.seq >= take_from])
-                continue
-            taker = self._takers[kind]
-            for row in run:
-                if row.seq >= take_from:
-                    taker(row)
+                windows.append(row)
+            elif kind is SkuWindow:
+                windows.append(window_row(row))
+            else:
+                others.append(row)
+        self._take_windows(windows)
+        for row in others:
+            self._takers[type(row)](row)
         self._arrived()
         if self._live:
             self._decide()
@@ -135,19 +143,21 @@ class Intake:
             self._rows.add("receipt_lines", {**identity, "line": number, **line_row(line)})
 
     def _take_windows(self, rows: list[WindowRow]) -> None:
-        """In order of seq, with nothing else between them."""
+        """All of the batch, in order of seq."""
         take_from, stock = self._verdict.take_from or 0, self._work.store.stock
         if any(row.seq_from is not None and row.seq_from < take_from for row in rows):
             rows = [row for row in rows if not self._overlaps(row, take_from)]
-        self._rows.windows += rows
-        self._rows.sums.add_windows(rows)
-        for _, at_ms, sku, span_ms, _, _, _, _, on_hand, on_shelf, _, _ in rows:
-            level, end_ms = stock.get(sku), at_ms + span_ms
+        self._rows.windows = rows
+        self._newest = self._rows.sums.add_windows(rows)
+        for sku, row in self._newest.items():
+            level, end_ms = stock.get(sku), row.at_ms + row.span_ms
             if level is None:
-                stock[sku] = StockLevel(on_hand, on_shelf, end_ms, 0)
+                stock[sku] = StockLevel(row.on_hand_units, row.on_shelf_units, end_ms, 0)
             elif end_ms >= level.at_ms:
-                level.on_hand_units, level.on_shelf_units, level.at_ms = on_hand, on_shelf, end_ms
-        self._rows.levels.update([row.sku for row in rows])
+                level.on_hand_units, level.on_shelf_units, level.at_ms = (
+                    row.on_hand_units, row.on_shelf_units, end_ms,
+                )  # fmt: skip
+        self._rows.levels.update(self._newest)
 
     def _overlaps(self, row: WindowRow, take_from: int) -> bool:
         if row.seq_from is None or row.seq_from >= take_from:
@@ -167,7 +177,7 @@ class Intake:
         if record.fact is StockFactKind.SHRINK:
             self._stock(record.sku, record.at_ms).shrink_units += record.units
         if record.fact is StockFactKind.LEVEL or record.on_hand_units is not None:
-            self._level(record.sku, record.on_hand_units, record.on_shelf_units, record.at_ms)
+            self._level(record)
         if record.fact is StockFactKind.DELIVERY:
             self._deliveries.append(record)
 
@@ -254,10 +264,14 @@ class Intake:
         self._rows.levels.add(sku)
         return level
 
-    def _level(self, sku: str, on_hand: int | None, on_shelf: int | None, at_ms: int) -> None:
-        level = self._stock(sku, at_ms)
-        if at_ms >= level.at_ms:
-            level.on_hand_units, level.on_shelf_units, level.at_ms = on_hand, on_shelf, at_ms
+    def _level(self, record: StockFact) -> None:
+        level, window = self._stock(record.sku, record.at_ms), self._newest.get(record.sku)
+        if record.at_ms < level.at_ms or (
+            record.at_ms == level.at_ms and window is not None and window.seq > record.seq
+        ):
+            return
+        level.on_hand_units, level.on_shelf_units = record.on_hand_units, record.on_shelf_units
+        level.at_ms = record.at_ms
 
     def _proposal_row(self, proposal: ProposalRecord, outcome: str) -> None:
         row = self._rows.fact_row(proposal, "sku", "quantity_units")

@@ -44,6 +44,11 @@ class Sums:
     level_ms: int = NO_LEVEL_MS
     level_order: int = 0
 
+    def hear(self, on_hand_units: int | None, at_ms: int, order: int) -> None:
+        """A level: it stays unless a later one is here, or one of the same moment that was told later."""
+        if at_ms > self.level_ms or (at_ms == self.level_ms and order >= self.level_order):
+            self.on_hand_units, self.level_ms, self.level_order = on_hand_units, at_ms, order
+
     def plus(self, other: "Sums") -> "Sums":
         """A new row. Of two levels the later one stays, of two of the same moment the one told later."""
         is_newer = (other.level_ms, other.level_order) >= (self.level_ms, self.level_order)
@@ -65,6 +70,20 @@ def order_of_epoch(ordinal: int) -> int:
     return min(ordinal, MAX_EPOCH) * EPOCH_ORDERS
 
 
+@dataclass(slots=True)
+class _Part:
+    """Windows of one SKU that began in one quarter hour. window: the one that ended last, at end_ms."""
+
+    picked_units: int
+    unresolved_g: int
+    stock_out_ms: int
+    end_ms: int
+    window: WindowRow
+
+
+_Parts = dict[int, dict[str, _Part]]
+"""By the quarter hour's begin and SKU."""
+
 Key = tuple[int, str, int]
 """(step_ms, sku, at_ms of the bucket's start)."""
 CategoryHour = tuple[int, str]
@@ -75,7 +94,7 @@ CategoryHour = tuple[int, str]
 class RollupSums:
     """Gathers increments of one store; `rows` are then added to what the ledger has.
 
-    Windows and stock facts are added in the order of their epochs and, within one, of their seq.
+    Windows are added in order of seq, all of an epoch or a part of it; stock facts before, between or after them.
     """
 
     zone: ZoneInfo
@@ -101,33 +120,45 @@ class RollupSums:
                 row.sold_units += units
                 row.sold_cents += line.extended_cents
 
-    def add_windows(self, windows: Iterable[WindowRow]) -> None:
-        # The busiest lines of the centre: one look-up a window.
-        quarters, epoch_order = self._quarters, self.epoch_order
-        for (
-            seq,
-            at_ms,
-            sku,
-            span_ms,
-            picked,
-            put_back,
-            _,
-            unresolved_g,
-            on_hand,
-            _,
-            stock_out_ms,
-            _,
-        ) in windows:
-            key = (sku, at_ms - at_ms % QUARTER_MS)
-            row = quarters.get(key)
-            if row is None:
-                row = quarters[key] = Sums()
-            row.picked_units += picked - put_back
-            row.unresolved_g += unresolved_g
-            row.stock_out_ms += stock_out_ms
-            end_ms = at_ms + span_ms
-            if end_ms >= row.level_ms:
-                row.on_hand_units, row.level_ms, row.level_order = on_hand, end_ms, epoch_order + seq
+    def add_windows(self, windows: Iterable[WindowRow]) -> dict[str, WindowRow]:
+        """windows: of one epoch, in order of seq. Returns the one of each SKU that ended last; of two, the one told later."""
+        # The busiest lines of the centre: one look-up a window, and what is once a SKU and quarter hour stands after the loop.
+        parts: _Parts = {}
+        of_quarter: dict[str, _Part] = {}
+        begun_ms = -1
+        for window in windows:
+            _, at_ms, sku, span_ms, picked, put_back, _, unresolved_g, _, _, stock_out_ms, _ = window
+            quarter_ms, end_ms = at_ms - at_ms % QUARTER_MS, at_ms + span_ms
+            if quarter_ms != begun_ms:
+                begun_ms, of_quarter = quarter_ms, parts.setdefault(quarter_ms, {})
+            part = of_quarter.get(sku)
+            if part is None:
+                of_quarter[sku] = _Part(picked - put_back, unresolved_g, stock_out_ms, end_ms, window)
+                continue
+            part.picked_units += picked - put_back
+            if unresolved_g:
+                part.unresolved_g += unresolved_g
+            if stock_out_ms:
+                part.stock_out_ms += stock_out_ms
+            if end_ms >= part.end_ms:
+                part.end_ms, part.window = end_ms, window
+        return self._add_parts(parts)
+
+    def _add_parts(self, parts: "_Parts") -> dict[str, WindowRow]:
+        newest: dict[str, _Part] = {}
+        for quarter_ms, of_quarter in parts.items():
+            for sku, part in of_quarter.items():
+                row = self._quarters.get((sku, quarter_ms))
+                if row is None:
+                    row = self._quarters[sku, quarter_ms] = Sums()
+                row.picked_units += part.picked_units
+                row.unresolved_g += part.unresolved_g
+                row.stock_out_ms += part.stock_out_ms
+                row.hear(part.window.on_hand_units, part.end_ms, self.epoch_order + part.window.seq)
+                known = newest.get(sku)
+                if known is None or (part.end_ms, part.window.seq) > (known.end_ms, known.window.seq):
+                    newest[sku] = part
+        return {sku: part.window for sku, part in newest.items()}
 
     def add_stock_fact(self, fact: StockFact) -> None:
         key = (fact.sku, fact.at_ms - fact.at_ms % QUARTER_MS)
@@ -138,11 +169,8 @@ class RollupSums:
             row.delivered_units += fact.units
         elif fact.fact is StockFactKind.SHRINK:
             row.shrink_units += fact.units
-        if (
-            fact.fact is StockFactKind.LEVEL or fact.on_hand_units is not None
-        ) and fact.at_ms >= row.level_ms:
-            row.on_hand_units, row.level_ms = fact.on_hand_units, fact.at_ms
-            row.level_order = self.epoch_order + fact.seq
+        if fact.fact is StockFactKind.LEVEL or fact.on_hand_units is not None:
+            row.hear(fact.on_hand_units, fact.at_ms, self.epoch_order + fact.seq)
 
     def rows(self) -> dict[Key, Sums]:
         """All that was added, in each of its buckets; buckets with the same content may be one object."""

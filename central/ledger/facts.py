@@ -63,7 +63,8 @@ _ADD_ROLLUP = BulkStatement(
         level_order = CASE WHEN (excluded.level_ms, excluded.level_order) >= (rollups.level_ms, rollups.level_order)
                            THEN excluded.level_order ELSE rollups.level_order END,
         level_ms = CASE WHEN excluded.level_ms >= rollups.level_ms THEN excluded.level_ms ELSE rollups.level_ms END"""
-    )
+    ),
+    often_same=("receipts", "sold_units", "sold_cents", "delivered_units", "shrink_units", "unresolved_g"),
 )
 _ADD_CATEGORY_HOUR = BulkStatement(
     sa.text(

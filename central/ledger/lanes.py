@@ -9,9 +9,10 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from central.errors import BusyError, CentralError
 from central.ledger.bulk import BulkStatement
@@ -28,6 +29,9 @@ from central.ledger.writer import (
 from runtime.clock import Clock
 from runtime.logs import Log
 
+if TYPE_CHECKING:
+    from central.ledger.postgresql import Pipeline
+
 log = Log("central.writer")
 
 CHAIN = ""
@@ -36,7 +40,7 @@ RETRY_S = 1.0
 
 _NEW_HEAD = sa.text("INSERT INTO store_heads (store_id, version) VALUES (:store, 0) ON CONFLICT DO NOTHING")
 _HOLD = "SELECT version FROM store_heads WHERE store_id = %s FOR UPDATE"
-_NEXT_VERSION = sa.text("UPDATE store_heads SET version = :version WHERE store_id = :store")
+_NEXT_VERSION = "UPDATE store_heads SET version = %s WHERE store_id = %s"
 
 
 class LaneTransaction(Transaction):
@@ -49,10 +53,32 @@ class LaneTransaction(Transaction):
         self._held: str | None = None
         self._version = 0
         self._memory: Versioned | None = None
+        self._pipeline: Pipeline | None = None
+
+    @property
+    def connection(self) -> Connection:
+        self._settle()
+        return self._begun()
 
     def later(self, statement: BulkStatement, rows: Sequence[tuple[Any, ...]]) -> None:
-        """At once: a transaction mostly has one batch, and the server works on its statements while the next is made."""
-        statement.run_tuples(self.connection, rows)
+        """At once: a transaction mostly has one batch, and the server works on its statements while the next is made.
+
+        Nobody waits for what it says to them before the commit, or before somebody looks at the `connection`.
+        """
+        if rows:
+            self._stream()
+            statement.run_tuples(self._begun(), rows)
+
+    def _stream(self) -> None:
+        from central.ledger.postgresql import Pipeline  # noqa: PLC0415 - only where the driver is
+
+        if self._pipeline is None:
+            self._pipeline = Pipeline(self._begun())
+
+    def _settle(self) -> None:
+        pipeline, self._pipeline = self._pipeline, None
+        if pipeline is not None:
+            pipeline.close()
 
     def hold(self, store: str) -> int:
         from central.ledger.postgresql import one_row  # noqa: PLC0415 - only where the driver is
@@ -71,11 +97,6 @@ class LaneTransaction(Transaction):
             )
         return self._version
 
-    def without_waiting(self) -> contextlib.AbstractContextManager[None]:
-        from central.ledger.postgresql import without_waiting  # noqa: PLC0415 - only where the driver is
-
-        return without_waiting(self.connection)
-
     def rely_on(self, memory: Versioned) -> None:
         self._memory = memory
 
@@ -84,15 +105,24 @@ class LaneTransaction(Transaction):
             return
         wrote = bool(self._connection.info.get("wrote"))
         if self._held is not None and wrote:
+            from central.ledger.postgresql import write  # noqa: PLC0415 - only where the driver is
+
             self._version += 1
-            with self.without_waiting():
-                self._connection.execute(_NEXT_VERSION, {"store": self._held, "version": self._version})
-                self._connection.commit()
+            self._stream()
+            write(self._connection, _NEXT_VERSION, (str(self._version), self._held))
+            self._connection.commit()
+            self._settle()
         else:
+            self._settle()
             self._connection.commit()
         if self._memory is not None:
             self._memory.version = self._version
         self._held, self._memory = None, None
+
+    def close(self) -> None:
+        with contextlib.suppress(sa.exc.DBAPIError):  # of statements that are rolled back
+            self._settle()
+        super().close()
 
 
 class _Lines:

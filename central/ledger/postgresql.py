@@ -29,16 +29,35 @@ def _without_nul(base: type[Dumper]) -> type[Dumper]:
     return WithoutNul
 
 
-@contextmanager
-def without_waiting(connection: sa.Connection) -> Iterator[None]:
+class Pipeline:
     """Statements go out one after the other; the server works on one while the next is made. None may return rows.
 
-    What any of them raises is raised at the end.
+    What any of them raises is raised by a later one, or at the `close`.
     """
+
+    def __init__(self, connection: sa.Connection) -> None:
+        driver: Any = connection.connection.driver_connection
+        self._pipeline = driver.pipeline()
+        self._pipeline.__enter__()
+
+    def close(self) -> None:
+        """Waits until the server has done them all."""
+        with _as_sqlalchemy():
+            self._pipeline.__exit__(None, None, None)
+
+
+def write(connection: sa.Connection, sql: str, values: tuple[str | None, ...]) -> None:
+    """A statement that runs often and returns no rows, past SQLAlchemy. The server keeps its plan."""
     driver: Any = connection.connection.driver_connection
+    connection.info["wrote"] = True
+    with _as_sqlalchemy():
+        driver.execute(sql, values, prepare=True)
+
+
+@contextmanager
+def _as_sqlalchemy() -> Iterator[None]:
     try:
-        with driver.pipeline():
-            yield
+        yield
     except psycopg.Error as error:
         raise sa.exc.DBAPIError.instance(None, None, error, psycopg.Error, hide_parameters=True) from error
 

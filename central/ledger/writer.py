@@ -76,10 +76,6 @@ class Transaction:
     def rely_on(self, memory: Versioned) -> None:
         """`memory` is true of the store that is held; the commit will carry its version on."""
 
-    def without_waiting(self) -> contextlib.AbstractContextManager[None]:
-        """Statements inside need not be answered one by one, where that saves time. None may return rows."""
-        return contextlib.nullcontext()
-
     @property
     def connection(self) -> Connection:
         connection = self._begun()

@@ -19,7 +19,7 @@ from central.context import Work
 from central.core import vouched
 from central.errors import SenderError
 from central.ingestion import Answer, take_batch
-from central.ledger import store_rows
+from central.ledger import facts, store_rows
 from central.ledger.engine import Ledger
 from central.ledger.store_views import accounting
 from central.ledger.writer import Transaction
@@ -239,3 +239,38 @@ def _refuse_in_a_group(centre: Bench) -> None:
     with pytest.raises(ZeroDivisionError):
         futures[2].result()
     assert centre.rows("SELECT key FROM meta WHERE key IN ('half', 'kept')") == [("kept",)]
+
+
+@pytest.mark.parametrize("level_seq", [1, 3])
+def test_of_two_levels_of_one_moment_the_one_that_was_told_later_stands(level_seq: int) -> None:
+    told = [window(1, seq=2, on_hand_units=9), level(1, 4, seq=level_seq, at_ms=START_MS + 60_000)]
+    rows = sorted([*told, window(2, seq=4 - level_seq)], key=lambda row: row.seq)
+    with bench(SQLITE) as centre:
+        centre.send(rows)
+        [(stock,)] = centre.rows("SELECT on_hand_units FROM stock WHERE sku = 'sku-1'")
+        sums = centre.rows("SELECT DISTINCT on_hand_units FROM rollups WHERE sku = 'sku-1'")
+        assert (stock, sums) == ((9, [(9,)]) if level_seq == 1 else (4, [(4,)]))
+
+
+HARD = ('a "quoted" one', "back\\slash", "comma, {brace}", "NULL", "", "plain", "%s %(x)s")
+
+
+@on_both
+def test_any_text_is_kept_as_it_is(kind: str) -> None:
+    """One row and many, the same in all and not: each goes to PostgreSQL in another form."""
+    cases: list[tuple[str | None, ...]] = [HARD, *((text,) for text in HARD)]
+    cases += [("NULL", "NULL"), ("plain", "plain"), (None, "NULL", ""), (None, None), (None,)]
+    with bench(kind) as centre:
+        for number, texts in enumerate(cases):
+            rows = [
+                {
+                    "store_id": STORE, "gateway": GATEWAY, "epoch": f"e{number}", "seq": seq, "at_ms": START_MS,
+                    "fact": "delivery", "sku": text or "", "units": 2**40 if seq % 2 else -1, "place": "store",
+                    "on_hand_units": None, "on_shelf_units": seq if seq % 2 else None, "expected_units": seq,
+                    "despatch": text, "reason": text or "",
+                }
+                for seq, text in enumerate(texts, 1)
+            ]  # fmt: skip
+            centre.run(lambda work, rows=rows: facts.insert(work.connection, "stock_facts", rows))
+            kept = centre.rows(f"SELECT * FROM stock_facts WHERE epoch = 'e{number}' ORDER BY seq")
+            assert kept == [tuple(row.values()) for row in rows]

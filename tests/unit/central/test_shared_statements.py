@@ -58,7 +58,7 @@ def test_the_later_of_two_rows_with_one_key_stays(transaction: Transaction) -> N
     assert transaction.connection.execute(sa.text("SELECT on_hand_units FROM stock")).scalars().all() == [7]
 
 
-@pytest.mark.parametrize("count", [TOGETHER - 1, TOGETHER, 2 * TOGETHER + 3])
+@pytest.mark.parametrize("count", [1, TOGETHER[-1] - 1, TOGETHER[-1], sum(TOGETHER), 2 * TOGETHER[0] + 3])
 def test_every_row_is_written_once_however_they_are_cut(transaction: Transaction, count: int) -> None:
     transaction.later(LEVELS, [level(sku, sku) for sku in range(count)])
     found = transaction.connection.execute(
