@@ -11,16 +11,18 @@ from zoneinfo import ZoneInfo
 
 from central.errors import BusyError, NotFoundError, SenderError
 from central.ledger import rollout_rows, store_rows
-from central.stored_weeks import StoreReplay, replay_store
+from central.replay_play import StoreReplay, replay_store
 from contract.api.replays import ReplayPost
 from models.bundle import DEMO_PUBLIC_KEY
 from models.errors import BundleError
 
 if TYPE_CHECKING:
     from central.centre import Centre
+    from models.inference import Models
 
-MAX_SKUS = 3_000
-"""Of one store: some seconds. What a bigger shop sells least is left out, and the answer says how much."""
+MAX_SKUS = 500
+"""Of one store: some ten seconds for four weeks. What a bigger shop sells least is left out, and the answer says how much; the command
+plays all."""
 WAIT_S = 20.0
 REST_EVERY_S, REST_S = 0.02, 0.005
 
@@ -31,7 +33,7 @@ class ReplayDesk:
     def __init__(self, centre: "Centre") -> None:
         self._centre = centre
         self._turn = threading.Lock()
-        self._models: tuple[str, object] | None = None
+        self._models: tuple[str, Models] | None = None
         self._rested_s = 0.0
 
     def replay(self, store: str, post: ReplayPost) -> StoreReplay:
@@ -56,7 +58,7 @@ class ReplayDesk:
             try:
                 return replay_store(
                     connection, store, ZoneInfo(zone), changes, days=post.days, models=models, max_skus=MAX_SKUS,
-                    auto_approve_below_cents=centre.settings.auto_approve_below_cents, pause=self._rest,
+                    settings=centre.settings, pause=self._rest,
                 )  # fmt: skip
             except ValueError as error:
                 raise SenderError(str(error)) from None
@@ -68,7 +70,7 @@ class ReplayDesk:
             time.sleep(REST_S)
             self._rested_s = time.monotonic()
 
-    def _models_of(self, sha256: str) -> object:
+    def _models_of(self, sha256: str) -> "Models":
         """The last one that was asked for is kept."""
         if self._models is not None and self._models[0] == sha256:
             return self._models[1]

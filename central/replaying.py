@@ -3,34 +3,59 @@
 import argparse
 import json
 import sys
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from central.core.replay import FIGURES, Outcome
+from central.core.replay_compare import Agreement
 from central.ledger.made_orders import MadeOrders
+from central.replay_play import replay_store
 from central.settings import CentralSettings
-from central.stored_weeks import replay_store
 from runtime.errors import EXIT_OK, OperatorError
 
-_CHANGES = {
+if TYPE_CHECKING:
+    from models.inference import Models
+
+_Kind = Callable[[str], object]
+
+
+def _weekdays(text: str) -> list[int]:
+    """`0 3`: Monday and Thursday, as in suppliers' lists."""
+    return [int(day) for day in text.split()]
+
+
+_CHANGES: dict[str, tuple[_Kind, str, str]] = {
     "service_level": (float, "P", "the share of orders after which nothing runs out"),
     "lead_time_days": (int, "N", "days until an order arrives"),
     "review_days": (int, "N", "days between two orders"),
     "pack_units": (int, "N", "units in a pack"),
     "min_order_units": (int, "N", "least units of an order"),
     "max_stock_units": (int, "N", "room for one SKU"),
+    "presentation_units": (int, "N", "what the shelf must show"),
+    "order_weekdays": (
+        _weekdays,
+        "DAYS",
+        "weekdays on which suppliers take orders, such as '0 3' (0 is Monday)",
+    ),
+    "cutoff_minute": (int, "N", "minute of the day until which they take them"),
+    "delivery_weekdays": (_weekdays, "DAYS", "weekdays on which lorries come"),
+    "emergency_lead_days": (int, "N", "days that an order outside the calendar takes"),
     "auto_approve_below_cents": (int, "CENTS", "value from which a person is asked"),
+    "auto_approve_from_confidence": (float, "P", "probability of need below which a person is asked"),
+    "budget_cents": (int, "CENTS", "of the store and day"),
 }
 
 _STORES = sa.text("SELECT store_id, timezone FROM stores WHERE :store IN ('', store_id) ORDER BY store_id")
 
 SIMULATED = (
-    "as it is and changed are simulated: base stock from each day's forecast, from the same opening stock with nothing on order;\n"
-    "orders really made went through the gateways' order graph, calendars, budgets and people: compare the two simulated columns"
+    "as it is and changed are played: the order graph, calendars, emergency lane, budget and approval that run, on the stored demand,\n"
+    "forecasts and opening stock; what the depot had, kill-switches, short loads and goods carried from here to other shops are not in it"
 )
 
 
@@ -44,6 +69,7 @@ class Replayed:
     now: Outcome
     then: Outcome
     made: MadeOrders
+    agreement: Agreement = field(default_factory=Agreement)
 
 
 def add_replay(made: argparse.ArgumentParser) -> None:
@@ -52,7 +78,7 @@ def add_replay(made: argparse.ArgumentParser) -> None:
         "--days", type=int, default=28, metavar="N", help="days to play, the newest ones (default: 28)"
     )
     made.add_argument("--store", default="", help="one store; without it all")
-    made.add_argument("--bundle", type=Path, metavar="DIR", help="forecast anew with this bundle")
+    made.add_argument("--bundle", type=Path, metavar="DIR", help="forecast and order anew with this bundle")
     made.add_argument(
         "--public-key", type=Path, metavar="PEM", help="the key that the bundle was signed with"
     )
@@ -91,32 +117,32 @@ def run_replay(settings: CentralSettings, arguments: argparse.Namespace) -> int:
 
 def replay(
     connection: Connection, settings: CentralSettings, changes: dict[str, object], days: int, store: str = "",
-    models: object | None = None,
+    models: "Models | None" = None,
 ) -> Replayed:  # fmt: skip
     """models: a models.inference.Models whose forecasts the changed rule uses; None: the stored forecasts for both."""
     now = then = Outcome()
-    made = MadeOrders()
+    made, agrees = MadeOrders(), Agreement()
     stores = skus = 0
     shown = sys.stderr if sys.stderr.isatty() else None
     for row in connection.execute(_STORES, {"store": store}).all():
         stores += 1
         found = replay_store(
-            connection, row.store_id, ZoneInfo(row.timezone), changes, days=days,
-            auto_approve_below_cents=settings.auto_approve_below_cents, models=models,
+            connection, row.store_id, ZoneInfo(row.timezone), changes, days=days, settings=settings, models=models,
         )  # fmt: skip
         skus, now, then = skus + found.skus, now + found.now, then + found.then
-        made += found.made
+        made, agrees = made + found.made, agrees + found.agreement
         if shown is not None:
             print(f"\r{row.store_id}: {skus} SKUs played", end="", file=shown, flush=True)
     if shown is not None:
         print(file=shown)
-    return Replayed(stores, skus, days, now, then, made)
+    return Replayed(stores, skus, days, now, then, made, agrees)
 
 
 def table(found: Replayed) -> str:
     """For a person: each figure now, with the change, and the difference."""
     names = {
         "orders": "orders", "ordered_units": "units ordered", "ordered_cents": "cost of orders, cents",
+        "emergencies": "of them emergencies",
         "asked": "orders that wait for a person", "demand_units": "units wanted", "missed_units": "units missed",
         "stock_out_minutes": "stock-out minutes", "wasted_units": "units wasted", "stock_unit_days": "unit-days of stock",
     }  # fmt: skip
@@ -129,11 +155,23 @@ def table(found: Replayed) -> str:
         made = getattr(found.made, name, None)
         really = "" if made is None else f"{made:,}"
         lines.append(f"{names[name]:32}{really:>14}{now:>14,}{then:>14,}{then - now:>+14,}")
-    lines.append(SIMULATED)
+    lines += [agreed(found.agreement), SIMULATED]
     return "\n".join(lines)
 
 
-def _models(arguments: argparse.Namespace) -> object | None:
+def agreed(found: Agreement) -> str:
+    """How far the play as it is agrees with what was really ordered, and why not."""
+    if not found.made:
+        return "no order was really made in these days"
+    parts = [f"{found.same} of {found.made} real orders come out as they were (within a day and a pack)"]
+    if found.quantity:
+        parts.append(f"{found.quantity} with another quantity")
+    for side, why in (("only really made", found.only_made), ("only played", found.only_played)):
+        parts += [f"{count} {side}: {text}" for text, count in sorted(why.items(), key=lambda one: -one[1])]
+    return "; ".join(parts)
+
+
+def _models(arguments: argparse.Namespace) -> "Models | None":
     if arguments.bundle is None:
         return None
     if arguments.public_key is None:

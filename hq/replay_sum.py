@@ -1,6 +1,6 @@
 """What replays of several shops say together: each figure as it is, as it would be, and whether that is better."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -50,6 +50,7 @@ def lines_of(days: Sequence[ReplayDay], currency: str) -> list[Line]:
     made = _made([day.made for day in days])
     found = [
         _line("Orders", now.orders, then.orders, "order", 0, made.orders),
+        _line("Of them emergencies", now.emergencies, then.emergencies, "order", -1, made.emergencies),
         _line("Units ordered", now.ordered_units, then.ordered_units, "unit", 0, made.ordered_units),
         _line("Orders that wait for a person", now.asked, then.asked, "order", -1, made.asked),
         _line("Units missed: wanted, and not there", now.missed_units, then.missed_units, "unit", -1),
@@ -57,11 +58,11 @@ def lines_of(days: Sequence[ReplayDay], currency: str) -> list[Line]:
         _line("Stock, units at the day's end", _mean(now, days), _mean(then, days), "unit", 0),
     ]
     minutes = (now.stock_out_minutes, then.stock_out_minutes)
-    found.insert(4, _said("Stock-out minutes, all SKUs", minutes, lambda value: f"{number(value)} min", -1))
+    found.insert(5, _said("Stock-out minutes, all SKUs", minutes, lambda value: f"{number(value)} min", -1))
     if currency:
         cents = (now.ordered_cents, then.ordered_cents)
         cost = _said("Cost of the orders", cents, lambda value: money(value, currency), 0)
-        found.insert(2, replace(cost, made=money(made.ordered_cents, currency)))
+        found.insert(3, replace(cost, made=money(made.ordered_cents, currency)))
     return found
 
 
@@ -98,3 +99,18 @@ def sentence(days: Sequence[ReplayDay], skus: int, shops: int) -> str:
     ]
     over = f"over {counted(len(days), 'day')}, {counted(skus, 'SKU')} in {counted(shops, 'shop')}"
     return f"{', '.join(parts) or 'No difference'} {over}."
+
+
+def agreed(views: Sequence[ReplayView]) -> str:
+    """How far the play as it is agrees with the orders that were really made, and what most of the difference is."""
+    made = sum(view.agreement.made for view in views)
+    if not made:
+        return "No order was really made in these days, so nothing says how true the play is."
+    same = sum(view.agreement.same for view in views)
+    why = Counter[str]()
+    for view in views:
+        why.update(view.agreement.only_made)
+        why.update(view.agreement.only_played)
+    said = f"As it is, the play makes {number(same)} of {counted(made, 'real order')} again, within a day and a pack"
+    reasons = ", ".join(f"{text} ({number(count)})" for text, count in why.most_common(3))
+    return f"{said}. Where it differs: {reasons}." if reasons else f"{said}."

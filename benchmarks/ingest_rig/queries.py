@@ -37,6 +37,8 @@ from runtime.heap import keep_what_is_loaded
 GOAL_QUERY_MS = 50
 GOAL_BOOKS_MS = 100
 """Of a question that reads each day of each till, ninety thousand of them."""
+GOAL_REPLAY_S = 10
+"""Of one shop: a person waits for it at HQ's page."""
 TURNS = 40
 Ask = Callable[[Connection, int], object]
 
@@ -159,9 +161,11 @@ def _outlook(kind: str, rig: InProcess) -> Iterator[Result]:
 def _replay(kind: str, rig: InProcess, size: Size) -> Result:
     with rig.ledger.read.connect() as connection:
         began = time.perf_counter()
-        found = replay(connection, rig.centre.settings, {"service_level": 0.9}, PLAYED_DAYS)
+        found = replay(
+            connection, rig.centre.settings, {"service_level": 0.9}, PLAYED_DAYS, rig.fleet[0].store
+        )
         seconds = time.perf_counter() - began
-    assert found.skus == size.shops * size.forecast
+    assert found.skus == size.forecast
     assert asdict(found.now) != asdict(found.then)
-    return row(f"{kind}: replay of {found.stores} shops, {PLAYED_DAYS} days", round(seconds, 1), "s", None, "lower",
-               skus=found.skus, ms_a_shop=round(seconds * 1000 / found.stores, 1))  # fmt: skip
+    return row(f"{kind}: replay of a shop's {PLAYED_DAYS} days, both sides", round(seconds, 2), "s", GOAL_REPLAY_S, "lower",
+               skus=found.skus)  # fmt: skip

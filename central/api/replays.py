@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from central.api.gate import FromPeople, TheCentre
-from contract.api.replays import Figures, Made, ReplayDay, ReplayPost, ReplayView
+from contract.api.replays import AgreementView, Figures, Made, ReplayDay, ReplayPost, ReplayView
 from contract.ids import ID_PATTERN
 
 router = APIRouter(prefix="/v1", tags=["restock"])
@@ -27,4 +27,7 @@ def post_replay(store: StorePath, post: ReplayPost, _: FromPeople, centre: TheCe
         )
         for day in found.days
     ]
-    return ReplayView(store=store, skus=found.skus, skus_left_out=found.left_out, days=days)
+    return ReplayView(
+        store=store, skus=found.skus, skus_left_out=found.left_out, days=days,
+        agreement=AgreementView(**asdict(found.agreement)),
+    )  # fmt: skip

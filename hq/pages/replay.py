@@ -14,7 +14,7 @@ from hq.pages.chart import chart
 from hq.pages.frame import frame, section
 from hq.pages.restock_tabs import restock_tabs
 from hq.pages.table import Column, DataTable, cell
-from hq.replay_sum import lines_of, sentence, together
+from hq.replay_sum import agreed, lines_of, sentence, together
 from hq.scope import Scope
 from hq.words import counted, number, percent
 
@@ -28,13 +28,20 @@ FIELDS: dict[str, tuple[str, str, float]] = {
     "pack_units": ("Pack, units", "", 1),
     "min_order_units": ("Least order, units", "", 1),
     "max_stock_units": ("Room for one SKU, units", "", 1),
+    "presentation_units": ("Least on the shelf, units", "what it must show", 1),
+    "cutoff_minute": ("Cut-off, minute of the day", "such as 1080 for 18:00", 30),
+    "emergency_lead_days": ("Emergency lane, days", "of suppliers with a calendar", 1),
+    "budget_cents": ("Budget of the day, cents", "of each shop", 100),
+    "auto_approve_from_confidence": ("Ask a person below", "probability of need, 0 to 1", 0.05),
     "auto_approve_below_cents": ("Ask a person from, cents", "value of an order", 100),
 }
+WEEKDAYS = {0: "Mon", 1: "Tue", 2: "Wed", 3: "Thu", 4: "Fri", 5: "Sat", 6: "Sun"}
+DAY_FIELDS = {"order_weekdays": "Suppliers take orders on", "delivery_weekdays": "Lorries come on"}
 _COLUMNS = [
     Column("figure", "Figure", sortable=False),
     Column("made", "Really made", numeric=True, sortable=False),
-    Column("now", "As it is, simulated", numeric=True, sortable=False),
-    Column("then", "Changed, simulated", numeric=True, sortable=False),
+    Column("now", "As it is, played", numeric=True, sortable=False),
+    Column("then", "Changed, played", numeric=True, sortable=False),
     Column("difference", "Difference", numeric=True, sortable=False),
 ]
 _TONES = {"better": ("ok", "trending_up"), "worse": ("bad", "trending_down"), "": ("", "")}
@@ -63,8 +70,12 @@ class _Replay:
                     name: ui.number(label=label, step=step).props(f'hint="{hint}"' if hint else "")
                     for name, (label, hint, step) in FIELDS.items()
                 }
-                self._bundle = ui.select({"": "The stored ones"}, value="", label="Forecasts of")
-                for field in (self._days, self._bundle, *self._fields.values()):
+                self._day_fields = {
+                    name: ui.select(WEEKDAYS, multiple=True, value=[], label=label).props("use-chips")
+                    for name, label in DAY_FIELDS.items()
+                }
+                self._bundle = ui.select({"": "The one that ran"}, value="", label="Bundle")
+                for field in (self._days, self._bundle, *self._fields.values(), *self._day_fields.values()):
                     field.props("dense outlined")
             with ui.element("div").classes("bulk-acts"):
                 self._go = ui.button("Play", on_click=self._play).props("unelevated no-caps color=primary")
@@ -88,7 +99,7 @@ class _Replay:
             self._bundles = (await self._desk.central.bundles()).rows
         except HqError:
             return  # who sees some shops only tries rules, not bundles
-        options = {"": "The stored ones"} | {one.sha256: one.name for one in self._bundles}
+        options = {"": "The one that ran"} | {one.sha256: one.name for one in self._bundles}
         self._bundle.set_options(options, value="")
 
     def _end(self) -> None:
@@ -98,9 +109,11 @@ class _Replay:
     def _post(self) -> ReplayPost | str:
         """What is asked for, or what is wrong with it."""
         try:
-            change = RuleChange.model_validate(
-                {name: _value(field.value) for name, field in self._fields.items() if field.value is not None}
-            )
+            numbers = {
+                name: _value(field.value) for name, field in self._fields.items() if field.value is not None
+            }
+            days = {name: sorted(field.value) for name, field in self._day_fields.items() if field.value}
+            change = RuleChange.model_validate(numbers | days)
         except ValueError as error:
             return _wrong(error)
         if change == RuleChange() and not self._bundle.value:
@@ -166,10 +179,11 @@ class _Replay:
             notes.append(f"{counted(left, 'SKU')} that sell least were left out.")
         if of_all > len(stores):
             notes.append(f"The first {len(stores)} of {of_all} shops; choose a region above for others.")
+        notes.append(agreed(views))
         notes.append(
-            "Both sides run through the same simulation (base stock from each day's forecast) from the same opening stock, with nothing "
-            "on order; lost demand is lost. What was really made went through the gateways' order graph, calendars, budgets and people, "
-            "so compare the two simulated columns with each other."
+            "Stored: what was sold by the hour, empty shelves, forecasts, opening stock, orders on their way. Played: the gateways' "
+            "order graph and the centre's calendars, emergency lane, budget and approval; demand that an empty shelf hid is estimated, lost "
+            "demand is lost. Not in it: what the depot had, kill-switches, short loads, goods carried from here to other shops."
         )
         self._note.set_text(" ".join(notes))
 
@@ -205,4 +219,4 @@ def _wrong(error: ValueError) -> str:
     if not problems:
         return str(error)
     name = str(problems[0]["loc"][0])
-    return f"{FIELDS.get(name, (name,))[0]}: {problems[0]['msg'].lower()}."
+    return f"{FIELDS.get(name, (DAY_FIELDS.get(name, name),))[0]}: {problems[0]['msg'].lower()}."

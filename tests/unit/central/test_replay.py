@@ -1,34 +1,83 @@
-"""A replay: the same days under two rules, goods counted, nothing made of nothing."""
+"""A replay's rules: goods counted, nothing made of nothing, and each change that acts where the live rule would."""
 
 from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from central.core.replay import FIGURES, Outcome, PlayedDay, Rule, changed, order_quantity, play, play_by_day
+from central.core.replay import FIGURES, Outcome, Terms, changed
+from central.core.replay_compare import (
+    ASKED,
+    BY_HAND,
+    NOT_PLAYED,
+    PACK,
+    STOCK,
+    Agreement,
+    MadeOrder,
+    agreement,
+)
+from central.core.replay_player import Player
+from central.core.replay_shelf import PlayedShelf
+from central.core.replay_words import Answer, Coming, People, PlayedHour, PlayedOrder
+from central.core.supplier_calendar import SupplierCalendar
+from contract.api.restock import TriggerState
+from contract.documents import SupplyLine
 
-RULE = Rule(
-    service_level=0.95, lead_time_days=2, review_days=1, pack_units=6, min_order_units=0, max_stock_units=None,
-    shelf_life_days=None, cost_cents=100, auto_approve_below_cents=2_000,
-)  # fmt: skip
+ZONE = ZoneInfo("UTC")
+MONDAY = date(2017, 9, 4)
+HOUR_MS = 3_600_000
+LINE = SupplyLine(sku="milk", supplier="depot", lead_time_days=1, review_days=1, pack_units=6, cost_cents=100)
+DEPOT = SupplierCalendar(ZONE, frozenset(range(7)), cutoff_minute=600, lead_time_days=1)
+TERMS = Terms({"milk": LINE}, {}, auto_approve_below_cents=10_000)
 
 
-def steady(units=10, days=28, share=0.0):
-    return [PlayedDay(units, share, float(units), [float(units)] * 7, [units * 1.3] * 7)] * days
+def start_ms(day: date) -> int:
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000)
+
+
+def play(terms, daily=8, days=7, opening=20, target=30.0, people=None, coming=(), life=None):
+    """A shop that sells `daily` units at noon, and models that order up to `target`. Returns the player."""
+    shelf = PlayedShelf([(MONDAY.toordinal(), opening)], life)
+    player = Player(terms, [("milk", 100, shelf)], coming, people or People(), ZONE, 6 * HOUR_MS)
+
+    def answers(asks):
+        found = []
+        for ask in asks:
+            position = sum(units for _, units in ask.on_hand) + sum(units for _, units in ask.arrivals)
+            missing = max(0.0, target - position)
+            units = -(-int(missing) // ask.line.pack_units) * ask.line.pack_units if missing > 0 else 0
+            found.append(Answer(units, target, 1.0, [float(daily)] * 14))
+        return found
+
+    for number in range(days):
+        day = MONDAY + timedelta(days=number)
+        asks = player.begin_day(day, start_ms(day), [1e6])
+        player.answered(asks, answers(asks), start_ms(day))
+        for hour in range(24):
+            at_ms = start_ms(day) + hour * HOUR_MS
+            sales = ((0, daily),) if hour == 12 and daily else ()
+            asks = player.hour(PlayedHour(at_ms, float(8 <= hour < 20), 1.0 if hour < 12 else 0.0, sales))
+            player.answered(asks, answers(asks), at_ms + HOUR_MS - 1)
+        player.end_day()
+    return player
+
+
+def total(player):
+    return sum(player.outcomes(), Outcome())
+
+
+def calendar_terms(**more):
+    return replace(TERMS, calendars={"depot": replace(DEPOT, **more)})
 
 
 def test_a_steady_shop_is_never_empty_and_orders_what_it_sells():
-    found = play(steady(), RULE, opening_units=40)
-    assert (found.missed_units, found.stock_out_minutes, found.demand_units) == (0, 0, 280)
-    assert abs(found.ordered_units - 280) <= 40
-    assert found.ordered_units % 6 == 0
-
-
-def test_the_days_add_up_to_the_whole():
-    days = play_by_day(steady(), RULE, opening_units=40)
-    assert len(days) == 28
-    assert sum(days, Outcome()) == play(steady(), RULE, opening_units=40)
+    found = total(play(TERMS, days=28))
+    assert (found.missed_units, found.stock_out_minutes, found.demand_units) == (0, 0, 224)
+    assert abs(found.ordered_units - 224) <= 30
+    assert found.ordered_cents == 100 * found.ordered_units
 
 
 def test_outcomes_add_up_field_by_field():
@@ -36,69 +85,119 @@ def test_outcomes_add_up_field_by_field():
     assert [getattr(ones + tens, name) for name in FIGURES] == [11 * n for n in range(1, len(FIGURES) + 1)]
 
 
-def test_a_higher_service_level_misses_less_and_holds_more():
-    bumpy = [PlayedDay(units, 0.0, 10.0, [10.0] * 7, [16.0] * 7) for units in (4, 10, 16, 25, 9, 3, 12) * 6]
-    low, high = (play(bumpy, replace(RULE, service_level=level), 30) for level in (0.6, 0.99))
-    assert high.missed_units < low.missed_units
-    assert high.stock_unit_days > low.stock_unit_days
+def test_an_order_waits_for_its_cut_off_and_grows_until_then():
+    """
+    Mon 00:00 decided  10:00 cut-off  │  Tue 6:00 the lorry
+    """
+    player = play(calendar_terms(), days=2, opening=20)
+    first = player.orders[0]
+    assert (first.day, first.created_ms) == (0, start_ms(MONDAY))
+    assert first.cutoff_ms == start_ms(MONDAY) + 10 * HOUR_MS
+    assert first.arrives_ms == start_ms(MONDAY + timedelta(days=1)) + 6 * HOUR_MS
+    assert first.state is TriggerState.RECEIVED
 
 
-def test_goods_that_perish_are_wasted_when_too_many_are_there():
-    found = play(steady(2, days=10), replace(RULE, shelf_life_days=4), opening_units=60)
-    assert found.wasted_units == 60 - 4 * 2
-    assert play(steady(2, days=10), RULE, opening_units=60).wasted_units == 0
+def test_a_supplier_that_comes_less_often_leaves_shelves_empty():
+    daily, weekly = (
+        total(play(calendar_terms(order_weekdays=days))) for days in (frozenset(range(7)), frozenset({0}))
+    )
+    assert weekly.missed_units > daily.missed_units
+    assert weekly.stock_out_minutes > daily.stock_out_minutes
+    assert weekly.orders < daily.orders
 
 
-def test_sales_of_an_empty_shelf_do_not_tell_the_demand():
-    assert PlayedDay(0, 0.5, 8.0, [9.0], [12.0]).demand_units == 8
-    assert PlayedDay(0, 0.0, 8.0, [9.0], [12.0]).demand_units == 0
-    assert PlayedDay(11, 0.5, 8.0, [9.0], [12.0]).demand_units == 11
-
-
-def test_dear_orders_are_asked_of_a_person():
-    assert play(steady(), RULE, 0).asked > 0
-    assert play(steady(), replace(RULE, auto_approve_below_cents=1_000_000), 0).asked == 0
+def test_an_emergency_goes_past_the_calendar():
+    slow = calendar_terms(order_weekdays=frozenset({4}), lead_time_days=2)
+    fast = replace(slow, calendars={"depot": replace(slow.calendars["depot"], emergency_lead_days=1)})
+    without, with_lane = total(play(slow)), total(play(fast))
+    assert (without.emergencies, with_lane.emergencies > 0) == (0, True)
+    assert with_lane.missed_units < without.missed_units
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"servicelevel": 0.9}, "a rule has no servicelevel"),
-        ({"service_level": 1.0}, "service_level 1.0 must be"),
-        ({"review_days": 0}, "review_days 0 must be at least 1"),
-        ({"lead_time_days": -1}, "lead_time_days -1 must not be negative"),
-    ],
-)
-def test_a_rule_that_cannot_be_is_refused(changes, words):
-    with pytest.raises(ValueError, match=words):
-        changed(RULE, changes)
+    ("people", "orders"), [(People(), True), (People(say_yes=True, wait_ms=3 * HOUR_MS), True), (People(say_yes=False), False)]
+)  # fmt: skip
+def test_what_is_dear_waits_for_people_who_do_as_they_did(people, orders):
+    found = total(play(replace(TERMS, auto_approve_below_cents=1), people=people))
+    assert found.asked > 0
+    assert (found.orders > 0) is orders
+
+
+def test_a_days_budget_makes_orders_wait():
+    found = total(play(replace(TERMS, budget_cents=0), people=People(say_yes=False)))
+    assert (found.orders, found.asked > 0) == (0, True)
+
+
+def test_what_was_on_its_way_arrives_and_is_not_ordered_again():
+    coming = [Coming(0, 12, start_ms(MONDAY) - HOUR_MS, start_ms(MONDAY) + 7 * HOUR_MS)]
+    with_it, without = play(TERMS, days=1, coming=coming), play(TERMS, days=1)
+    assert total(with_it).ordered_units == total(without).ordered_units - 6, "what the noon took, no more"
+    assert total(with_it).stock_unit_days == total(without).stock_unit_days + 12
+
+
+def test_what_others_order_later_is_not_known_before():
+    later = [Coming(0, 12, start_ms(MONDAY) + 20 * HOUR_MS, start_ms(MONDAY) + 30 * HOUR_MS)]
+    assert total(play(TERMS, days=1, coming=later)).ordered_units == total(play(TERMS, days=1)).ordered_units
+
+
+def test_goods_that_expire_are_thrown_away():
+    terms = replace(TERMS, lines={"milk": LINE.model_copy(update={"shelf_life_days": 2})})
+    assert total(play(terms, daily=0, target=0.0, opening=20, life=2)).wasted_units == 20
 
 
 @given(
-    sold=st.lists(st.integers(0, 40), min_size=1, max_size=40),
-    opening=st.integers(0, 100),
-    pack=st.integers(1, 12),
-    lead=st.integers(0, 4),
-    review=st.integers(1, 4),
-    life=st.none() | st.integers(1, 9),
-    room=st.none() | st.integers(0, 80),
+    daily=st.integers(0, 30), opening=st.integers(0, 60), target=st.floats(0, 120),
+    life=st.one_of(st.none(), st.integers(1, 9)), weekdays=st.frozensets(st.integers(0, 6), min_size=1),
+)  # fmt: skip
+def test_no_unit_is_made_or_lost(daily, opening, target, life, weekdays):
+    terms = calendar_terms(order_weekdays=weekdays, emergency_lead_days=1)
+    terms = replace(terms, lines={"milk": LINE.model_copy(update={"shelf_life_days": life})})
+    player = play(terms, daily=daily, opening=opening, target=target, life=life)
+    found = total(player)
+    arrived = sum(one.quantity_units for one in player.orders if one.state is TriggerState.RECEIVED)
+    left = player.outcomes()[-1].stock_unit_days
+    assert opening + arrived == found.demand_units - found.missed_units + found.wasted_units + left
+    assert found.ordered_units % LINE.pack_units == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"pack": 6}, "a rule has no pack"),
+        ({"service_level": 1.5}, "service_level 1.5 must be"),
+        ({"review_days": 0}, "review_days 0 must be"),
+        ({"order_weekdays": [7]}, "must name weekdays"),
+        ({"order_weekdays": [1]}, "no supplier of this store has a calendar"),
+    ],
 )
-def test_every_unit_is_sold_wasted_or_still_there(sold, opening, pack, lead, review, life, room):
-    days = [PlayedDay(units, 0.0, 10.0, [12.0] * 5, [18.0] * 5) for units in sold]
-    rule = replace(
-        RULE,
-        pack_units=pack,
-        lead_time_days=lead,
-        review_days=review,
-        shelf_life_days=life,
-        max_stock_units=room,
+def test_a_change_that_cannot_be_is_named(changes, says):
+    with pytest.raises(ValueError, match=says):
+        changed(TERMS, changes)
+
+
+def test_a_change_reaches_every_line_calendar_and_limit():
+    found = changed(
+        calendar_terms(),
+        {"service_level": 0.98, "lead_time_days": 3, "order_weekdays": [1], "budget_cents": 5},
     )
-    found, before = play(days, rule, opening), Outcome() if len(days) == 1 else play(days[:-1], rule, opening)
-    served = found.demand_units - found.missed_units
-    left = found.stock_unit_days - before.stock_unit_days
-    underway = found.ordered_units + opening - served - found.wasted_units - left
-    assert 0 <= underway <= found.ordered_units
-    assert found.ordered_units % pack == 0
-    assert found.missed_units <= found.demand_units
-    if room is not None:
-        assert order_quantity(days[0], rule, 0, 0) <= room
+    assert (found.lines["milk"].service_level, found.lines["milk"].lead_time_days) == (0.98, 3)
+    depot = found.calendars["depot"]
+    assert (depot.lead_time_days, depot.order_weekdays, found.budget_cents) == (3, frozenset({1}), 5)
+
+
+def order(day, units=12, on_hand=5, **more):
+    return PlayedOrder(0, day, TriggerState.ORDERED, units, 0, 0, on_hand, **more)
+
+
+def test_orders_are_matched_with_the_nearest_and_each_difference_has_a_reason():
+    made = [
+        MadeOrder(0, 1, 12, 5), MadeOrder(0, 4, 12, 5), MadeOrder(0, 9, 48, 5), MadeOrder(0, 20, 12, None, is_by_hand=True),
+        MadeOrder(0, 30, 12, 5, was_asked=True), MadeOrder(0, 40, 12, 5, other_pack=True), MadeOrder(0, 50, 12, 5),
+    ]  # fmt: skip
+    played = [order(1), order(5), order(9), order(25), order(55, on_hand=40)]
+    found = agreement(made, played, [6])
+    assert (found.made, found.played, found.same, found.quantity) == (7, 5, 2, 1)
+    assert found.only_made == {BY_HAND: 1, ASKED: 1, PACK: 1, STOCK: 1}
+    assert found.only_played == {STOCK: 1, NOT_PLAYED: 1}
+    assert (found + found).only_made[BY_HAND] == 2
+    assert Agreement().share == 1.0

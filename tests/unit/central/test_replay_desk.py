@@ -14,7 +14,7 @@ from central.ledger.engine import Ledger
 from contract.api.replays import ReplayPost, RuleChange
 from models.bundle import DEMO_BUNDLE
 
-HIGHER = ReplayPost(days=28, changes=RuleChange(service_level=0.99))
+HIGHER = ReplayPost(days=10, changes=RuleChange(service_level=0.99))
 
 
 class Clock:
@@ -33,7 +33,7 @@ def test_a_person_sees_what_the_command_prints_day_by_day(centre, settings):  # 
     found = centre.replays.replay("s1", HIGHER)
     command = played(settings, {"service_level": 0.99})
     assert (found.now, found.then, found.skus) == (command.now, command.then, 1)
-    assert len(found.days) == 28
+    assert len(found.days) == 10
     assert found.days[-1].day == "2017-09-08", "the newest day is not over"
     assert centre.writer.commits_total == 0
 

@@ -2,10 +2,10 @@
 
 from fake_central import replay_view
 
-from contract.api.replays import Figures, Made, ReplayDay, ReplayView, RuleChange
+from contract.api.replays import AgreementView, Figures, Made, ReplayDay, ReplayView, RuleChange
 from hq.charts.replay_chart import replay_chart
-from hq.pages.replay import FIELDS
-from hq.replay_sum import lines_of, sentence, together
+from hq.pages.replay import DAY_FIELDS, FIELDS
+from hq.replay_sum import agreed, lines_of, sentence, together
 
 
 def day(name, now, then):
@@ -82,4 +82,20 @@ def test_the_picture_has_both_sides_of_four_figures_and_tells_them_apart_without
 
 
 def test_every_field_of_a_change_stands_on_the_page():
-    assert set(FIELDS) == set(RuleChange.model_fields)
+    assert set(FIELDS) | set(DAY_FIELDS) == set(RuleChange.model_fields)
+
+
+def test_the_page_says_how_true_the_play_is_and_why_not():
+    agreement = AgreementView(
+        made=10,
+        played=9,
+        same=7,
+        only_made={"the stock was another then": 2},
+        only_played={"a person was asked": 1},
+    )
+    views = [ReplayView(store=name, skus=1, skus_left_out=0, days=[], agreement=agreement) for name in "ab"]
+    assert agreed(views) == (
+        "As it is, the play makes 14 of 20 real orders again, within a day and a pack. "
+        "Where it differs: the stock was another then (4), a person was asked (2)."
+    )
+    assert agreed([]).startswith("No order was really made")
