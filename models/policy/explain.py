@@ -4,6 +4,8 @@ import argparse
 import json
 import urllib.error
 import urllib.request
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote, urlencode
@@ -11,6 +13,7 @@ from urllib.parse import quote, urlencode
 from pydantic import BaseModel, ValidationError
 
 from contract.api import Page
+from contract.api.calendars import CalendarView
 from contract.api.restock import Evidence, TriggerView
 from contract.api.stores import SkuView
 from models.errors import ModelsError
@@ -19,6 +22,7 @@ from models.token_file import token_from
 from runtime.errors import reason_of
 
 TIMEOUT_S = 15.0
+TOLD_DAYS = 14
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -61,12 +65,32 @@ def explained(central: str, token: str, store: str, sku: str) -> Explained:
     """Of the open order, or of the last one where none is open. Raises CentreError."""
     base = f"{central}/v1"
     view = _asked(f"{base}/stores/{quote(store, safe='')}/skus/{quote(sku, safe='')}", token, SkuView)
+    known = _known_days(f"{base}/stores/{quote(store, safe='')}/calendar", token, view)
     if view.open_trigger is None:
         wanted = urlencode({"store": store, "sku": sku, "limit": 1})
         rows = _asked(f"{base}/triggers?{wanted}", token, Page[TriggerView]).rows
-        return Explained(view, rows[0] if rows else None, None)
+        return Explained(view, rows[0] if rows else None, None, known)
     at = f"{base}/triggers/{quote(view.open_trigger, safe='')}"
-    return Explained(view, _asked(at, token, TriggerView), _asked(f"{at}/evidence", token, Evidence))
+    return Explained(view, _asked(at, token, TriggerView), _asked(f"{at}/evidence", token, Evidence), known)
+
+
+def _known_days(url: str, token: str, view: SkuView) -> tuple[str, ...] | None:
+    """What the shop's calendar says of the SKU's coming days, a line a day; None where the shop has no calendar."""
+    try:
+        calendar = _asked(url, token, CalendarView).calendar
+    except CentreError as error:
+        if (
+            isinstance(error.__cause__, urllib.error.HTTPError)
+            and error.__cause__.code == HTTPStatus.NOT_FOUND
+        ):
+            return None
+        raise
+    # The moment of the shop's newest data: a demo's days are its own.
+    now = datetime.now(UTC) if view.newest_ms is None else datetime.fromtimestamp(view.newest_ms / 1000, UTC)
+    first = now.date()
+    days = [(first + timedelta(days=step)).isoformat() for step in range(TOLD_DAYS)]
+    told = [(day, calendar.told_of(view.sku, view.category, day)) for day in days]
+    return tuple(f"{day}: {', '.join(words)}" for day, words in told if words)
 
 
 def _asked(url: str, token: str, kind: type[Answer]) -> Answer:

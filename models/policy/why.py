@@ -19,11 +19,15 @@ class OtherRuleError(ModelsError):
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """What stands behind one order. evidence: None where no order is open; trigger is the last one then, None if there was none."""
+    """What stands behind one order. evidence: None where no order is open; trigger is the last one then, None if there was none.
+
+    known_days: what the shop's calendar says of the SKU's coming days, () nothing unusual; None: the shop has no calendar.
+    """
 
     sku: SkuView
     trigger: TriggerView | None
     evidence: Evidence | None
+    known_days: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,8 @@ def _facts(found: Explained) -> Iterator[tuple[str, str]]:
     yield "now", f"{_units(sku.on_hand_units)} on hand, {sku.on_order_units} on order"
     if sku.forecast_7_days_units is not None:
         yield "forecast", f"{sku.forecast_7_days_units:.1f} units in the next 7 days"
+    if found.known_days is not None:
+        yield "days ahead", "; ".join(found.known_days) or "nothing in the calendar but ordinary days"
     if found.evidence is None or trigger is None:
         covered = "stock and orders under way cover the target, or a person said no"
         unknown = "nobody knows what is there; a count or a delivery would tell"

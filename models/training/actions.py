@@ -138,7 +138,8 @@ def _series(arguments: argparse.Namespace, best: int = 180) -> "tuple[DailySerie
 
         _note("reading sales")
         address = _ledger(arguments.ledger)
-        chain = shops = series_from_table(table_from_ledger(address), ledger_name(address))
+        table = table_from_ledger(address, calendar=True)
+        chain = shops = series_from_table(table, ledger_name(address))
     elif arguments.table is not None:
         _note("reading sales")
         chain = shops = series_from_file(arguments.table)

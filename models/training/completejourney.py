@@ -74,7 +74,10 @@ def completejourney_series(shops: int, products: int, ranked_before: date) -> Da
 
 
 def _known_days(table: pa.Table, week: I64, series: DailySeries) -> dict[str, F32]:
-    """The year's holidays, and what the chain's mailer showed: in more than half of the shops that had any that week."""
+    """The year's holidays, and what the chain's mailer showed: in more than half of the shops that had any that week.
+
+    No discount: it would say what the prices say.
+    """
     dates = [series.first_day + timedelta(days=day) for day in range(series.n_days)]
     day = table["date"].cast(pa.int32()).to_numpy() - (series.first_day - date(1970, 1, 1)).days
     week_of = np.zeros(series.n_days, np.int64)
@@ -89,11 +92,9 @@ def _known_days(table: pa.Table, week: I64, series: DailySeries) -> dict[str, F3
     promotion = np.array(
         [[(each, number) in shown for number in week_of.tolist()] for each in products.tolist()], np.float32
     )
-    usual = np.nanmedian(series.price, axis=1, keepdims=True)
-    off = np.clip(np.nan_to_num(1 - series.price / usual), 0, 0.95).astype(np.float32)
     flags = {"holiday": HOLIDAYS_2017, "event": EVENTS_2017}
     of_shop = {name: np.array([[each in days for each in dates]], np.float32) for name, days in flags.items()}
-    return {**of_shop, "promotion": promotion, "discount": promotion * off}
+    return {**of_shop, "promotion": promotion}
 
 
 @cache

@@ -35,7 +35,7 @@ def known_days_of(table: pa.Table, series: I64, day: I64, store_of: I64, n_days:
             values = np.where(np.isfinite(shops), shops, np.float32(np.nan))[store_of]
         else:
             values[series, day] = told
-            values = _until_the_next(values)
+            values = _until_the_next(values, series, day)
         out[name] = (
             values[:1]
             if np.array_equal(values, np.broadcast_to(values[:1], values.shape), equal_nan=True)
@@ -84,8 +84,10 @@ def usable(covariates: Mapping[str, F32]) -> dict[str, F32]:
     }
 
 
-def _until_the_next(values: F32) -> F32:
-    place = np.where(np.isnan(values), -1, np.arange(values.shape[1])[None, :])
+def _until_the_next(values: F32, series: I64, day: I64) -> F32:
+    """Each day without a row as the series' last row before it: a row that tells nothing makes the days after it unknown, too."""
+    place = np.full(values.shape, -1)
+    place[series, day] = day
     last = np.maximum.accumulate(place, axis=1)
     taken = np.take_along_axis(values, np.maximum(last, 0), axis=1)
     return np.where(last >= 0, taken, np.float32(np.nan))

@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from models.errors import TrainingDataError
+from models.known_days import KNOWN_DAY_COLUMNS
+from models.training.ledger_calendar import LedgerCalendar
 
 _DAY_MS = 86_400_000
 _HOUR_MS = 3_600_000
@@ -27,9 +29,12 @@ _DAYS = (
 _ITEMS = "SELECT sku, category FROM items WHERE store_id = {} ORDER BY sku"
 _PRICES = "SELECT sku, from_ms, price_cents FROM prices WHERE store_id = {} ORDER BY sku, from_ms"
 _GAPS = "SELECT DISTINCT at_ms FROM gaps WHERE store_id = {} AND (units IS NULL OR units <> 0) ORDER BY at_ms"
+_CALENDAR = "SELECT body FROM documents WHERE store_id = {} AND kind = 'calendar'"
 _RANGE = "SELECT min(at_ms) AS first_ms, max(at_ms) AS last_ms FROM rollups WHERE store_id = {} AND step_ms = 86400000"
 
 Rows = list[tuple[Any, ...]]
+_Sold = tuple[str, date, int, float, float]
+"""SKU, business day, when it begins, units, hours sold out."""
 
 
 def is_ledger(address: str) -> bool:
@@ -43,24 +48,28 @@ def is_ledger(address: str) -> bool:
         return file.read(len(_SQLITE_HEADER)) == _SQLITE_HEADER
 
 
-def table_from_ledger(address: str) -> pa.Table:
+def table_from_ledger(address: str, *, calendar: bool = False) -> pa.Table:
     """Columns store, sku, date, units, stockout_hours, open_hours, category, price; a row a SKU and day that sold or was
     sold out.
 
-    address: the SQLite file or PostgreSQL URL of the centre. units: net of returns. stockout_hours: that the shelf was
+    address: the SQLite file or PostgreSQL URL of the centre. calendar: also the columns of models.known_days where a shop's
+    calendar tells any, and rows of promoted days without a sale. units: net of returns. stockout_hours: that the shelf was
     empty while the shop was open; open_hours: of that weekday, null where the shop's hours do not name it. price: the shelf price in the chain's currency on that day, null before the first. The last business day is
     not over and is left out, and so is a shop's day of which a gateway lost units: it is unknown, not quiet.
     Raises TrainingDataError when it cannot be opened, is no ledger or holds no sales.
     """
-    columns: dict[str, list[Any]] = {name: [] for name in ("store", "sku", "date", "units", "stockout_hours", "open_hours", "category", "price")}  # fmt: skip
+    columns: dict[str, list[Any]] = {name: [] for name in ("store", "sku", "date", "units", "stockout_hours", "open_hours", "category", "price", *(KNOWN_DAY_COLUMNS if calendar else ()))}  # fmt: skip
     with _opened(address) as ask:
         for store, timezone, hours in ask(_STORES, ()):
-            _add_store(columns, ask, str(store), ZoneInfo(str(timezone)), _open_hours(str(hours)))
+            _add_store(columns, ask, str(store), ZoneInfo(str(timezone)), _open_hours(str(hours)), calendar)
     if not columns["sku"]:
         raise TrainingDataError(
             f"{_named(address)} holds no whole day of sales yet; train when it has some weeks"
         )
-    kinds = {
+    for name in KNOWN_DAY_COLUMNS:
+        if name in columns and all(value is None for value in columns[name]):
+            del columns[name]
+    kinds = dict.fromkeys(KNOWN_DAY_COLUMNS, pa.float64()) | {
         "date": pa.date32(),
         "units": pa.float64(),
         "stockout_hours": pa.float64(),
@@ -84,7 +93,12 @@ class _Ask:
 
 
 def _add_store(
-    columns: dict[str, list[Any]], ask: _Ask, store: str, zone: ZoneInfo, open_hours: dict[int, float]
+    columns: dict[str, list[Any]],
+    ask: _Ask,
+    store: str,
+    zone: ZoneInfo,
+    open_hours: dict[int, float],
+    with_calendar: bool,
 ) -> None:
     (_, last_ms), *_ = ask(_RANGE, (store,))
     if last_ms is None:
@@ -94,18 +108,44 @@ def _add_store(
     for sku, from_ms, cents in ask(_PRICES, (store,)):
         prices.setdefault(str(sku), []).append((int(from_ms), int(cents)))
     lost = {_day(int(at_ms), zone) for (at_ms,) in ask(_GAPS, (store,))}
-    for sku, at_ms, units, stock_out_ms in ask(_DAYS, (store,)):
-        day = _day(int(at_ms), zone)
-        if at_ms >= last_ms or day in lost:
-            continue
+    rows = [
+        (str(sku), _day(int(at_ms), zone), int(at_ms), float(units), min(int(out_ms) / _HOUR_MS, 24.0))
+        for sku, at_ms, units, out_ms in ask(_DAYS, (store,))
+        if at_ms < last_ms
+    ]
+    rows = [row for row in rows if row[1] not in lost]
+    calendar = None
+    if with_calendar:
+        body = next((str(text) for (text,) in ask(_CALENDAR, (store,))), None)
+        calendar = LedgerCalendar(body, store)
+        rows += _unsold(rows, calendar, category)
+    for sku, day, at_ms, units, stockout_hours in rows:
         columns["store"].append(store)
-        columns["sku"].append(str(sku))
+        columns["sku"].append(sku)
         columns["date"].append(day)
-        columns["units"].append(float(units))
-        columns["stockout_hours"].append(min(int(stock_out_ms) / _HOUR_MS, 24.0))
+        columns["units"].append(units)
+        columns["stockout_hours"].append(stockout_hours)
         columns["open_hours"].append(open_hours.get(day.weekday()))
-        columns["category"].append(category.get(str(sku)) or None)
-        columns["price"].append(_price(prices.get(str(sku), []), int(at_ms) + _DAY_MS))
+        columns["category"].append(category.get(sku) or None)
+        columns["price"].append(_price(prices.get(sku, []), at_ms + _DAY_MS))
+        if calendar is not None:
+            for name, value in calendar.of(sku, category.get(sku, ""), day).items():
+                columns[name].append(value)
+
+
+def _unsold(rows: list[_Sold], calendar: LedgerCalendar, category: dict[str, str]) -> list[_Sold]:
+    """Rows of promoted days on which a SKU that was listed by then sold nothing."""
+    begins_ms = {day: at_ms for _, day, at_ms, _, _ in rows}
+    sold, listed = set(), dict[str, date]()
+    for sku, day, *_ in rows:
+        sold.add((sku, day))
+        listed[sku] = min(day, listed.get(sku, day))
+    told = calendar.told_days({sku: category.get(sku, "") for sku in listed}, begins_ms)
+    return [
+        (sku, day, begins_ms[day], 0.0, 0.0)
+        for sku, day in sorted(told - sold, key=lambda each: (each[1], each[0]))
+        if day > listed[sku]
+    ]
 
 
 def _open_hours(hours: str) -> dict[int, float]:

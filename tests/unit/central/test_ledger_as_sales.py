@@ -10,7 +10,9 @@ from central_rows import DAY, START_MS, gap, level, receipt, sale, window
 from ledger_kinds import on_both
 from test_ledger import STORE, bench
 
+from central.calendars import put_calendar
 from central.ledger import store_rows, tables
+from contract.calendar import Calendar
 from contract.documents import Price
 from models.errors import TrainingDataError
 from models.training.ledger import is_ledger, ledger_name, table_from_ledger
@@ -108,3 +110,50 @@ def test_what_is_no_ledger_is_named_without_its_password(tmp_path) -> None:  # t
         ledger_name("postgresql://trainer:secret@db.example/chain?sslmode=require")
         == "postgresql://db.example/chain"
     )
+
+
+@on_both
+def test_the_calendar_stands_beside_the_sales_and_a_promotion_without_a_sale_is_a_row(kind: str) -> None:
+    with bench(kind) as centre:
+        centre.put_supply(2)
+        centre.send(rows())
+        spans = {"from_day": day(0), "until_day": day(3)}
+        holiday = {"kind": "holiday", "from_day": day(1), "until_day": day(1)}
+        offer = {"from_day": day(2), "until_day": day(2), "skus": ["sku-1", "sku-2"], "discount_percent": 20}
+        early = {"from_day": day(0), "until_day": day(0), "skus": ["sku-2"]}
+        calendar = Calendar.model_validate(
+            {**spans, "days": [holiday], "promotions": [offer, early]}, strict=False
+        )
+        centre.run(lambda work: put_calendar(work, calendar, "hq"))
+        address = str(centre.settings.url.removeprefix("sqlite:///"))
+        assert "holiday" not in table_from_ledger(address).column_names
+        table = table_from_ledger(address, calendar=True)
+        found = {(row["sku"], row["date"].isoformat()): row for row in table.to_pylist()}
+        assert [found["sku-1", day(n)]["holiday"] for n in range(3)] == [0, 1, 0]
+        assert [found["sku-1", day(n)]["promotion"] for n in range(3)] == [0, 0, 1]
+        assert found["sku-2", day(2)]["discount"] == pytest.approx(0.2)
+        assert ("sku-2", day(0)) not in found, "it was not listed before its first sale"
+        assert not {"payday", "rain_mm"} & set(table.column_names), "nothing tells of them"
+        series = series_from_table(table, "ledger")
+        assert series.known_days["holiday"].shape[0] == 1
+        assert series.known_days["promotion"][0, :3].tolist() == [0, 0, 1]
+
+
+@on_both
+def test_a_promoted_day_on_which_nothing_sold_teaches_that(kind: str) -> None:
+    with bench(kind) as centre:
+        centre.put_supply(2)
+        sold = [receipt(n + 1, [sale(1, 1)] + ([sale(2, 4)] if n == 0 else []), business_date=day(n),
+                        at_ms=START_MS + n * DAY_MS) for n in range(5)]  # fmt: skip
+        centre.send([row.model_copy(update={"seq": seq}) for seq, row in enumerate(sold, 1)])
+        spans = {"from_day": day(0), "until_day": day(4)}
+        offer = {"from_day": day(2), "until_day": day(2), "skus": ["sku-2"]}
+        calendar = Calendar.model_validate({**spans, "promotions": [offer]}, strict=False)
+        centre.run(lambda work: put_calendar(work, calendar, "hq"))
+        table = table_from_ledger(str(centre.settings.url.removeprefix("sqlite:///")), calendar=True)
+        of_two = {
+            row["date"].isoformat(): (row["units"], row["promotion"])
+            for row in table.to_pylist()
+            if row["sku"] == "sku-2"
+        }
+        assert of_two == {day(0): (4.0, 0.0), day(2): (0.0, 1.0), day(3): (0.0, 0.0)}

@@ -139,6 +139,21 @@ def test_a_discount_is_a_share_taken_off_percent_or_what_remains(written):
     assert np.median(series.known_days["discount"]) == 0
 
 
+def test_a_promotion_holds_until_the_next_row_and_what_a_row_does_not_know_is_unknown():
+    days = [date.fromordinal(FRIDAY.toordinal() + day) for day in (0, 2, 5, 7)]
+    rows = pa.table(
+        {
+            "store": ["a"] * 4,
+            "sku": ["x"] * 4,
+            "date": days,
+            "units": [1.0] * 4,
+            "promotion": [0.0, 1.0, None, 0.0],
+        }
+    )
+    found = series_from_table(rows, "test").known_days["promotion"][0]
+    assert np.array_equal(found, [0, 0, 1, 1, 1, np.nan, np.nan, 0], equal_nan=True)
+
+
 def test_weather_of_a_few_weeks_teaches_nothing():
     series = series_from_table(table(temperature_c=np.tile(np.linspace(5, 25, 60), 2)), "test")
     examples = examples_from(series, rows=500, seed=1)

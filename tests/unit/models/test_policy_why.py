@@ -1,6 +1,7 @@
 """An order in words and as a picture, from its evidence alone."""
 
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
 
@@ -99,6 +100,13 @@ def test_the_picture_is_whole_whatever_the_name(inputs):
         assert {"target 31", "room 36", "on hand 5", "order 24", "because cut to the room there is"} <= set(
             texts
         )
+
+
+def test_the_calendar_s_coming_days_are_told_where_the_shop_has_one():
+    assert "days ahead" not in said(explained(INPUTS))
+    known = replace(explained(INPUTS), known_days=("2026-12-14: promotion 20 % off", "2026-12-25: holiday"))
+    assert said(known)["days ahead"] == "2026-12-14: promotion 20 % off; 2026-12-25: holiday"
+    assert "ordinary days" in said(replace(known, known_days=()))["days ahead"]
 
 
 def test_unknown_stock_is_not_said_to_cover_anything():
