@@ -20,7 +20,7 @@ from models.training.spreads import CLASS_LEVELS, fitted_spreads
 from models.training.workers import ThisProcess, Workers
 
 Say = Callable[[str], None]
-CORRELATIONS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6)
+CORRELATIONS = (0.0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.13, 0.16, 0.2, 0.3, 0.4, 0.5, 0.6)
 _SERIES_TO_SET_CORRELATION = 3000
 _LEAST_SERIES_A_CLASS = 20
 _USUAL_CORRELATION = 0.1
@@ -114,14 +114,22 @@ def _correlations(panel: Panel, model: DailyModel, horizon_days: int, seed: int)
         if len(members) < _LEAST_SERIES_A_CLASS:
             found.append(_USUAL_CORRELATION)
             continue
-        losses = [_window_loss(daily.quantiles[members], totals[members], c, lengths) for c in CORRELATIONS]
+        usual = daily.mean[members].mean(axis=1, dtype=np.float64)
+        losses = [
+            window_loss(daily.quantiles[members], usual, totals[members], c, lengths) for c in CORRELATIONS
+        ]
         found.append(CORRELATIONS[int(np.argmin(losses))])
     return tuple(found)
 
 
-def _window_loss(daily: F32, totals: F64, correlation: float, lengths: list[int]) -> float:
+def window_loss(daily: F32, usual: F64, totals: F64, correlation: float, lengths: list[int]) -> float:
+    """Pinball loss of sums of the first so many days, a day and relative to `usual`, the mean units of a day, (n,).
+
+    `usual` is what was said, not what sold: the weight of a series must not tell how it turned out. By what sold, the
+    series that sold less than was said count most, and bands come out too wide.
+    """
     window = window_quantiles(daily, DAY_LEVELS, correlation, _LOSS_LEVELS)
-    scale = totals[:, -1:] / totals.shape[1] + 0.1
+    scale = usual[:, None] + 0.1
     each = [pinball(totals[:, n - 1], window[:, n - 1].astype(float), _LOSS_LEVELS) / n for n in lengths]
     return float(sum((loss / scale).mean() for loss in each))
 
