@@ -35,7 +35,8 @@ def losses(sold: Array, quantiles: Array, levels: tuple[float, ...]) -> Array:
 def spl(sold: Array, quantiles: Array, scale: Array) -> float:
     """Mean over series of the loss at .1-.9 and .95 over the mean absolute change from day to day."""
     known = ~np.isnan(sold)
-    with np.errstate(divide="ignore", invalid="ignore"):  # a series that never changed has no scale and is left out
+    # A series that never changed has no scale and is left out.
+    with np.errstate(divide="ignore", invalid="ignore"):
         of_series = np.nansum(losses(sold, quantiles, SPL_LEVELS), 1) / np.maximum(known.sum(1), 1) / scale
     usable = known.any(1) & np.isfinite(of_series)
     return float(of_series[usable].mean())
