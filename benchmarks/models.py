@@ -32,8 +32,10 @@ sys.path.insert(0, str(ROOT))
 from contract.records import QUANTILE_LEVELS  # noqa: E402
 from models.arrays import F64  # noqa: E402
 from models.bundle import DEMO_BUNDLE, DEMO_PUBLIC_KEY  # noqa: E402
+from models.features import HISTORY_DAYS  # noqa: E402
 from models.forecast import Forecast  # noqa: E402
 from models.inference import Models, baseline_models, open_models  # noqa: E402
+from models.known_days import FLAGS  # noqa: E402
 from models.manifest import Score  # noqa: E402
 from models.order_plan import SkuSupply, questions_from  # noqa: E402
 from models.quantile_network import DAY_LEVELS  # noqa: E402
@@ -85,7 +87,7 @@ def score_rows(series: int) -> list[Row]:
     """The goal of a loss is the best peer's; of a coverage its level."""
     models = _demo_models()
     shops = completejourney_series(SHOPS, PRODUCTS, TEST_FROM).best_sellers(series, before=TEST_FROM)
-    plain, priced, *peers = held_out_scores(shops, TEST_FROM, models.demand).scores
+    plain, priced, planned, *peers = held_out_scores(shops, TEST_FROM, models.demand).scores
 
     def row(name: str, score: Score, field: str, unit: str) -> Row:
         others = {peer.method: getattr(peer, field) for peer in peers}
@@ -98,7 +100,9 @@ def score_rows(series: int) -> list[Row]:
     return [
         row("WQL, a day", plain, "wql", "ratio"),
         row("WQL, a day, prices known", priced, "wql", "ratio"),
+        row("WQL, a day, prices and calendar known", planned, "wql", "ratio"),
         row("WQL, sum of 7 days", plain, "window_wql", "ratio"),
+        row("WQL, sum of 7 days, prices and calendar known", planned, "window_wql", "ratio"),
         row("WAPE of the median", plain, "wape", "ratio"),
         near("inside the 80 % band", "coverage_80", 0.8),
         near("inside the 95 % band", "coverage_95", 0.95),
@@ -176,10 +180,12 @@ def speed_rows(runs: int) -> list[Row]:
     one = _median_ms(lambda: _history_to_order(models, history[:1]), runs * 10)
     loading = _median_ms(_demo_models, runs)
     many = np.random.default_rng(1).poisson(MANY_LEVELS, (MANY_SKUS, 56)).astype(float)
-    days, orders = (
+    known = _calendar(28)
+    days, told, orders = (
         _median_cpu_ms(call, max(3, runs // 5))
         for call in (
             lambda: models.demand.forecast(many, TEST_FROM, horizon_days=28),
+            lambda: models.demand.forecast(many, TEST_FROM, known_days=known, horizon_days=28),
             lambda: _forecast_to_order(models, many),
         )
     )
@@ -187,6 +193,7 @@ def speed_rows(runs: int) -> list[Row]:
     tables, wide = (_quantiles_ms(models, many, levels) for levels in (QUANTILE_LEVELS, DAY_LEVELS))
     return [
         _row(f"{MANY_SKUS} SKUs x 28 days, features and graph, one core", days, "ms", 500, "lower", {}),
+        _row(f"{MANY_SKUS} SKUs x 28 days, the same with a full calendar", told, "ms", 500, "lower", {}),
         _row(f"{MANY_SKUS} SKUs x 28 days, and nine quantiles a day", tables, "ms", 500, "lower", {}),
         _row(
             f"{MANY_SKUS} SKUs x 28 days, and {len(DAY_LEVELS)} quantiles a day", wide, "ms", 500, "lower", {}
@@ -204,6 +211,15 @@ def speed_rows(runs: int) -> list[Row]:
         _row("one SKU, history to order", one, "ms", None, "lower", {}),
         _row("open and check the bundle", loading, "ms", None, "lower", {}),
     ]
+
+
+def _calendar(horizon_days: int) -> dict[str, F64]:
+    """Every column, each SKU promoted on its own days."""
+    random, days = np.random.default_rng(3), HISTORY_DAYS + horizon_days + 1
+    known = {name: (random.random((1, days)) < 0.06).astype(float) for name in FLAGS}
+    known["promotion"] = (random.random((MANY_SKUS, days)) < 0.1).astype(float)
+    weather = {"rain_mm": random.gamma(1, 3, (1, days)), "temperature_c": random.normal(15, 5, (1, days))}
+    return {**known, **weather, "discount": known["promotion"] * 0.2}
 
 
 def _quantiles_ms(models: Models, history: F64, levels: Sequence[float]) -> float:

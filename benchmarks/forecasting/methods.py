@@ -23,7 +23,7 @@ from models.quantile_network import DAY_LEVELS
 from models.training.heavy import HeavyModel, day_forecast
 
 Array = np.ndarray[Any, Any]
-HEAVY, GATEWAY = "heavy form", "gateway form"
+HEAVY, GATEWAY, BARE = "heavy form", "gateway form", "gateway form, no calendar"
 _HERE = "benchmarks/forecasting/"
 CODE = {
     HEAVY: code_of("models/training/heavy_training.py"),
@@ -48,6 +48,8 @@ def methods_of(bench: Bench, name: str, past: Panel, horizon_days: int) -> dict[
         gateway = GatewayForm(past, size.gateway_rows, size.gateway_epochs, SEED)
         fit = (size.gateway_rows, size.gateway_epochs)
         methods[GATEWAY] = keeper.keeping(GATEWAY, fitted_on, fit, CODE[GATEWAY], gateway.forecast)
+        bare = GatewayForm(past, size.gateway_rows, size.gateway_epochs, SEED, revision=1)
+        methods[BARE] = keeper.keeping(BARE, fitted_on, fit, CODE[GATEWAY], bare.forecast)
     if "simple" in bench.peers:
         for peer, method in (("last week", last_week), ("MA28", moving_average)):
             methods[peer] = keeper.keeping(peer, "", DAY_LEVELS, CODE["simple"], method, sales_of)

@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.forecasting.hidden import hidden_stock_outs
 from benchmarks.forecasting.measures import BANDS, SPL_LEVELS, bias, coverage, pit, spl, wape, wql, wrmsse
-from benchmarks.forecasting.methods import GATEWAY, HEAVY, methods_of, sums_of
+from benchmarks.forecasting.methods import BARE, GATEWAY, HEAVY, methods_of, sums_of
 from benchmarks.forecasting.plan import SEED, Bench, say
 from benchmarks.forecasting.sets import FRESH_DAYS, M5_DAYS, fresh, m5
 from benchmarks.forecasting.sums import SUM_DAYS, sold_sums
@@ -153,7 +153,8 @@ def _score_rows(name: str, scores: dict[str, float], goal: float | None) -> list
     heavy = peers.pop(HEAVY)
     out = [_row(name, heavy, "ratio", goal, "lower", peers)]
     if GATEWAY in peers:
-        out.append(_row(f"{name}: gateway over heavy", peers[GATEWAY] / heavy, "ratio", None, "lower", {}))
+        bare = {BARE: peers[BARE] / heavy}
+        out.append(_row(f"{name}: gateway over heavy", peers[GATEWAY] / heavy, "ratio", None, "lower", bare))
     return out
 
 
