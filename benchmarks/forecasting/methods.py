@@ -45,7 +45,7 @@ def methods_of(bench: Bench, name: str, past: Panel, horizon_days: int) -> dict[
     recipe = (size.recipe, horizon_days)
     methods = {HEAVY: keeper.keeping(HEAVY, fitted_on, recipe, CODE[HEAVY], heavy.forecast)}
     if "gateway" in bench.peers:
-        gateway = GatewayForm(past, size.gateway_rows, size.gateway_epochs, SEED)
+        gateway = _gateway_of(bench, past, fitted_on)
         fit = (size.gateway_rows, size.gateway_epochs)
         methods[GATEWAY] = keeper.keeping(GATEWAY, fitted_on, fit, CODE[GATEWAY], gateway.forecast)
         bare = GatewayForm(past, size.gateway_rows, size.gateway_epochs, SEED, revision=1)
@@ -79,18 +79,25 @@ def methods_of(bench: Bench, name: str, past: Panel, horizon_days: int) -> dict[
 
 
 def sums_of(bench: Bench, name: str, past: Panel, horizon_days: int) -> dict[str, Method]:
-    """The heavy form's and MA28's sums over lead times (benchmarks.forecasting.sums), the same fit as methods_of's."""
+    """The forms' and MA28's sums over lead times (benchmarks.forecasting.sums), the same fit as methods_of's."""
     keeper, fitted_on = Keeper(bench.cache), content_of(past)
     heavy = _heavy_of(bench, name, past, horizon_days, fitted_on)
     recipe = (bench.size.recipe, horizon_days)
     code = tuple(sorted({*CODE[HEAVY], *CODE["sums"]}))
     methods = {HEAVY: keeper.keeping(f"{HEAVY} sums", fitted_on, recipe, code, heavy.sums)}
+    if "gateway" in bench.peers:
+        gateway, fit = (
+            _gateway_of(bench, past, fitted_on),
+            (bench.size.gateway_rows, bench.size.gateway_epochs),
+        )
+        methods[GATEWAY] = keeper.keeping(f"{GATEWAY} sums", fitted_on, fit, CODE[GATEWAY], gateway.sums)
     if "simple" in bench.peers:
         methods["MA28"] = keeper.keeping("MA28 sums", "", None, CODE["sums"], moving_average_sums)
     return methods
 
 
 _fitted: dict[str, "_Heavy"] = {}
+_fitted_gateway: dict[str, GatewayForm] = {}
 
 
 def _heavy_of(bench: Bench, name: str, past: Panel, horizon_days: int, fitted_on: str) -> "_Heavy":
@@ -100,6 +107,14 @@ def _heavy_of(bench: Bench, name: str, past: Panel, horizon_days: int, fitted_on
         _fitted.clear()
         _fitted[mark] = _Heavy(bench, name, past, horizon_days)
     return _fitted[mark]
+
+
+def _gateway_of(bench: Bench, past: Panel, fitted_on: str) -> GatewayForm:
+    mark = f"{fitted_on}|{bench.size.gateway_rows}|{bench.size.gateway_epochs}"
+    if mark not in _fitted_gateway:
+        _fitted_gateway.clear()
+        _fitted_gateway[mark] = GatewayForm(past, bench.size.gateway_rows, bench.size.gateway_epochs, SEED)
+    return _fitted_gateway[mark]
 
 
 class _Heavy:
