@@ -2,6 +2,7 @@
 
 from central.context import Work
 from central.core.lifecycle import ON_ORDER, move
+from central.core.vouched import OUTSIDE_ORDER
 from central.errors import SenderError
 from central.ledger import facts, store_rows
 from central.ledger import restock_rows as rows
@@ -17,6 +18,7 @@ def place_outside_order(work: Work, order: OutsideOrder) -> bool:
     if order.sku not in store.items and not store_rows.has_item(work.connection, store.store, order.sku):
         raise SenderError(f"store {store.store} has no SKU {order.sku!r}; put its items first")
     key = {"store": store.store, "order": order.order, "sku": order.sku}
+    work.will_vouch(OUTSIDE_ORDER, order.order, order.sku)
     known = rows.outside_order(work.connection, store.store, order.order, order.sku)
     if known is not None:
         if known["despatch"] is None and order.despatch is not None and known["state"] == "open":
@@ -78,5 +80,6 @@ def received(work: Work, trigger: Trigger, units: int) -> None:
 
 def _order_received(work: Work, order: str, sku: str, units: int) -> None:
     rows.outside_order_ended(work.connection, work.store.store, order, sku, state="received", units=units)
+    work.will_vouch(OUTSIDE_ORDER, order, sku)
     del work.store.orders[order, sku]
     work.supply_changed = True

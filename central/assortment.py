@@ -3,6 +3,7 @@
 from central import desired_state, repacking, trigger_moves
 from central.context import Work
 from central.core.days import utc_text
+from central.core.vouched import ITEMS, LISTING
 from central.errors import NotFoundError
 from central.ledger import note_rows, store_rows
 from central.store_loading import load_items, load_listings
@@ -30,6 +31,7 @@ def take_changes(work: Work, post: AssortmentPost, who: str) -> tuple[int, list[
             refused.append(f"change {place}: it is in force with other values; send one with a later from_ms")
             continue
         note_rows.put_change(work.connection, store.store, change, work.now_ms)
+        work.will_vouch(LISTING, change.sku, change.change, str(change.from_ms))
         words = f"from {utc_text(change.from_ms)} on"
         work.audit(
             who, f"assortment-{change.change}", change.sku, words, about=change.model_dump(mode="json")
@@ -51,6 +53,7 @@ def apply_due(work: Work) -> None:
         elif change.change == "delist":
             trigger_moves.withdraw_unsent(work, change.sku, store.why_unlisted(change.sku, work.now_ms))
         note_rows.change_applied(work.connection, store.store, change)
+        work.will_vouch(LISTING, change.sku, change.change, str(change.from_ms))
         work.audit("the centre", f"{change.change}-applied", change.sku, _words(change))
     if gtins:
         _set_gtins(work, gtins)
@@ -102,6 +105,7 @@ def _set_gtins(work: Work, changes: list[AssortmentChange]) -> None:
         gtins = item.gtins if gtin is None else [gtin, *(old for old in item.gtins if old != gtin)][:20]
         items.append(item.model_copy(update={"gtins": gtins}))
     store_rows.put_items(work.connection, work.store.store, items)
+    work.vouch_for_list(ITEMS)
     load_items(work.connection, work.store)
     desired_state.put_document(work, "items", ItemsPut(items=items).model_dump_json())
 

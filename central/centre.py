@@ -141,7 +141,7 @@ class Centre:
     def finish(work: Work) -> None:
         if work.supply_changed:
             desired_state.refresh_supply(work)
-        work.vouch_for_triggers()
+        work.vouch_for_changes()
         work.write_events()
 
     # ---- the relay ----
@@ -156,7 +156,7 @@ class Centre:
                 if store and number.isdigit():
                     work = self.work(transaction, store)
                     trigger_moves.mark_sent(work, subject)
-                    work.vouch_for_triggers()
+                    work.vouch_for_changes()
             transaction.commit()
         self.placed()
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from sqlalchemy.engine import Connection
 
 from central.core.audit_chain import digest_of, entry_hash
-from central.core.vouched import DOCUMENT, TRIGGER, VOUCHED, about_document
+from central.core.vouched import DOCUMENT, TRIGGER, VOUCHED, VOUCHED_LISTS, about_document
 from central.ledger import outgoing, restock_rows, vouched_rows
 from central.ledger.outgoing import OutgoingEvent
 from central.ledger.writer import Transaction
@@ -29,6 +29,7 @@ class Work:
     events: list[OutgoingEvent] = field(default_factory=list)
     supply_changed: bool = False
     changed_triggers: set[str] = field(default_factory=set)
+    changed_rows: dict[tuple[str, ...], None] = field(default_factory=dict)
 
     @property
     def connection(self) -> Connection:
@@ -63,15 +64,27 @@ class Work:
         kind = VOUCHED[action]
         row = vouched_rows.row_of(self.connection, kind, self.store.store, key)
         if row is None:
-            self.audit("the centre", action, ".".join(key))
+            self.audit("the centre", action, kind.name_of(key))
         else:
             self.vouch_for(action, row)
+
+    def will_vouch(self, action: str, *key: str) -> None:
+        """`vouch_for_row` at the end of the job, once."""
+        self.changed_rows[action, *key] = None
+
+    def vouch_for_list(self, action: str) -> None:
+        """Adds an entry about all of the store's rows as they are stored now."""
+        about = vouched_rows.about_list(self.connection, VOUCHED_LISTS[action], self.store.store)
+        self.audit("the centre", action, self.store.store, about=about)
 
     def vouch_for_document(self, kind: str, body: str) -> None:
         self.audit("the centre", DOCUMENT, kind, about=about_document(kind, body))
 
-    def vouch_for_triggers(self) -> None:
-        """For each trigger that changed, once: as it is at the end of the job."""
+    def vouch_for_changes(self) -> None:
+        """For each trigger and row that changed, once: as it is at the end of the job."""
+        for action, *key in self.changed_rows:
+            self.vouch_for_row(action, *key)
+        self.changed_rows.clear()
         for trigger in sorted(self.changed_triggers):
             row = restock_rows.trigger_row(self.connection, trigger)
             if row is not None:

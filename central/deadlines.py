@@ -6,6 +6,7 @@ from central.context import Work
 from central.core.days import day_start_ms
 from central.core.lifecycle import WAITING
 from central.core.overdue import overdue_from_ms
+from central.core.vouched import OUTSIDE_ORDER
 from central.ledger import restock_rows as rows
 from central.settings import CentralSettings
 from central.trigger_moves import announce, end, set_due, set_state
@@ -35,6 +36,7 @@ def expire(work: Work) -> None:
             rows.outside_order_ended(
                 work.connection, work.store.store, number, sku, state="expired", units=None
             )
+            work.will_vouch(OUTSIDE_ORDER, number, sku)
             del work.store.orders[number, sku]
             work.supply_changed = True
 

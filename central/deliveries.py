@@ -8,6 +8,7 @@ from central import arrivals, desired_state
 from central.context import Work
 from central.core.audit_chain import digest_of
 from central.core.lifecycle import ON_ORDER
+from central.core.vouched import NOTE_LINE, OUTSIDE_ORDER
 from central.errors import ConflictError, NotFoundError, SenderError
 from central.ledger import facts, note_rows, store_rows
 from central.ledger import restock_rows as rows
@@ -58,6 +59,7 @@ def take_note(work: Work, note: DeliveryNote, who: str) -> bool:
         _tell_difference(work, note, line, booked)
     note_rows.insert_note(work.connection, inserted)
     for line in note.lines:
+        work.will_vouch(NOTE_LINE, note.note, line.sku)
         net_load(work, line.sku, despatch)
     work.audit(
         who, "delivery-note", note.note, f"{len(note.lines)} lines", about=note.model_dump(mode="json")
@@ -69,9 +71,12 @@ def take_note(work: Work, note: DeliveryNote, who: str) -> bool:
 
 def told_by_gateway(work: Work, sku: str, despatch: str, units: int) -> None:
     """The gateway has the load in its books: its note need not go down any more."""
-    if "deliveries" in work.store.versions and note_rows.line_arrived(
-        work.connection, work.store.store, despatch, sku, units
-    ):
+    if "deliveries" not in work.store.versions:
+        return
+    waiting = note_rows.open_notes(work.connection, work.store.store, despatch, sku)
+    if waiting and note_rows.line_arrived(work.connection, work.store.store, despatch, sku, units):
+        for note, _, _ in waiting:
+            work.will_vouch(NOTE_LINE, note, sku)
         refresh_document(work)
 
 
@@ -146,6 +151,7 @@ def _name_the_load(work: Work, line: NoteLine, despatch: str) -> None:
         for key in ((found, line.sku), (found, line.substitutes or line.sku)):
             if key in work.store.orders:
                 work.store.orders[key].despatch = despatch
+                work.will_vouch(OUTSIDE_ORDER, *key)
                 rows.fill_outside_order(
                     work.connection,
                     {"store": work.store.store, "order": key[0], "sku": key[1], "despatch": despatch, "arrives_day": None},

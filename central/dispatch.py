@@ -13,7 +13,9 @@ import sqlalchemy as sa
 
 from central.addresses import checked_target
 from central.centre import Centre, real_ms
+from central.context import CHAIN
 from central.core.retry import Outcome, Verdict, judge_answer
+from central.core.vouched import WEBHOOK
 from central.errors import CentralError
 from central.ledger import outgoing
 from central.ledger.outgoing import Due, Endpoint
@@ -214,9 +216,11 @@ class Sender:
                     due_ms=now_ms + int(attempt.verdict.wait_s * 1000), status=attempt.status,
                 )  # fmt: skip
             elif outcome is Outcome.DISABLE:
-                given_up += outgoing.disable_endpoint(
-                    connection, name, transaction.now_ms, "410: the receiver is gone for good"
-                )
+                gone = "410: the receiver is gone for good"
+                given_up += outgoing.disable_endpoint(connection, name, transaction.now_ms, gone)
+                work = self._centre.work(transaction, CHAIN)
+                work.audit("the centre", "disable-webhook", name, gone)
+                work.vouch_for_row(WEBHOOK, name)
             elif outcome is Outcome.GIVEN_UP:
                 outgoing.give_up(connection, name, attempt.due.position)
                 given_up += 1

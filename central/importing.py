@@ -5,7 +5,7 @@ import hashlib
 from central import desired_state
 from central.context import Work
 from central.core.masters import Good, Read
-from central.core.vouched import SUPPLIER
+from central.core.vouched import ITEMS, SUPPLIER
 from central.errors import NotFoundError, SenderError
 from central.ledger import store_rows, supplier_rows
 from central.store_loading import load_items, load_prices
@@ -36,6 +36,7 @@ def import_items(work: Work, read: Read[Item], who: str) -> ImportReport:
     if added or changed:
         items = list(merged.values())
         store_rows.put_items(work.connection, store.store, items)
+        work.vouch_for_list(ITEMS)
         load_items(work.connection, store)
         load_prices(work.connection, store)
         content = ItemsPut(items=items).model_dump_json()

@@ -2,6 +2,7 @@
 
 from central.context import Work
 from central.core.lifecycle import ON_ORDER, can_move
+from central.core.vouched import OUTSIDE_ORDER
 from central.ledger import note_rows
 from central.ledger import restock_rows as rows
 from central.store_memory import OutsideOrder, Trigger
@@ -32,6 +33,7 @@ def net_load(work: Work, sku: str, despatch: str) -> None:
         return
     for key in own:
         rows.outside_order_ended(work.connection, store.store, *key, state="merged", units=None)
+        work.will_vouch(OUTSIDE_ORDER, *key)
         del store.orders[key]
     for place, trigger in enumerate(triggers):
         is_last = place == len(triggers) - 1 and not orders
@@ -79,9 +81,11 @@ def _stand_alone(
             "despatch": despatch, "arrives_day": None,
         }  # fmt: skip
         rows.put_outside_order(work.connection, row)
+        work.will_vouch(OUTSIDE_ORDER, *key)
         work.store.orders[key] = OutsideOrder(units, despatch, None, at_ms)
 
 
 def _set_units(work: Work, key: tuple[str, str], units: int) -> None:
     work.store.orders[key].quantity_units = units
     rows.set_outside_units(work.connection, work.store.store, *key, units=units)
+    work.will_vouch(OUTSIDE_ORDER, *key)

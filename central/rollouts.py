@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from central import desired_state
 from central.context import CHAIN, Work
 from central.core.rollout import Wanted, advice_on, is_in, next_state, wanted_of
+from central.core.vouched import ROLLOUT
 from central.errors import ConflictError, NotFoundError, SenderError
 from central.ledger import rollout_rows
 from contract.api.rollouts import (
@@ -183,6 +184,7 @@ def _insert(work: Work, post: RolloutPost, name: str) -> int:
         "now": work.now_ms,
     }  # fmt: skip
     number = rollout_rows.insert_rollout(work.connection, values)
+    work.will_vouch(ROLLOUT, str(number))
     work.audit(
         post.who, f"rollout-{post.mode}", f"rollout {number}", f"{name} to {post.percent} %: {post.reason}"
     )
@@ -199,5 +201,6 @@ def _change(
             "now": work.now_ms,
         },
     )  # fmt: skip
+    work.will_vouch(ROLLOUT, str(row.number))
     said = f"{row.name} at {percent} %" + (f": {reason}" if reason else "")
     work.audit(who, f"rollout-{action}", f"rollout {row.number}", said)

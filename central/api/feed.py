@@ -17,6 +17,7 @@ from central.addresses import checked_target
 from central.api.gate import FromConsumer, FromConsumerOrHq, TheCentre
 from central.centre import Centre, real_ms
 from central.context import CHAIN, Work
+from central.core.vouched import WEBHOOK
 from central.dispatch import Dispatcher
 from central.errors import ConflictError, ForbiddenError, NotFoundError, SenderError
 from central.ledger import outgoing
@@ -126,6 +127,7 @@ def post_webhook(post: WebhookPost, principal: FromConsumer, centre: TheCentre) 
         }  # fmt: skip
         outgoing.put_endpoint(work.connection, row)
         work.audit(principal.name, "put-webhook", name, post.url[:200])
+        work.will_vouch(WEBHOOK, name)
 
     centre.call_store(CHAIN, job)
     _dispatcher(centre).refresh()
@@ -160,6 +162,7 @@ def delete_webhook(webhook: WebhookPath, principal: FromConsumer, centre: TheCen
         _own(work, webhook, principal)
         outgoing.delete_endpoint(work.connection, webhook)
         work.audit(principal.name, "delete-webhook", webhook)
+        work.will_vouch(WEBHOOK, webhook)
 
     centre.call_store(CHAIN, job)
     _dispatcher(centre).refresh()
@@ -176,6 +179,7 @@ def rotate_secret(
         url = _own(work, webhook, principal).url
         outgoing.rotate_secret(work.connection, webhook, secret, real_ms() + rotation.keep_old_s * 1000)
         work.audit(principal.name, "rotate-webhook-secret", webhook)
+        work.will_vouch(WEBHOOK, webhook)
         return str(url)
 
     url = centre.call_store(CHAIN, job)

@@ -10,6 +10,7 @@ from central.access import Principal, Scope
 from central.api.gate import FromHq, FromHqOrSystem, FromPeople, FromReaders, FromSystem, TheCentre, scoped
 from central.api.json_body import described, json_body
 from central.context import CHAIN, Work
+from central.core.vouched import BUNDLE
 from central.errors import NotFoundError
 from central.ledger import alert_acks, rollout_rows, store_rows
 from central.rollout_views import bundle_view, rollout_stores, rollout_view, rollout_views
@@ -58,6 +59,7 @@ def put_bundle(
         )  # fmt: skip
         if is_new:
             work.audit(principal.name, "put-bundle", name, f"sha256 {sha256}")
+            work.will_vouch(BUNDLE, sha256)
 
     centre.call_store(CHAIN, job)
     give_back_memory()

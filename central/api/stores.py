@@ -16,7 +16,7 @@ from central.api.paging import Limit, next_after, skip_from
 from central.centre import Centre
 from central.context import Work
 from central.core.audiences import CELL_RESOLUTION, is_cell
-from central.core.vouched import STORE
+from central.core.vouched import ITEMS, PRICES, STORE
 from central.errors import NotFoundError, SenderError
 from central.ledger import coupon_rows, store_rows
 from central.ledger.series_views import sku_series
@@ -102,6 +102,7 @@ def put_items(
 
     def job(work: Work) -> int:
         store_rows.put_items(work.connection, store, put.items)
+        work.vouch_for_list(ITEMS)
         load_items(work.connection, work.store)
         load_prices(work.connection, work.store)
         return desired_state.put_document(work, "items", put.model_dump_json())
@@ -153,6 +154,7 @@ def put_prices(
 
     def job(work: Work) -> int:
         store_rows.put_prices(work.connection, store, put.prices, work.now_ms)
+        work.vouch_for_list(PRICES)
         load_prices(work.connection, work.store)
         return desired_state.put_document(work, "prices", put.model_dump_json())
 

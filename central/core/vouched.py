@@ -11,7 +11,11 @@ COUPON_TERMS, DOCUMENT, STORE, BUDGET = "coupon-terms", "document", "store", "bu
 SUPPLIER, CAMPAIGN, SWITCH, PERSON, TOKEN, KEY = (
     "supplier", "campaign", "kill-switch", "person", "token", "gateway-key",
 )  # fmt: skip
-"""Actions of entries that are about one row each. An entry without a digest says that the row is gone."""
+OUTSIDE_ORDER, NOTE_LINE, LISTING, WEBHOOK, BUNDLE, ROLLOUT = (
+    "order-outside", "note-line", "assortment", "webhook", "bundle", "rollout",
+)  # fmt: skip
+ITEMS, PRICES = "items", "prices"
+"""Actions of entries that are about one row each; of the last two about a store's whole list. An entry without a digest says that the row is gone."""
 
 SUPPLY = "supply"
 DERIVED_DOCUMENTS = frozenset({"deliveries"})
@@ -27,7 +31,8 @@ TERMS = (
 class Vouched:
     """Rows of `table`. subject: the column or columns that name one; columns: what must not change unseen.
 
-    of_chain: the entries are in the chain of shops' own chain, and the table has no store.
+    of_chain: the entries are in the chain of shops' own chain, and the table has no store. forgotten: rows go after their time,
+    and since when they are kept is noted under this name (`central.ledger.retention`); "": never.
     """
 
     action: str
@@ -35,9 +40,16 @@ class Vouched:
     subject: tuple[str, ...]
     columns: tuple[str, ...]
     of_chain: bool = False
+    forgotten: str = ""
 
     def subject_of(self, row: Mapping[str, object]) -> str:
-        return ".".join(str(row[name]) for name in self.subject)
+        return self.name_of(str(row[name]) for name in self.subject)
+
+    def name_of(self, key: Iterable[str]) -> str:
+        """key: one value for each column of `subject`."""
+        if len(self.subject) == 1:
+            return "".join(key)
+        return ".".join(part.replace("\\", "\\\\").replace(".", "\\.") for part in key)
 
     def about(self, row: Mapping[str, object]) -> dict[str, object]:
         if self.action == DOCUMENT:
@@ -106,5 +118,60 @@ _KINDS = (
         ("token_hash", "name", "scope", "created_ms", "revoked", "expires_ms", "reach"), of_chain=True,
     ),
     Vouched(KEY, "gateways", ("gateway",), ("gateway", "store_id", "key_hash"), of_chain=True),
+    Vouched(
+        OUTSIDE_ORDER, "outside_orders", ("order_number", "sku"),
+        ("order_number", "sku", "quantity_units", "at_ms", "despatch", "arrives_day", "received_units", "state"),
+    ),
+    Vouched(
+        NOTE_LINE, "delivery_notes", ("note", "sku"),
+        (
+            "note", "sku", "despatch", "at_ms", "quantity_units", "expected_units", "substitutes", "state", "booked_units",
+            "heard_ms", "digest",
+        ),
+        forgotten="delivery_notes",
+    ),
+    Vouched(
+        LISTING, "assortment", ("sku", "change", "from_ms"),
+        ("sku", "change", "from_ms", "pack_units", "min_order_units", "gtin", "applied", "heard_ms"),
+    ),
+    # Not what was delivered and how it answered.
+    Vouched(
+        WEBHOOK, "endpoints", ("endpoint",),
+        (
+            "endpoint", "url", "types", "owner", "secret", "enabled", "created_ms", "old_secret", "old_secret_until_ms",
+            "reach",
+        ),
+        of_chain=True,
+    ),
+    Vouched(
+        BUNDLE, "bundles", ("sha256",), ("sha256", "name", "manifest", "files", "size_bytes", "who", "created_ms"),
+        of_chain=True,
+    ),
+    Vouched(
+        ROLLOUT, "rollouts", ("number",),
+        (
+            "number", "sha256", "name", "mode", "state", "percent", "max_refusals", "who", "reason", "created_ms",
+            "changed_ms",
+        ),
+        of_chain=True,
+    ),
 )  # fmt: skip
 VOUCHED = {kind.action: kind for kind in _KINDS}
+
+
+@dataclass(frozen=True, slots=True)
+class VouchedList:
+    """All rows of a store in `table`, by one entry: they are set together. columns: the key first."""
+
+    action: str
+    table: str
+    columns: tuple[str, ...]
+
+
+VOUCHED_LISTS = {
+    kind.action: kind
+    for kind in (
+        VouchedList(ITEMS, "items", ("sku", "gtin", "name", "category", "managed")),
+        VouchedList(PRICES, "prices", ("sku", "from_ms", "price_cents")),
+    )
+}

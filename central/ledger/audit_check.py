@@ -9,11 +9,14 @@ from sqlalchemy.engine import Connection
 
 from central.core.audit_chain import FIRST, Break, digest_of, first_break
 from central.core.redemption import CouponState
-from central.core.vouched import VOUCHED, Vouched
-from central.ledger import till_days
-from central.ledger.vouched_rows import last_entries, rows_of
+from central.core.vouched import VOUCHED, VOUCHED_LISTS, Vouched, VouchedList
+from central.ledger import retention, till_days
+from central.ledger.vouched_rows import about_list, last_entries, rows_of
+from contract.api.deliveries import MAX_NOTE_AGE_DAYS
 from contract.errors import ContractError
 
+TOLD_WITHIN_MS = (MAX_NOTE_AGE_DAYS + 1) * 86_400_000
+"""So long after the moment that a row is about its first entry is made at the latest: one as old may be forgotten."""
 Heads = Mapping[str, tuple[int, str]]
 """Store → number and hash of its chain's last entry."""
 
@@ -61,6 +64,8 @@ def verify_audit(connection: Connection, kept: Heads | None = None, now_ms: int 
             checked, wrong = _check_rows(connection, store, kind)
             rows += checked
             breaks.extend(wrong)
+        for of in VOUCHED_LISTS.values() if store else ():
+            breaks.extend(_check_list(connection, store, of))
         breaks.extend(_check_coupons(connection, store, now_ms))
         breaks.extend(_check_books(connection, store))
     breaks.extend(
@@ -83,12 +88,14 @@ def _cut(store: str, chain: list[dict[str, object]], kept: Heads) -> Break | Non
 
 
 def _check_rows(connection: Connection, store: str, kind: Vouched) -> tuple[int, list[Break]]:
-    last = last_entries(connection, kind, store)
+    last = last_entries(connection, kind.action, store)
     found = {kind.subject_of(row): digest_of(_about(kind, row)) for row in rows_of(connection, kind, store)}
+    kept_ms = retention.kept_since_ms(connection, store, kind.forgotten) if kind.forgotten else None
     wrong = [
-        Break(store, number, f"the {kind.action} {subject} {_said(found, subject, digest)}")
-        for subject, (number, digest) in last.items()
-        if found.get(subject, "") != digest
+        Break(store, entry.number, f"the {kind.action} {subject} {_said(found, subject, entry.digest)}")
+        for subject, entry in last.items()
+        if found.get(subject, "") != entry.digest
+        and not (subject not in found and kept_ms is not None and entry.first_ms < kept_ms + TOLD_WITHIN_MS)
     ]
     wrong += [
         Break(store, 0, f"the {kind.action} {subject} was put beside the centre: no entry is about it")
@@ -96,6 +103,21 @@ def _check_rows(connection: Connection, store: str, kind: Vouched) -> tuple[int,
         if subject not in last
     ]
     return len(last), wrong
+
+
+def _check_list(connection: Connection, store: str, kind: VouchedList) -> list[Break]:
+    entry = last_entries(connection, kind.action, store).get(store)
+    about = about_list(connection, kind, store)
+    if entry is None:
+        why = f"the store's {kind.table} were put beside the centre: no entry is about them"
+        return [Break(store, 0, why)] if about["rows"] else []
+    if entry.digest == digest_of(about):
+        return []
+    return [
+        Break(
+            store, entry.number, f"the store's {kind.table} were changed: they are {about['rows']} rows now"
+        )
+    ]
 
 
 def _about(kind: Vouched, row: Mapping[str, object]) -> Mapping[str, object]:

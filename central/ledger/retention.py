@@ -24,7 +24,7 @@ RECEIPTS_A_TRANSACTION = 100
 class Rule:
     """setting: how many days, 0 for ever. gather: keys of some rows older than :before_ms (or :before_day), oldest first.
 
-    fact: what of it sums are made; since when the ledger has all of that is noted under this name. "": nothing.
+    fact: since when the ledger has all of it is noted under this name, for sums that are made of it and for the audit. "": nothing.
     """
 
     name: str
@@ -81,7 +81,8 @@ RULES = (
     _rule("windows", "window_days", _SEQ, "until_ms < :before_ms", order="until_ms", fact="windows"),
     _rule("stock_facts", "stock_fact_days", _SEQ, "at_ms < :before_ms", order="at_ms", fact="stock_facts"),
     _rule("proposals", "proposal_days", _SEQ, _NOT_OPEN, order="at_ms"),
-    _rule("delivery_notes", "delivery_note_days", "note, sku", _NO_ONE_WAITS, order="at_ms, note, sku"),
+    _rule("delivery_notes", "delivery_note_days", "note, sku", _NO_ONE_WAITS, order="at_ms, note, sku",
+          fact="delivery_notes"),
     _rule("alert_acks", "alert_days", "code, subject, raised_ms", "raised_ms < :before_ms", order="raised_ms"),
     _rule("alerts", "alert_days", _SEQ, "at_ms < :before_ms AND cleared_ms IS NOT NULL", order="at_ms"),
     _rule("quarantine", "quarantine_days", "number", "at_ms < :before_ms", order="number"),
@@ -104,7 +105,10 @@ _NOTE = sa.text(
     ON CONFLICT (store_id, kind) DO UPDATE SET from_ms = excluded.from_ms
     WHERE excluded.from_ms > kept_since.from_ms"""
 )
-_FACTS_KEPT = sa.text("SELECT max(from_ms) FROM kept_since WHERE store_id = :store")
+_FACTS_KEPT = sa.text(
+    """SELECT max(from_ms) FROM kept_since WHERE store_id = :store
+    AND kind IN ('receipts', 'windows', 'stock_facts')"""
+)
 _KEPT = sa.text("SELECT from_ms FROM kept_since WHERE store_id = :store AND kind = :kind")
 
 

@@ -43,7 +43,7 @@ def accounting(connection: Connection, stores: Stores = None, limit: int = 1000)
     for (counters,) in connection.execute(_COUNTERS, of):
         told.update(json.loads(counters))
     return Accounting(
-        balanced=not books.wrong, **_sides(books.told, books.held),
+        balanced=not books.wrong, **_sides(books.told, books.held),  # type: ignore[arg-type]
         declared_gaps=connection.execute(_GAPS, of).scalar() or 0,
         days=[_day_balance(day) for day in books.days],
         closed_days=books.closed, wrong_days=books.wrong, open_days=books.open, missing_numbers=books.missing_numbers,

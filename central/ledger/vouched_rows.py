@@ -1,12 +1,16 @@
 """Rows that the audit vouches for, as they stand now."""
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from central.core.audit_chain import FIRST, digest_of, entry_hash
-from central.core.vouched import DERIVED_DOCUMENTS, DOCUMENT, VOUCHED, Vouched
+from central.core.vouched import DERIVED_DOCUMENTS, DOCUMENT, VOUCHED, VOUCHED_LISTS, Vouched, VouchedList
+from central.ledger.tables import metadata
 
 
 def _select(kind: Vouched) -> str:
@@ -31,10 +35,18 @@ _ONE = {
     for kind in VOUCHED.values()
 }
 _LAST = sa.text(
-    "SELECT number, subject, digest FROM audit WHERE store_id = :store AND action = :action ORDER BY number"
+    "SELECT number, at_ms, subject, digest FROM audit WHERE store_id = :store AND action = :action ORDER BY number"
 )
+_LISTS = {
+    kind.action: sa.text(
+        f"SELECT {', '.join(kind.columns)} FROM {kind.table} WHERE store_id = :store ORDER BY {', '.join(kind.columns[:2])}"  # noqa: S608
+    )
+    for kind in VOUCHED_LISTS.values()
+}
 _END = sa.text("SELECT number, at_ms, hash FROM audit WHERE store_id = :store ORDER BY number DESC LIMIT 1")
-_STORES = sa.text("SELECT store_id FROM stores UNION SELECT '' ORDER BY store_id")
+_STORES = sa.text(
+    "SELECT store_id FROM stores UNION SELECT store_id FROM audit UNION SELECT '' ORDER BY store_id"
+)
 _INSERT = sa.text(
     """INSERT INTO audit (store_id, number, at_ms, who, action, subject, reason, digest, hash)
     VALUES (:store_id, :number, :at_ms, :who, :action, :subject, :reason, :digest, :hash)"""
@@ -44,7 +56,11 @@ _INSERT = sa.text(
 def row_of(
     connection: Connection, kind: Vouched, store: str, key: tuple[str, ...]
 ) -> Mapping[str, object] | None:
-    named = {f"s{place}": part for place, part in enumerate(key)}
+    columns = metadata.tables[kind.table].c
+    named = {
+        f"s{place}": int(part) if isinstance(columns[name].type, sa.BigInteger) else part
+        for place, (name, part) in enumerate(zip(kind.subject, key, strict=True))
+    }
     row = connection.execute(_ONE[kind.action], {**_named(kind, store), **named}).mappings().one_or_none()
     return None if row is None else dict(row)
 
@@ -58,10 +74,32 @@ def rows_of(connection: Connection, kind: Vouched, store: str) -> Iterator[Mappi
             yield dict(row)
 
 
-def last_entries(connection: Connection, kind: Vouched, store: str) -> dict[str, tuple[int, str]]:
-    """Subject → (number, digest) of the last entry about it; digest "": the row is gone."""
-    found = connection.execute(_LAST, {"store": store, "action": kind.action})
-    return {row.subject: (int(row.number), row.digest) for row in found}
+@dataclass(slots=True)
+class Entry:
+    """The last one about a row. digest "": the row is gone. first_ms: when the first one was made."""
+
+    number: int
+    digest: str
+    first_ms: int
+
+
+def last_entries(connection: Connection, action: str, store: str) -> dict[str, Entry]:
+    """By subject."""
+    entries: dict[str, Entry] = {}
+    for row in connection.execute(_LAST, {"store": store, "action": action}):
+        known = entries.get(row.subject)
+        first_ms = int(row.at_ms) if known is None else known.first_ms
+        entries[row.subject] = Entry(int(row.number), row.digest, first_ms)
+    return entries
+
+
+def about_list(connection: Connection, kind: VouchedList, store: str) -> dict[str, object]:
+    """What an entry about the store's whole list says: how many rows, and their digest."""
+    digest, count = hashlib.sha256(), 0
+    for row in connection.execute(_LISTS[kind.action], {"store": store}):
+        digest.update(json.dumps(list(row), separators=(",", ":")).encode() + b"\n")
+        count += 1
+    return {"rows": count, "sha256": digest.hexdigest()}
 
 
 def vouch_for_all(connection: Connection) -> int:
@@ -76,23 +114,35 @@ def vouch_for_all(connection: Connection) -> int:
             (0, 0, FIRST) if end is None else (int(end.number), int(end.at_ms), str(end.hash))
         )
         entries = []
-        for kind in VOUCHED.values():
-            last = last_entries(connection, kind, store)
-            for row in rows_of(connection, kind, store):
-                subject, digest = kind.subject_of(row), digest_of(kind.about(row))
-                if last.get(subject, (0, ""))[1] == digest:
-                    continue
-                number += 1
-                entry: dict[str, object] = {
-                    "store_id": store, "number": number, "at_ms": at_ms, "who": "the centre", "action": kind.action,
-                    "subject": subject, "reason": "as it was at the migration", "digest": digest,
-                }  # fmt: skip
-                previous = entry_hash(previous, entry)
-                entries.append({**entry, "hash": previous})
+        for action, subject, digest in _unvouched(connection, store):
+            number += 1
+            entry: dict[str, object] = {
+                "store_id": store, "number": number, "at_ms": at_ms, "who": "the centre", "action": action,
+                "subject": subject, "reason": "as it was at the migration", "digest": digest,
+            }  # fmt: skip
+            previous = entry_hash(previous, entry)
+            entries.append({**entry, "hash": previous})
         if entries:
             connection.execute(_INSERT, entries)
         count += len(entries)
     return count
+
+
+def _unvouched(connection: Connection, store: str) -> Iterator[tuple[str, str, str]]:
+    """(action, subject, digest) of what has no entry, or another one."""
+    for kind in VOUCHED.values():
+        last = last_entries(connection, kind.action, store)
+        for row in rows_of(connection, kind, store):
+            subject, digest = kind.subject_of(row), digest_of(kind.about(row))
+            if subject not in last or last[subject].digest != digest:
+                yield kind.action, subject, digest
+    for of in VOUCHED_LISTS.values() if store else ():
+        about, entry = (
+            about_list(connection, of, store),
+            last_entries(connection, of.action, store).get(store),
+        )
+        if (entry is not None and entry.digest != digest_of(about)) or (entry is None and about["rows"]):
+            yield of.action, store, digest_of(about)
 
 
 def _named(kind: Vouched, store: str) -> dict[str, object]:

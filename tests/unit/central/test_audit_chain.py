@@ -7,18 +7,30 @@ from central_rows import START_MS, gtin, level, proposal, receipt
 from ledger_kinds import on_both
 from test_ledger import STORE, Bench, bench
 
-from central import couponing, desired_state
+from central import arrivals, assortment, couponing, deliveries, desired_state
 from central.__main__ import main
 from central.context import CHAIN, Work
 from central.core import vouched
 from central.core.audit_chain import FIRST, entry_hash, first_break
 from central.core.coupons import Issue, ItemState, Offer
-from central.ledger import coupon_rows, restock_rows, supplier_rows, tables
+from central.ledger import (
+    coupon_rows,
+    outgoing,
+    restock_rows,
+    rollout_rows,
+    store_rows,
+    supplier_rows,
+    tables,
+)
 from central.ledger.audit_check import AuditReport, verify_audit
 from central.ledger.vouched_rows import vouch_for_all
 from central.setup import create_token, put_person, remove_person, revoke_token
+from central.store_loading import load_items
+from contract.api.deliveries import AssortmentChange, AssortmentPost, DeliveryNote, NoteLine
 from contract.api.offers import CampaignPut
+from contract.api.restock import OutsideOrder
 from contract.api.suppliers import SupplierPut
+from contract.documents import Price
 
 KEYS = {"store_id", "number", "trigger_id"}
 SUPPLIER = SupplierPut(
@@ -117,8 +129,46 @@ def fill(centre: Bench) -> None:
         offer = Offer(ItemState("sku-1", gtin(1), "Good 1", "food", 250, 9, 0, 0, 1.0, 2.0), 50, "surplus")
         couponing._issue(work, campaign, Issue("m-1", offer))
 
+    def outside(work: Work) -> None:
+        """What systems outside told, and what people roll out."""
+        load_items(work.connection, work.store)
+        order = OutsideOrder(order="PO.7", store=STORE, sku="sku-1", quantity_units=24, at_ms=START_MS)
+        arrivals.place_outside_order(work, order)
+        lines = [NoteLine(sku="sku-2", quantity_units=6)]
+        deliveries.take_note(work, DeliveryNote(note="N-1", store=STORE, at_ms=START_MS, lines=lines), "erp")
+        change = AssortmentChange(sku="sku-3", change="delist", from_ms=START_MS + 10**9)
+        assortment.take_changes(work, AssortmentPost(changes=[change]), "erp")
+        store_rows.put_prices(
+            work.connection, STORE, [Price(sku="sku-1", from_ms=0, price_cents=250)], START_MS
+        )
+        work.vouch_for_list(vouched.PRICES)
+
+    def rolled_out(work: Work) -> None:
+        row = {
+            "endpoint": "wh-1", "url": "https://erp.example/hook", "types": "[]", "owner": "system:erp", "secret": "s",
+            "now": 1, "reach": None,
+        }  # fmt: skip
+        outgoing.put_endpoint(work.connection, row)
+        work.will_vouch(vouched.WEBHOOK, "wh-1")
+        rollout_rows.put_bundle(
+            work.connection,
+            sha256="ab",
+            name="m@1",
+            manifest="{}",
+            files="{}",
+            size_bytes=2,
+            who="Ann",
+            now_ms=1,
+        )
+        work.will_vouch(vouched.BUNDLE, "ab")
+        values = {"sha256": "ab", "name": "m@1", "mode": "live", "state": "running", "percent": 5, "max_refusals": 2,
+                  "who": "Ann", "reason": "", "now": 1}  # fmt: skip
+        work.will_vouch(vouched.ROLLOUT, str(rollout_rows.insert_rollout(work.connection, values)))
+
     centre.run(chain, CHAIN)
     centre.run(store)
+    centre.run(outside)
+    centre.run(rolled_out, CHAIN)
 
 
 FORGED = """INSERT INTO triggers SELECT store_id, 99 AS number, 'store-1-r99' AS trigger_id, {rest} FROM triggers WHERE number = 1"""
@@ -148,12 +198,70 @@ def test_one_changed_value_in_any_table_that_is_vouched_for_shows(kind: str) -> 
             ("triggers SET on_order_units = on_order_units + 1 WHERE number = 1",
              "triggers SET on_order_units = on_order_units - 1 WHERE number = 1", "the trigger store-1-r1 was changed"),
             ("triggers SET erp_document = 'PO-1' WHERE number = 1", "triggers SET erp_document = NULL", "the trigger store-1-r1"),
+            ("outside_orders SET quantity_units = 240 WHERE sku = 'sku-1'",
+             "outside_orders SET quantity_units = 24 WHERE sku = 'sku-1'", "the order-outside PO\\.7.sku-1 was"),
+            ("delivery_notes SET state = 'arrived'", "delivery_notes SET state = 'open'", "the note-line N-1.sku-2 was changed"),
+            ("assortment SET from_ms = from_ms + 0, applied = 1", "assortment SET applied = 0", "the assortment sku-3.delist."),
+            ("endpoints SET url = 'https://thief.example/'", "endpoints SET url = 'https://erp.example/hook'", "the webhook wh-1 was"),
+            ("bundles SET files = '{ }'", "bundles SET files = '{}'", "the bundle ab was changed"),
+            ("rollouts SET percent = 100", "rollouts SET percent = 5", "the rollout 1 was changed"),
+            ("items SET gtin = 'x' || gtin WHERE sku = 'sku-2'", "items SET gtin = substr(gtin, 2) WHERE sku = 'sku-2'", "store's items were"),
+            ("prices SET price_cents = 1", "prices SET price_cents = 250", "the store's prices were changed"),
         ):  # fmt: skip
             centre.change(f"UPDATE {change}")
             [broken] = report(centre).breaks
             assert said in broken.why
             centre.change(f"UPDATE {back}")
             assert report(centre).breaks == (), change
+
+
+NEWER = (
+    "outside_orders",
+    "delivery_notes",
+    "assortment",
+    "endpoints",
+    "bundles",
+    "rollouts",
+    "items",
+    "prices",
+)
+FIRST_KEY = {"endpoints": "endpoint", "bundles": "sha256", "rollouts": "number", "outside_orders": "order_number",
+             "delivery_notes": "note"}  # fmt: skip
+
+
+@on_both
+def test_a_row_that_was_forged_or_deleted_in_any_of_the_newer_tables_shows(kind: str) -> None:
+    with bench(kind) as centre:
+        fill(centre)
+        for deleted, table in enumerate(NEWER):
+            key = FIRST_KEY.get(table, "sku")
+            other = "99" if key == "number" else "'forged'"
+            columns = [f'"{column.name}"' for column in tables.metadata.tables[table].columns]
+            copied = ", ".join(other if column == f'"{key}"' else column for column in columns)
+            one = f"FROM {table} WHERE {key} = (SELECT min({key}) FROM {table})"
+            before = report(centre).breaks
+            assert len(before) == deleted, table
+            centre.change(f"INSERT INTO {table} ({', '.join(columns)}) SELECT {copied} {one}")
+            [forged] = set(report(centre).breaks) - set(before)
+            assert "put beside the centre" in forged.why or "were changed" in forged.why
+            centre.change(f"DELETE FROM {table} WHERE {key} = {other}")
+            assert report(centre).breaks == before, table
+            centre.change(f"DELETE {one}")
+            [gone] = set(report(centre).breaks) - set(before)
+            assert "was deleted" in gone.why or "were changed" in gone.why
+
+
+def test_a_note_that_had_its_time_may_be_gone_and_a_newer_one_may_not() -> None:
+    with bench("sqlite") as centre:
+        fill(centre)
+        centre.change("DELETE FROM delivery_notes")
+        assert len(report(centre).breaks) == 1
+        centre.change(
+            f"INSERT INTO kept_since VALUES ('{STORE}', 'delivery_notes', {START_MS - 40 * 86_400_000})"
+        )
+        assert len(report(centre).breaks) == 1
+        centre.change(f"UPDATE kept_since SET from_ms = {START_MS + 1} WHERE kind = 'delivery_notes'")
+        assert report(centre).breaks == ()
 
 
 def test_a_row_put_beside_the_centre_and_one_put_back_show(tmp_path: Path) -> None:

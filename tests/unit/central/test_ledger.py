@@ -87,6 +87,7 @@ class Bench:
                 for n in range(1, skus + 1)
             ]
             store_rows.put_items(work.connection, STORE, items)
+            work.vouch_for_list(vouched.ITEMS)
             load_items(work.connection, work.store)
             work.store.supply = {
                 f"sku-{n}": SupplyLine(
