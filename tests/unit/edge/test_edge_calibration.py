@@ -37,8 +37,11 @@ def test_in_a_drifting_world_the_bands_cover_what_they_say_and_without_calibrati
     told, plain = zip(*world.scored[-22:], strict=True)
     assert inside(plain, "inside_80") < 0.62
     assert inside(plain, "inside_95") < 0.85
-    assert inside(told, "inside_80") == pytest.approx(0.8, abs=0.07)
-    assert inside(told, "inside_95") == pytest.approx(0.95, abs=0.04)
+    # Each day halves or lifts everybody's sales together, so 22 days are 22 draws: a tenth more or less is their spread.
+    assert inside(told, "inside_80") == pytest.approx(0.8, abs=0.1)
+    assert inside(told, "inside_95") == pytest.approx(0.95, abs=0.1)
+    assert inside(told, "inside_80") > inside(plain, "inside_80") + 0.15
+    assert inside(told, "inside_95") > inside(plain, "inside_95") + 0.1
     assert sum(each.pinball for each in told) < 0.97 * sum(each.pinball for each in plain)
     found = recalibration_from(world.core.state.calibrations.of(world.models.name))
     assert drift_of(found)["busy"].is_over
