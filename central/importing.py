@@ -7,13 +7,15 @@ from central.context import Work
 from central.core.masters import Good, Read
 from central.core.vouched import ITEMS, SUPPLIER
 from central.errors import NotFoundError, SenderError
-from central.ledger import store_rows, supplier_rows
+from central.ledger import store_rows, supplier_rows, supplier_stock
 from central.store_loading import load_items, load_prices
 from contract.api.masters import MAX_PROBLEMS, ImportReport, RowProblem
 from contract.api.stores import ItemsPut
-from contract.api.suppliers import SupplierPut
+from contract.api.suppliers import Arriving, SupplierPut
 from contract.documents import Item, ItemsDocument
 
+MAX_ARRIVALS = 200_000
+"""Of one supplier: some weeks of all its SKUs."""
 MAX_ITEMS = 50_000
 """Of a store's list. Source: contract.documents.ItemsDocument."""
 
@@ -62,6 +64,23 @@ def import_suppliers(work: Work, read: Read[SupplierPut], who: str) -> ImportRep
     return _report(read, read.good, list(read.problems), added, changed, None)
 
 
+def import_arrivals(work: Work, supplier: str, read: Read[Arriving], who: str) -> ImportReport:
+    """Adds and changes what a supplier expects; what the file does not name stays. Raises NotFoundError."""
+    if supplier_rows.supplier(work.connection, supplier) is None:
+        raise NotFoundError(f"supplier {supplier} is unknown; PUT /v1/suppliers/{supplier} first")
+    rows, _ = supplier_stock.arrivals(work.connection, supplier, MAX_ARRIVALS)
+    known = {(row.sku, row.day): row.units for row in rows}
+    good = [row.value for row in read.good]
+    added = sum((row.sku, row.day) not in known for row in good)
+    changed = sum(known.get((row.sku, row.day), row.units) != row.units for row in good)
+    if len(known) + added > MAX_ARRIVALS:
+        raise SenderError(f"{supplier} would expect {len(known) + added} loads; at most {MAX_ARRIVALS}")
+    if added or changed:
+        supplier_stock.put_arrivals(work.connection, supplier, good, replaces=False)
+        work.audit(who, "put-arrivals", supplier, f"by file: {added} new, {changed} changed")
+    return _report(read, read.good, list(read.problems), added, changed, None)
+
+
 def _without_taken_gtins(
     rows: tuple[Good[Item], ...], known: dict[str, Item], problems: list[RowProblem]
 ) -> tuple[Good[Item], ...]:
@@ -80,8 +99,8 @@ def _without_taken_gtins(
 
 
 def _report(
-    read: Read[Item] | Read[SupplierPut],
-    good: tuple[Good[Item], ...] | tuple[Good[SupplierPut], ...],
+    read: Read[Item] | Read[SupplierPut] | Read[Arriving],
+    good: tuple[Good[Item], ...] | tuple[Good[SupplierPut], ...] | tuple[Good[Arriving], ...],
     problems: list[RowProblem],
     added: int,
     changed: int,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from central.context import Work
 from central.core.days import midnight_before
-from central.ledger import supplier_rows
+from central.ledger import supplier_rows, supplier_stock
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,7 @@ class SupplierTerms:
     emergency_days: int | None = None
     expected_before_regular_units: float = 0.0
     available_units: int | None = None
+    available_now_units: int | None = None
     budget_left_cents: int | None = None
 
 
@@ -35,6 +36,11 @@ def terms_for(work: Work, supplier: str, sku: str, open_trigger: str) -> Supplie
         regular_days=regular_days,
         emergency_days=calendar.emergency_lead_days,
         expected_before_regular_units=0.0 if forecast is None else sum(forecast.mean[:regular_days]),
-        available_units=supplier_rows.available_units(connection, supplier, sku),
+        available_units=supplier_stock.available_units(
+            connection, supplier, sku, calendar.picking_day(now_ms), calendar.zone
+        ),
+        available_now_units=supplier_stock.available_units(
+            connection, supplier, sku, calendar.local_day(now_ms), calendar.zone
+        ),
         budget_left_cents=budget,
     )

@@ -31,6 +31,7 @@ DONE = {
     "outside-order": "told of an order made outside",
     "prune": "forgot what had its time",
     "put-availability": "said what is to be had",
+    "put-arrivals": "said what is expected at the depot",
     "put-budget": "set a budget",
     "put-bundle": "sent a bundle",
     "put-campaign": "set a campaign",

@@ -2,17 +2,30 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request
+from sqlalchemy.engine import Connection
+from starlette.concurrency import run_in_threadpool
 
 from central.api.gate import FromHqOrSystem, FromStoreSystem, TheCentre
+from central.api.masters import csv_text, read_csv, takes_csv
+from central.api.paging import Limit
 from central.context import CHAIN, Work
-from central.core.masters import supplier_problem
+from central.core.masters import ARRIVAL_COLUMNS, arrivals_from_csv, supplier_problem
 from central.core.supplier_calendar import calendar_from
 from central.core.vouched import BUDGET, SUPPLIER
 from central.errors import NotFoundError, SenderError
-from central.ledger import supplier_rows
+from central.importing import import_arrivals
+from central.ledger import supplier_rows, supplier_stock
 from contract.api import Accepted, Page
-from contract.api.suppliers import AvailabilityPut, BudgetPut, SupplierPut, SupplierView
+from contract.api.masters import ImportReport
+from contract.api.suppliers import (
+    ArrivalsPut,
+    Arriving,
+    AvailabilityPut,
+    BudgetPut,
+    SupplierPut,
+    SupplierView,
+)
 from contract.ids import ID_PATTERN
 
 router = APIRouter(prefix="/v1", tags=["suppliers"])
@@ -26,7 +39,7 @@ def get_suppliers(_principal: FromHqOrSystem, centre: TheCentre) -> Page[Supplie
     """All of them, with their next cut-offs."""
     now_ms = centre.clock.now_ms()
     with centre.ledger.read.connect() as connection:
-        stocked = supplier_rows.stocked_skus(connection)
+        stocked = supplier_stock.stocked_skus(connection)
         rows = [
             _view(name, put, changed_ms, stocked.get(name, 0), now_ms)
             for name, put, changed_ms in supplier_rows.all_suppliers(connection)
@@ -65,13 +78,62 @@ def put_availability(
             rows[row.sku] = row.available_units
 
     def job(work: Work) -> None:
-        if supplier_rows.supplier(work.connection, supplier) is None:
-            raise NotFoundError(f"supplier {supplier} is unknown; PUT /v1/suppliers/{supplier} first")
-        supplier_rows.put_stock(work.connection, supplier, rows, work.now_ms)
+        _require(work.connection, supplier)
+        supplier_stock.put_stock(work.connection, supplier, rows, work.now_ms)
         work.audit(principal.name, "put-availability", supplier, f"{len(rows)} SKUs", about={**rows})
 
     centre.call_store(CHAIN, job)
     return Accepted(accepted=len(rows), rejected=rejected[:100])
+
+
+@router.get("/suppliers/{supplier}/arrivals")
+def get_arrivals(
+    supplier: SupplierPath, _principal: FromHqOrSystem, centre: TheCentre, limit: Limit = 1000
+) -> Page[Arriving]:
+    """What its distribution centre expects, by SKU and day."""
+    with centre.ledger.read.connect() as connection:
+        _require(connection, supplier)
+        rows, total = supplier_stock.arrivals(connection, supplier, limit)
+    return Page(rows=rows, total=total)
+
+
+@router.put("/suppliers/{supplier}/arrivals")
+def put_arrivals(
+    supplier: SupplierPath, put: ArrivalsPut, principal: FromHqOrSystem, centre: TheCentre
+) -> Accepted:
+    """What its distribution centre expects. A SKU that stands twice for a day is refused, the others are taken."""
+    rows: dict[tuple[str, str], Arriving] = {}
+    rejected = []
+    for row in put.rows:
+        if (row.sku, row.day) in rows:
+            rejected.append(f"sku {row.sku} stands twice on {row.day}; the first counts")
+        else:
+            rows[row.sku, row.day] = row
+
+    def job(work: Work) -> None:
+        _require(work.connection, supplier)
+        supplier_stock.put_arrivals(work.connection, supplier, list(rows.values()), replaces=True)
+        work.audit(principal.name, "put-arrivals", supplier, f"{len(rows)} loads", about=put.model_dump())
+
+    centre.call_store(CHAIN, job)
+    return Accepted(accepted=len(rows), rejected=rejected[:100])
+
+
+@router.post(
+    "/suppliers/{supplier}/arrivals",
+    openapi_extra=takes_csv(ARRIVAL_COLUMNS, "sku,day,units\n4011,2026-03-02,480\n"),
+)
+async def import_arrivals_file(
+    supplier: SupplierPath, request: Request, principal: FromHqOrSystem, centre: TheCentre
+) -> ImportReport:
+    """Adds and changes what its distribution centre expects. What the file does not name stays."""
+    text = await csv_text(request)
+
+    def take() -> ImportReport:
+        read = read_csv(arrivals_from_csv, text)
+        return centre.call_store(CHAIN, lambda work: import_arrivals(work, supplier, read, principal.name))
+
+    return await run_in_threadpool(take)
 
 
 @router.put("/stores/{store}/budget")
@@ -90,6 +152,11 @@ def put_budget(store: StorePath, put: BudgetPut, principal: FromStoreSystem, cen
     return Accepted(accepted=1)
 
 
+def _require(connection: Connection, supplier: str) -> None:
+    if supplier_rows.supplier(connection, supplier) is None:
+        raise NotFoundError(f"supplier {supplier} is unknown; PUT /v1/suppliers/{supplier} first")
+
+
 def _check(put: SupplierPut) -> None:
     problem = supplier_problem(put)
     if problem is not None:
@@ -99,7 +166,7 @@ def _check(put: SupplierPut) -> None:
 def _one(centre: TheCentre, supplier: str) -> SupplierView:
     with centre.ledger.read.connect() as connection:
         found = supplier_rows.supplier(connection, supplier)
-        stocked = supplier_rows.stocked_skus(connection).get(supplier, 0)
+        stocked = supplier_stock.stocked_skus(connection).get(supplier, 0)
     if found is None:
         raise NotFoundError(f"supplier {supplier} is unknown; GET /v1/suppliers lists those that are known")
     return _view(supplier, *found, stocked, centre.clock.now_ms())

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from central.core.supplier_calendar import calendar_from
 from contract.api.masters import MAX_ROWS, RowProblem
-from contract.api.suppliers import SupplierPut
+from contract.api.suppliers import Arriving, SupplierPut
 from contract.documents import Item
 from contract.ids import ID_PATTERN, Id
 from contract.message import VALUE_ERROR, Message
@@ -22,6 +22,7 @@ Value = TypeVar("Value", bound=BaseModel)
 
 ITEM_COLUMNS = ("sku", "gtins", "name", "category", "unit_weight_g", "managed")
 SUPPLIER_COLUMNS = ("supplier", *SupplierPut.model_fields)
+ARRIVAL_COLUMNS = ("sku", "day", "units")
 _TRUE, _FALSE = ("1", "true", "yes"), ("0", "false", "no")
 _SHOWN_CHARS = 40
 
@@ -94,6 +95,18 @@ def suppliers_from_csv(text: str) -> Read[SupplierPut]:
         return name, put
 
     return read_rows(text, SUPPLIER_COLUMNS, SUPPLIER_COLUMNS[:6], supplier, lambda _line, _put: None)
+
+
+def arrivals_from_csv(text: str) -> Read[Arriving]:
+    """Raises BadFileError. A SKU stands once for each day."""
+
+    def arriving(line: int, cells: Mapping[str, str]) -> tuple[str, Arriving]:
+        made = Arriving.model_validate(
+            {"sku": cells["sku"], "day": cells["day"], "units": whole_in(line, "units", cells["units"])}
+        )
+        return f"{made.sku} on {made.day}", made
+
+    return read_rows(text, ARRIVAL_COLUMNS, ARRIVAL_COLUMNS, arriving, lambda _line, _arriving: None)
 
 
 def supplier_problem(put: SupplierPut) -> tuple[str, str] | None:
@@ -218,6 +231,16 @@ def number_in(line: int, column: str, text: str) -> float:
     except ValueError:
         raise BadRowError(
             RowProblem(line=line, column=column, what=f"must be a number with a point, got {_shown(text)}")
+        ) from None
+
+
+def whole_in(line: int, column: str, text: str) -> int:
+    """Raises BadRowError."""
+    try:
+        return int(text)
+    except ValueError:
+        raise BadRowError(
+            RowProblem(line=line, column=column, what=f"must be a whole number, got {_shown(text)}")
         ) from None
 
 

@@ -27,7 +27,7 @@ class Wanted:
     last_raised_ms: when the last trigger of this SKU was raised that was not cancelled or rejected.
     confidence: the probability that demand until the delivery after next exceeds the position. Of the supplier, None where it is not known
     or has no such thing: send_ms (the freeze before its next cut-off), regular_days and emergency_days (until its goods
-    come), available_units (what it can ship), budget_left_cents (of the store's budget for today).
+    come), available_units (what it can ship when the order is picked), available_now_units (today, for an emergency), budget_left_cents (of the store's budget for today).
     expected_before_regular_units: mean demand until the regular delivery.
     """
 
@@ -52,6 +52,7 @@ class Wanted:
     emergency_days: int | None = None
     expected_before_regular_units: float = 0.0
     available_units: int | None = None
+    available_now_units: int | None = None
     budget_left_cents: int | None = None
 
 
@@ -119,12 +120,16 @@ def decide_restock(
         if open_trigger is not None and (held or open_trigger.state is TriggerState.PROPOSED):
             return Withdraw(open_trigger.trigger_id, "on hand and on order cover the target now")
         return Hold("on hand and on order cover the target")
-    quantity = _shippable(wanted, needed)
+    is_emergency = _cannot_wait(wanted)
+    now_units = wanted.available_units if wanted.available_now_units is None else wanted.available_now_units
+    quantity = _shippable(wanted, needed, now_units if is_emergency else wanted.available_units)
+    if is_emergency and quantity == 0:
+        # Nothing is there today: what comes until the next picking is ordered in the regular way.
+        is_emergency, quantity = False, _shippable(wanted, needed, wanted.available_units)
     if quantity == 0:
         return Hold(
             f"the supplier can ship {wanted.available_units} units, less than a pack or the minimum order"
         )
-    is_emergency = _cannot_wait(wanted)
     # Where the supplier's cut-offs are known they say when it is ordered from.
     by_days = open_trigger is None and wanted.send_ms is None and not is_emergency
     if by_days and _reviewed_too_lately(wanted, now_ms):
@@ -199,11 +204,11 @@ def confidence_of(
     return 1.0 - (levels[place - 1] + share * (levels[place] - levels[place - 1]))
 
 
-def _shippable(wanted: Wanted, quantity: int) -> int:
+def _shippable(wanted: Wanted, quantity: int, available_units: int | None) -> int:
     """Whole packs of what the supplier has, 0 when that is less than its minimum order."""
-    if wanted.available_units is None or wanted.available_units >= quantity:
+    if available_units is None or available_units >= quantity:
         return quantity
-    packs = wanted.available_units // wanted.pack_units * wanted.pack_units
+    packs = available_units // wanted.pack_units * wanted.pack_units
     return packs if packs >= max(wanted.min_order_units, wanted.pack_units) else 0
 
 

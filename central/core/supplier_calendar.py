@@ -65,6 +65,15 @@ class SupplierCalendar:
         """Whole local days from now to the arrival of what is ordered by this cut-off."""
         return (self.delivery_day(cutoff_ms) - _local(now_ms, self.zone).date()).days
 
+    def picking_day(self, now_ms: int) -> date:
+        """The supplier's own day of the next cut-off: what is ordered now is picked then; today's where none is in sight."""
+        cutoff_ms = self.next_cutoff_ms(now_ms)
+        return self.local_day(now_ms if cutoff_ms is None else cutoff_ms)
+
+    def local_day(self, now_ms: int) -> date:
+        """The supplier's own day."""
+        return _local(now_ms, self.zone).date()
+
     def _at(self, day: date) -> int:
         local = datetime.combine(day, time(self.cutoff_minute // 60, self.cutoff_minute % 60), self.zone)
         return int(local.astimezone(UTC).timestamp() * 1000)

@@ -1,7 +1,6 @@
-"""Rows of suppliers, of what they have, and of the stores' daily budgets."""
+"""Rows of suppliers, and of the stores' daily budgets. What suppliers have is in `supplier_stock`."""
 
 import json
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -19,12 +18,6 @@ _KNOWN = sa.text(
     SELECT 1 FROM documents WHERE kind = 'supply' AND body LIKE :line LIMIT 1"""
 )
 _ALL = sa.text("SELECT supplier, body, changed_ms FROM suppliers ORDER BY supplier")
-_STOCKED = sa.text("SELECT supplier, count(*) AS skus FROM supplier_stock GROUP BY supplier")
-_FORGET_STOCK = sa.text("DELETE FROM supplier_stock WHERE supplier = :supplier")
-_PUT_STOCK = sa.text(
-    "INSERT INTO supplier_stock (supplier, sku, available_units, at_ms) VALUES (:supplier, :sku, :units, :now)"
-)
-_AVAILABLE = sa.text("SELECT available_units FROM supplier_stock WHERE supplier = :supplier AND sku = :sku")
 _PUT_BUDGET = sa.text(
     """INSERT INTO budgets (store_id, cents_a_day) VALUES (:store, :cents)
     ON CONFLICT (store_id) DO UPDATE SET cents_a_day = excluded.cents_a_day"""
@@ -63,26 +56,6 @@ def all_suppliers(connection: Connection) -> list[tuple[str, SupplierPut, int]]:
         (row.supplier, SupplierPut.model_validate_json(row.body), row.changed_ms)
         for row in connection.execute(_ALL)
     ]
-
-
-def stocked_skus(connection: Connection) -> dict[str, int]:
-    return {row.supplier: row.skus for row in connection.execute(_STOCKED)}
-
-
-def put_stock(connection: Connection, name: str, rows: dict[str, int], now_ms: int) -> None:
-    """Replaces what the supplier said before. rows: SKU -> units."""
-    connection.execute(_FORGET_STOCK, {"supplier": name})
-    values: list[dict[str, Any]] = [
-        {"supplier": name, "sku": sku, "units": units, "now": now_ms} for sku, units in sorted(rows.items())
-    ]
-    if values:
-        connection.execute(_PUT_STOCK, values)
-
-
-def available_units(connection: Connection, name: str, sku: str) -> int | None:
-    """None: the supplier said nothing of this SKU."""
-    found = connection.execute(_AVAILABLE, {"supplier": name, "sku": sku}).scalar()
-    return None if found is None else int(found)
 
 
 def put_budget(connection: Connection, store: str, cents_a_day: int | None) -> None:

@@ -379,6 +379,9 @@ suppliers = _table("suppliers", _text("supplier", key=True), _text("body"), _int
 supplier_stock = _table(
     "supplier_stock", _text("supplier", key=True), _text("sku", key=True), _int("available_units"), _int("at_ms"),
 )  # fmt: skip
+supplier_arrivals = _table(
+    "supplier_arrivals", _text("supplier", key=True), _text("sku", key=True), _text("day", key=True), _int("units"),
+)  # fmt: skip
 budgets = _table("budgets", _text("store_id", key=True), _int("cents_a_day"))
 
 # A line of a delivery note each; digest: of the whole note. state: open until the gateway's own fact came.
@@ -403,6 +406,7 @@ CHAIN_TABLES = frozenset(
     {
         "meta", "endpoints", "deliveries", "gateways", "tokens", "people", "sessions", "kill_switches", "members",
         "campaigns", "campaign_leases", "assignments", "turns", "sagas", "bundles", "rollouts", "suppliers", "supplier_stock",
+        "supplier_arrivals",
     }
 )  # fmt: skip
 """What belongs to the chain: small, or a queue that drains. All others lead their key with `store_id`."""

@@ -43,6 +43,9 @@ reaches some stores only sees and changes those; a route about the whole chain i
     POST   /v1/suppliers                                                h s      text/csv → ImportReport        (good rows are taken, bad ones told)
     PUT    /v1/suppliers/{supplier}                                     h s      SupplierPut → SupplierView    (calendar and cut-offs)
     PUT    /v1/suppliers/{supplier}/availability                        h s      AvailabilityPut → Accepted    (what it can ship)
+    GET    /v1/suppliers/{supplier}/arrivals                            h s      Page[Arriving]              (what its depot expects)
+    PUT    /v1/suppliers/{supplier}/arrivals                            h s      ArrivalsPut → Accepted
+    POST   /v1/suppliers/{supplier}/arrivals                            h s      text/csv → ImportReport
     PUT    /v1/stores/{store}/budget                                    s        BudgetPut → Accepted          (a day's orders without a person)
     GET    /v1/mismatch?store=&region=&sku=&side=&limit=                h r t s  Page[MismatchView]            (surplus here, shortage there)
     GET    /v1/mismatch/regions                                         h r t s  Page[MismatchRegion]          (its sums by region)

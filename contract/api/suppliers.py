@@ -46,9 +46,29 @@ class Available(ApiModel):
 
 
 class AvailabilityPut(ApiModel):
-    """What the distribution centre can ship now: replaces what it said before. A SKU that is absent is taken as available."""
+    """What the distribution centre can ship now: replaces what it said before. A SKU that is absent is taken as available.
+
+    What it expects is told by PUT /v1/suppliers/{supplier}/arrivals.
+    """
 
     rows: Annotated[list[Available], Field(max_length=50_000)]
+
+
+class Arriving(ApiModel):
+    """Units of a SKU that the distribution centre expects on a day of its own."""
+
+    sku: SkuText
+    day: DayText
+    units: Units
+
+
+class ArrivalsPut(ApiModel):
+    """What the distribution centre expects: replaces what it said before. It counts for orders that are picked on that day or later.
+
+    It is in `available_units` once the availability is sent again on that day or later.
+    """
+
+    rows: Annotated[list[Arriving], Field(max_length=50_000)]
 
 
 class BudgetPut(ApiModel):

@@ -108,6 +108,7 @@ BODIES = {
     "/v1/stores/{store}/replay": {"changes": {"service_level": 0.9}},
     "/v1/webhooks/{webhook}/secret": {},
     "/v1/suppliers/{supplier}/availability": {"rows": [{"sku": "s", "available_units": 1}]},
+    "/v1/suppliers/{supplier}/arrivals": {"rows": [{"sku": "s", "day": "2017-09-06", "units": 1}]},
 }
 """That pass where the name is known."""
 
