@@ -8,7 +8,8 @@ from typing import Protocol
 
 from edge.core.clockwork import EMPTY
 from edge.core.devices import QUIET_DEVICE_MS, SHELF_KIND, SILENT_AFTER_MS, DeviceRow
-from edge.core.step import LOW_STOCK, EdgeCore
+from edge.core.level_news import LOW_STOCK
+from edge.core.step import EdgeCore
 from edge.loop import EdgeLoop
 from edge.settings import EdgeSettings
 from edge.store import EdgeStore

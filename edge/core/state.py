@@ -1,5 +1,6 @@
 """Everything the core knows, as rows that are saved with each commit and restored at the start."""
 
+from collections.abc import Iterable
 from typing import Protocol
 
 from pydantic import TypeAdapter
@@ -74,6 +75,10 @@ class EdgeState:
 
     def emit(self, record: Record) -> None:
         self.effects.append(Emit(record))
+
+    def emit_all(self, records: Iterable[Record]) -> None:
+        for record in records:
+            self.emit(record)
 
     def touch(self, sku: str, at_ms: int) -> None:
         self.touched[sku] = max(at_ms, self.touched.get(sku, 0))
