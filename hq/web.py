@@ -1,5 +1,6 @@
 """HQ's web server: the pages on one event loop, the status on a thread beside it."""
 
+import asyncio
 import logging
 import os
 import signal
@@ -17,6 +18,7 @@ from hq.central_api import CentralApi
 from hq.decisions import Decisions
 from hq.desk import Desk
 from hq.export import register_exports
+from hq.heartbeat import keep_telling
 from hq.login import LoginGate, People
 from hq.login_page import register_login
 from hq.missing_page import register_missing
@@ -43,6 +45,7 @@ from runtime.logs import Log
 from runtime.settings import secret_from_file
 from runtime.status import StatusServer
 from runtime.supervise import Supervisor
+from runtime.systemd_notify import ServiceNotifier
 
 log = Log("hq.web")
 
@@ -111,7 +114,11 @@ def web_app(desk: Desk, settings: HqSettings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        notifier = ServiceNotifier()
+        telling = asyncio.create_task(keep_telling(notifier))
         yield
+        telling.cancel()
+        notifier.stopping()
         await desk.decisions.flush()
         await desk.own.close()
         if desk.people is not None:

@@ -1,6 +1,8 @@
 """HQ's pages with log-in, over a real centre: nobody gets past the door, and each sees what the role sees."""
 
 import json
+import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -30,9 +32,16 @@ class Pages:
         config = folder / "hq.toml"
         values = {"central_url": centre.url, "port": self.port, "clock_file": str(folder / "clock")}
         config.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items()))
+        self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)  # systemd's side
+        self.manager.bind(f"\0shelfloop-test-{self.port}")
+        self.manager.settimeout(60)
+        environ = {**os.environ, "NOTIFY_SOCKET": f"@shelfloop-test-{self.port}"}
         with (folder / "hq.log").open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "hq", "run", "--config", str(config)], stdout=log, stderr=log
+                [sys.executable, "-m", "hq", "run", "--config", str(config)],
+                stdout=log,
+                stderr=log,
+                env=environ,
             )
         centre.wait_until(self.is_up, 60)
 
@@ -74,6 +83,11 @@ def pages(centre: CentreProcess) -> Iterator[Pages]:
     pages = Pages(centre.folder, centre)
     yield pages
     kill_leftover(pages.process)
+    pages.manager.close()
+
+
+def test_the_service_manager_is_told_when_the_pages_are_ready(pages: Pages) -> None:
+    assert pages.manager.recv(1000) == b"READY=1"
 
 
 def test_a_stranger_gets_the_form_and_nothing_else(pages: Pages) -> None:
