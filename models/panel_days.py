@@ -16,6 +16,8 @@ MONTH_COLUMNS = slice(9, 12)
 _SOFT = 0.1
 _OWN_ANSWER_PRIOR = 14.0
 _GROUP_ANSWER_PRIOR = 5.0
+_OWN_SHARE = 0.05
+"""Of a shop's pairs of SKUs and days, in how many a covariate that is the SKUs' own differs at least."""
 
 
 def year_columns(groups: int) -> slice:
@@ -111,6 +113,8 @@ class _Answer:
 
     away: (n or 1, known days). slopes: of the series itself and of each group, (n,), share of the level per spread.
     last_week: (n or 1,), mean of `away` over the seven days before the evening: what recent sales are inflated by.
+    plain: as `away`, but from the mean of all series: an offer of a fifth is one, also where it is usual. 0 of what a
+    whole shop shares: its plain weather would name the day, and that day's sales would be learned by heart.
     """
 
     away: F64
@@ -118,6 +122,7 @@ class _Answer:
     slopes: tuple[F64, ...]
     origin: int
     last_week: F64
+    plain: F64
 
     def columns(self, day: int) -> list[npt.ArrayLike]:
         here = self._at(self.away, day)
@@ -131,6 +136,7 @@ class _Answer:
             known,
             self._at(self.away, same_weekday),
             self.last_week,
+            self._at(self.plain, day),
             *(s * here for s in self.slopes),
         ]
 
@@ -165,7 +171,34 @@ def _answer(evening: Evening, covariate: F32) -> _Answer:
     away = np.nan_to_num(away)
     week = away[:, max(0, evening.origin - 7) : evening.origin]
     last_week = week.sum(axis=1) / max(1, week.shape[1])
-    return _Answer(away, known, tuple(slopes), evening.origin, last_week)
+    return _Answer(away, known, tuple(slopes), evening.origin, last_week, _plain(evening, covariate, rows))
+
+
+def _plain(evening: Evening, covariate: F32, rows: I64) -> F64:
+    """(n or 1, known days), from the mean of all that was known of the last LONG_DAYS, in units of its spread; 0 unknown."""
+    if not differs_within_shops(covariate, evening.panel.groups.get("store")):
+        return np.zeros((1, covariate.shape[1]))
+    past = covariate[:, max(0, evening.origin - LONG_DAYS) : evening.origin]
+    known = ~np.isnan(past)
+    count = max(int(known.sum()), 1)
+    mean = float(np.where(known, past, 0).sum(dtype=np.float64)) / count
+    spread = float(np.sqrt(np.where(known, (past - mean) ** 2, 0).sum(dtype=np.float64) / count)) + 1e-3
+    return np.asarray(np.nan_to_num((covariate[rows] - mean) / spread), dtype=np.float64)
+
+
+def differs_within_shops(covariate: F32, store_of: I64 | None) -> bool:
+    """Whether it is the SKUs' own, a price or an offer, on all the days that are known; not a shop's, such as its weather."""
+    if len(covariate) < 2:
+        return False
+    order = np.arange(len(covariate)) if store_of is None else np.argsort(store_of, kind="stable")
+    values = covariate[order]
+    if store_of is not None:
+        same = np.diff(store_of[order]) == 0
+        first, second = values[:-1][same], values[1:][same]
+    else:
+        first, second = values[:-1], values[1:]
+    known = ~np.isnan(first) & ~np.isnan(second)
+    return bool((known & (first != second)).sum() > _OWN_SHARE * known.sum())
 
 
 def _away_from_usual(covariate: F32, origin: int) -> tuple[F32, F32]:

@@ -14,11 +14,13 @@ from models.arrays import F32, F64, I64
 from models.panel import Panel
 from models.panel_days import FEATURE_LIMIT, Evening, day_columns, whole_range
 from models.panel_groups import LONG_DAYS, YEAR_DAYS, Group
+from models.panel_moves import MOVES_DAYS, Moves, moves_of
 
-FEATURES_VERSION = 3
+FEATURES_VERSION = 4
 """Another number whenever a column changes: a saved model must not be asked with other columns than it learned from."""
 HALF_LIVES_DAYS = (3.5, 10.0, 28.0, 80.0)
 _MEAN_DAYS = (7, 14, 28, 56, 112)
+_WEIGHED_HALF_LIVES_DAYS, _WHOLE_HALF_LIVES_DAYS = (3.5, 7.0, 14.0, 40.0), (7.0, 21.0)
 _LEVEL_HALF_LIFE_DAYS = 28.0
 _PRIOR_DAYS = 2.0
 _SOFT = 0.1
@@ -51,6 +53,7 @@ def features_at(panel: Panel, origin: int, ahead: I64, rows: I64) -> Features:
     sold = np.where(known, units, 0.0)
     groups = {name: Group(panel, codes, sold, seen, origin) for name, codes in panel.groups.items()}
     prior = _prior_level(groups, sold, seen)
+    moves = moves_of(groups, sold, seen)
     everything = whole_range(sold, seen, _level(sold, seen, _LEVEL_HALF_LIFE_DAYS, prior))
     sold, seen = sold[rows], seen[rows]
     level = _level(sold, seen, _LEVEL_HALF_LIFE_DAYS, prior[rows])
@@ -61,7 +64,11 @@ def features_at(panel: Panel, origin: int, ahead: I64, rows: I64) -> Features:
     change = np.where(both, np.abs(np.diff(sold[:, -84:], axis=1)), 0).sum(1)
     scale = (change + level) / (both.sum(1) + 1)
     return Features(
-        _bounded(_series_columns(evening, whole, year)),
+        _bounded(
+            np.concatenate(
+                [_series_columns(evening, whole, year), _moves_columns(evening, whole, moves)], axis=1
+            )
+        ),
         day_columns(evening, ahead),
         level.astype(np.float32),
         scale.astype(np.float32),
@@ -104,6 +111,25 @@ def _series_columns(evening: Evening, whole: Flags, year: F64) -> F64:
     for group in evening.groups.values():
         columns += _group_columns(group, group.codes[evening.rows], level)
     return np.stack(columns, axis=1)
+
+
+def _moves_columns(evening: Evening, whole: Flags, moves: Moves) -> F64:
+    """The own level by days that count what they were worth, of all days and of whole ones; what groups sold of late."""
+    level, rows = evening.level, evening.rows
+    sold, whole = evening.sold[:, -MOVES_DAYS:], whole[:, -MOVES_DAYS:]
+    worth = evening.seen[:, -MOVES_DAYS:] * moves.worth[moves.codes[rows]]
+    age = np.arange(MOVES_DAYS - 1, -1, -1)
+    columns = []
+    for lives, units, days in (
+        (_WEIGHED_HALF_LIVES_DAYS, sold, worth),
+        (_WHOLE_HALF_LIVES_DAYS, sold * whole, worth * whole),
+    ):
+        for half_life in lives:
+            weight = 0.5 ** (age / half_life)
+            mean = (units @ weight + _PRIOR_DAYS * level) / (days @ weight + _PRIOR_DAYS)
+            columns.append(np.log((mean + _SOFT) / (level + _SOFT)))
+    lately = [moves.lately[name][group.codes[rows]] for name, group in evening.groups.items()]
+    return np.concatenate([np.stack(columns, axis=1), *lately], axis=1)
 
 
 def _sporadic(sold: F64, whole: Flags, level: F64) -> list[F64]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models import panel_days, panel_features, panel_groups
+from models import panel_days, panel_features, panel_groups, panel_moves
 from models.panel import Panel
 from models.training import panel_examples
 from models.training.heavy import HeavyModel
@@ -62,7 +62,7 @@ class Bench:
         return train_heavy(panel, recipe, say, self._examples(name, panel, recipe))
 
     def _examples(self, name: str, panel: Panel, recipe: Recipe) -> PanelExamples:
-        sources = [panel_days, panel_features, panel_groups, panel_examples]
+        sources = [panel_days, panel_features, panel_groups, panel_moves, panel_examples]
         code = b"".join(Path(str(module.__file__)).read_bytes() for module in sources)
         mark = hashlib.sha256(code + repr((recipe.draw, panel.n_series, panel.n_days)).encode()).hexdigest()[
             :12

@@ -88,7 +88,7 @@ def _add_train(commands: "Commands[argparse.ArgumentParser]", config: Mapping[st
         "--trees",
         type=int,
         default=actions.TREES,
-        help="heavy: boosted trees beside the networks, 0 for none (default %(default)s)",
+        help="heavy: boosted trees beside the networks, in each of three sets, 0 for none (default %(default)s)",
     )
     train.add_argument(
         "--partitions",
@@ -232,7 +232,7 @@ def _add_forecast(commands: "Commands[argparse.ArgumentParser]") -> None:
         "--trees",
         type=int,
         default=actions.TREES,
-        help="boosted trees beside them, 0 for none (default %(default)s)",
+        help="boosted trees beside them, in each of three sets, 0 for none (default %(default)s)",
     )
     forecast.add_argument(
         "--epochs",

@@ -8,6 +8,7 @@ day, and its mean, is scaled alike, so nothing crosses. Fitted by LightGBM; aske
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -34,17 +35,20 @@ _MEDIAN = DAY_LEVELS.index(0.5)
 
 @dataclass(frozen=True, slots=True)
 class TreeFit:
-    """How to fit. rounds: trees, 0 for none; with fewer than least_examples there are none either.
+    """How to fit. rounds: trees of a set, 0 for none; with fewer than least_examples there are none either.
+
+    sets: so many are fitted, each on examples and columns drawn by a seed of its own, and averaged.
 
     most_examples: so many are drawn of more: trees need fewer examples than networks, and the time of each.
     """
 
     rounds: int = 150
+    sets: int = 3
     leaves: int = 63
     learning_rate: float = 0.08
     scale_power: float = 0.5
     least_examples: int = 30_000
-    most_examples: int = 600_000
+    most_examples: int = 400_000
     seed: int = 1
 
 
@@ -85,7 +89,7 @@ def fitted_trees(examples: PanelExamples, fit: TreeFit, networks: int) -> Fitted
     unseen = np.flatnonzero(out)
     if networks == 1 or len(unseen) < LEAST_UNSEEN or len(unseen) == len(out):
         return FittedTrees(trees, np.zeros(0, np.int64), np.zeros(0, np.float32))
-    others = _trees(examples, np.flatnonzero(~out), replace(fit, most_examples=fit.most_examples // 2))
+    others = _trees(examples, np.flatnonzero(~out), replace(fit, sets=1))
     rows = unseen[:: max(1, len(unseen) // _MOST_UNSEEN)]
     return FittedTrees(trees, rows, others.median(examples.rows[rows], examples.level[rows]))
 
@@ -113,6 +117,11 @@ def with_measured_share(
 
 
 def _trees(examples: PanelExamples, rows: I64, fit: TreeFit) -> MedianTrees:
+    dumped = [_one_set(examples, rows, replace(fit, seed=fit.seed + number)) for number in range(fit.sets)]
+    return MedianTrees(tree_graph(dumped, examples.rows.shape[1]))
+
+
+def _one_set(examples: PanelExamples, rows: I64, fit: TreeFit) -> dict[str, Any]:
     import lightgbm  # noqa: PLC0415 - slow to import, and forecasts do not need it
 
     chosen = rows
@@ -131,7 +140,7 @@ def _trees(examples: PanelExamples, rows: I64, fit: TreeFit) -> MedianTrees:
         "use_missing": False, "seed": fit.seed, "num_threads": 1, "deterministic": True, "force_col_wise": True, "verbose": -1,
     }  # fmt: skip
     booster = lightgbm.train(settings, given, num_boost_round=fit.rounds)
-    return MedianTrees(tree_graph(booster.dump_model(), examples.rows.shape[1]))
+    return dict(booster.dump_model())
 
 
 def drawn_to_medians(trees: MedianTrees, features: Features, daily: DayQuantiles) -> DayQuantiles:

@@ -4,7 +4,7 @@ LightGBM compares in double precision, `feature <= threshold`; the node compares
 so a threshold that is rounded down to the next single number parts them exactly as before.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,21 +18,23 @@ TREES_OUTPUT = "steps"
 _NOWHERE = 0
 
 
-def tree_graph(model: Mapping[str, Any], n_features: int) -> bytes:
-    """Features (n, n_features) -> steps (n, 1), the sum of all trees. model: Booster.dump_model()."""
+def tree_graph(models: Sequence[Mapping[str, Any]], n_features: int) -> bytes:
+    """Features (n, n_features) -> steps (n, 1), the mean of the models' sums of trees. models: Booster.dump_model() each."""
     draw = Drawing()
-    draw.nodes.append(tree_node(model, "features", TREES_OUTPUT))
+    draw.nodes.append(tree_node(models, "features", TREES_OUTPUT))
     return draw.model("median_trees", {"features": ["n", n_features]}, {TREES_OUTPUT: ["n", 1]})
 
 
-def tree_node(model: Mapping[str, Any], features: str, to: str) -> onnx.NodeProto:
+def tree_node(models: Sequence[Mapping[str, Any]], features: str, to: str) -> onnx.NodeProto:
     """Raises ValueError for a tree that this does not know: of categories, or with a way for missing values."""
     columns: dict[str, list[Any]] = {name: [] for name in (
         "nodes_treeids", "nodes_nodeids", "nodes_featureids", "nodes_modes", "nodes_values", "nodes_truenodeids",
         "nodes_falsenodeids", "target_treeids", "target_nodeids", "target_ids", "target_weights")}  # fmt: skip
-    for number, info in enumerate(model["tree_info"]):
-        for node in _numbered(info["tree_structure"]):
+    trees = [info["tree_structure"] for model in models for info in model["tree_info"]]
+    for number, root in enumerate(trees):
+        for node in _numbered(root):
             _add(columns, number, *node)
+    columns["target_weights"] = [weight / len(models) for weight in columns["target_weights"]]
     node = helper.make_node("TreeEnsembleRegressor", [features], [to], domain=TREES_DOMAIN)
     settled = {"n_targets": 1, "aggregate_function": "SUM", "post_transform": "NONE"}
     node.attribute.extend(helper.make_attribute(key, value) for key, value in (settled | columns).items())

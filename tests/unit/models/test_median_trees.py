@@ -29,7 +29,7 @@ from models.training.quantile_graph import PARITY_TOLERANCE
 from models.training.tree_graph import TREES_OUTPUT, single_below, tree_graph
 from models.training.workers import ThisProcess
 
-SMALL = TreeFit(rounds=40, leaves=15, least_examples=1000)
+SMALL = TreeFit(rounds=40, sets=2, leaves=15, least_examples=1000)
 
 
 def steps_of(n: int, seed: int = 1) -> PanelExamples:
@@ -48,7 +48,7 @@ def test_the_graph_decides_as_the_trees_do_at_every_threshold() -> None:
         lightgbm.Dataset(given.rows, given.units),
         num_boost_round=20,
     )
-    graph = Graph(tree_graph(booster.dump_model(), 4), Path("trees"))
+    graph = Graph(tree_graph([booster.dump_model()], 4), Path("trees"))
     thresholds = np.array(sorted(_thresholds(booster.dump_model())))
     assert len(thresholds) > 50
     # Rows that lie on a threshold, and on the next single numbers below and above it, are where rounding would flip them.
@@ -60,6 +60,23 @@ def test_the_graph_decides_as_the_trees_do_at_every_threshold() -> None:
     )
     assert graph.run({"features": given.rows})[TREES_OUTPUT][:, 0] == pytest.approx(
         booster.predict(given.rows), rel=1e-5, abs=1e-5
+    )
+
+
+def test_several_sets_of_trees_are_one_graph_that_says_their_mean() -> None:
+    given = steps_of(3000)
+    sets = [
+        lightgbm.train(
+            {"num_leaves": leaves, "seed": leaves, "verbose": -1, "use_missing": False},
+            lightgbm.Dataset(given.rows, given.units),
+            num_boost_round=leaves,
+        )
+        for leaves in (5, 9)
+    ]
+    graph = Graph(tree_graph([each.dump_model() for each in sets], 4), Path("trees"))
+    wanted = np.mean([each.predict(given.rows) for each in sets], axis=0)
+    assert graph.run({"features": given.rows})[TREES_OUTPUT][:, 0] == pytest.approx(
+        wanted, rel=1e-5, abs=1e-5
     )
 
 
@@ -85,7 +102,7 @@ def test_trees_of_what_has_categories_are_refused() -> None:
     root = {"split_feature": 0, "threshold": "1||2", "decision_type": "==", "missing_type": "None",
             "left_child": leaf, "right_child": leaf}  # fmt: skip
     with pytest.raises(ValueError, match="only '<='"):
-        tree_graph({"tree_info": [{"tree_structure": root}]}, 1)
+        tree_graph([{"tree_info": [{"tree_structure": root}]}], 1)
 
 
 def test_the_trees_find_the_step() -> None:

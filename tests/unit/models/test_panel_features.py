@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.panel import Panel
-from models.panel_days import year_columns
+from models.panel_days import differs_within_shops, year_columns
 from models.panel_features import features_at
 from models.training.hidden_history import as_if_new
 from models.training.panel_examples import Draw, panel_examples
@@ -123,3 +123,29 @@ def test_a_season_that_few_evenings_can_look_back_at_is_not_learned(days, learne
     assert (moved > 0).all() if learned else (moved == 0).all()
     # The columns after them are the covariates', of which there are none here.
     assert drawn.rows.shape[1] == of_series + of_year.stop
+
+
+def test_prices_and_offers_are_the_skus_own_and_weather_is_a_shops() -> None:
+    store = np.arange(ROWS) % 3
+    random = np.random.default_rng(3)
+    offers = (random.random((ROWS, 60)) < 0.2).astype(np.float32)
+    weather = random.random((3, 60)).astype(np.float32)[store]
+    assert differs_within_shops(offers, store)
+    assert not differs_within_shops(weather, store)
+    assert not differs_within_shops(weather[:1], store)
+    assert not differs_within_shops(np.full((ROWS, 60), np.nan, np.float32), store)
+
+
+def test_an_offer_that_never_ends_is_still_one() -> None:
+    """From its own usual it is away by nothing; from everybody's it is."""
+    offers = np.zeros((ROWS, 178), np.float32)
+    offers[::2] = 1.0
+    offers[1::4, ::5] = 1.0
+    with_offers = features_at(
+        panel(sales(), covariates={"promotion": offers}), 150, np.arange(3), np.arange(6)
+    )
+    # Before the answers of the series itself and of its two groups.
+    plain = with_offers.of_day[..., -4]
+    assert plain.shape == (6, 3)
+    assert (plain[[0, 2, 4]] > 0.5).all()
+    assert (plain[3] < 0).all()
