@@ -13,7 +13,7 @@ from central import assortment, couponing, deadlines, desired_state, leasing, ro
 from central.board import Board
 from central.context import CHAIN, Work
 from central.leasing import Ask
-from central.ledger import coupon_rows, note_rows, outgoing, rollout_rows, store_rows
+from central.ledger import coupon_rows, note_rows, outgoing, rollout_rows
 from central.ledger.agreement import Leadership, take_turn
 from central.ledger.coupon_rows import Campaign
 from central.ledger.engine import Ledger
@@ -200,7 +200,9 @@ class Centre:
             self._for_each(transaction, stores, lambda work: self._run_campaigns(work, campaigns))
         if self._turn(transaction, "forget", now_ms // HOUR_MS):
             coupon_rows.forget_cells(transaction.connection, now_ms)
-            self._to_prune = deque(store for store, _ in store_rows.zones(transaction.connection))
+            self._to_prune = deque(
+                outgoing.stores_with_secrets(transaction.connection, self._secrets_before_ms(now_ms))
+            )
         if self._turn(transaction, "rollouts", now_ms // MINUTE_MS):
             self._roll_out(transaction)
         self._prune(transaction)
@@ -262,8 +264,10 @@ class Centre:
         self._for_each(transaction, stores, self._blank_secrets)
 
     def _blank_secrets(self, work: Work) -> None:
-        before_ms = work.now_ms - self.settings.code_retention_h * HOUR_MS
-        outgoing.blank_secrets(work.connection, before_ms, work.store.store)
+        outgoing.blank_secrets(work.connection, self._secrets_before_ms(work.now_ms), work.store.store)
+
+    def _secrets_before_ms(self, now_ms: int) -> int:
+        return now_ms - self.settings.code_retention_h * HOUR_MS
 
     def _flush_heard(self, transaction: Transaction) -> None:
         is_due = time.monotonic() - self._heard_flushed_s >= _HEARD_FLUSH_S

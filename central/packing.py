@@ -47,9 +47,9 @@ class Packing:
         """Returns the days that were packed, or packed anew."""
         packed = 0
         with self._centre.ledger.read.connect() as connection:
-            stores = store_rows.zones(connection)
-        for store, _ in stores:
-            while (before_ms := self._due(store)) is not None and not stop.is_set():
+            watermarks_ms = store_rows.watermarks_ms(connection)
+        for store, watermark_ms in sorted(watermarks_ms.items()):
+            while (before_ms := self._due(store, watermark_ms)) is not None and not stop.is_set():
                 packed += self._centre.call_store(
                     store,
                     lambda work, store=store, before_ms=before_ms: pack_hours(
@@ -59,13 +59,10 @@ class Packing:
                 stop.wait(REST_S)
         return packed
 
-    def _due(self, store: str) -> int | None:
+    def _due(self, store: str, watermark_ms: int) -> int | None:
         """Up to when the store's hours are over by its own watermark; None when all of them are packed."""
+        before_ms = min(watermark_ms, self._centre.clock.now_ms()) // HOUR_MS * HOUR_MS
         with self._centre.ledger.read.connect() as connection:
-            watermark_ms = store_rows.watermark_ms(connection, store)
-            if watermark_ms is None:
-                return None
-            before_ms = min(watermark_ms, self._centre.clock.now_ms()) // HOUR_MS * HOUR_MS
             return before_ms if has_hours(connection, store, before_ms) else None
 
     def _is_ours(self, turn: int) -> bool:

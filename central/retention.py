@@ -119,11 +119,11 @@ class Retention:
         """Returns the rows that were dropped."""
         centre, dropped = self._centre, 0
         with centre.ledger.read.connect() as connection:
-            stores = store_rows.zones(connection)
+            stores, watermarks_ms = store_rows.zones(connection), store_rows.watermarks_ms(connection)
         told = [
-            (store, ZoneInfo(zone), now_ms)
+            (store, ZoneInfo(zone), self._now_ms(watermarks_ms[store]))
             for store, zone in stores
-            if (now_ms := self._now_ms(store)) is not None
+            if store in watermarks_ms  # of the others none told anything
         ]
         months = drop_whole_months(centre.ledger, self._transact, centre.settings, told, goes_on)
         for store, zone, now_ms in told:
@@ -138,14 +138,9 @@ class Retention:
             log.info("old rows dropped", rows=dropped)
         return dropped
 
-    def _now_ms(self, store: str) -> int | None:
-        """The clock's, but not past the day after the store's newest record: a clock that is years ahead forgets nothing.
-
-        None for a store that never told anything.
-        """
-        with self._centre.ledger.read.connect() as connection:
-            watermark_ms = store_rows.watermark_ms(connection, store)
-        return None if watermark_ms is None else min(self._centre.clock.now_ms(), watermark_ms + DAY_MS)
+    def _now_ms(self, watermark_ms: int) -> int:
+        """The clock's, but not past the day after the store's newest record: a clock that is years ahead forgets nothing."""
+        return min(self._centre.clock.now_ms(), watermark_ms + DAY_MS)
 
     def _transact(self, store: str, job: Callable[[Connection], None]) -> None:
         def in_store(work: Work) -> None:

@@ -142,6 +142,9 @@ _SECRETS = sa.text(
     """SELECT store_id, number, body FROM outgoing WHERE secret = 1 AND created_ms < :before
     AND :store IN ('*', store_id) LIMIT 500"""
 )
+_STORES_WITH_SECRETS = sa.text(
+    "SELECT DISTINCT store_id FROM outgoing WHERE secret = 1 AND created_ms < :before ORDER BY store_id"
+)
 _BLANK = sa.text("UPDATE outgoing SET body = :body, secret = 0 WHERE store_id = :store AND number = :number")
 _OF_MEMBER = sa.text(
     "SELECT store_id, number, body FROM outgoing WHERE member = :member AND :store IN ('*', store_id)"
@@ -345,6 +348,11 @@ def rows_after(connection: Connection, after: int, limit: int, types: tuple[str,
 def last_position(connection: Connection) -> int:
     """Of the newest event in the feed, 0 before the first; after a restore at least where positions go on (backup.py)."""
     return int(connection.execute(_LAST).scalar() or 0)
+
+
+def stores_with_secrets(connection: Connection, before_ms: int) -> list[str]:
+    """Stores in which `blank_secrets` finds something."""
+    return list(connection.execute(_STORES_WITH_SECRETS, {"before": before_ms}).scalars())
 
 
 def blank_secrets(connection: Connection, before_ms: int, store: str = "*") -> int:

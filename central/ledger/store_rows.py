@@ -35,7 +35,9 @@ _ZONES = sa.text("SELECT store_id, timezone FROM stores ORDER BY store_id")
 _STORES_OF = sa.text(
     "SELECT store_id FROM stores WHERE CAST(:region AS TEXT) IS NULL OR region = :region ORDER BY store_id"
 )
-_WATERMARK = sa.text("SELECT max(watermark_ms) FROM gateways WHERE store_id = :store")
+_WATERMARKS = sa.text(
+    "SELECT store_id, max(watermark_ms) AS newest_ms FROM gateways WHERE watermark_ms IS NOT NULL GROUP BY store_id"
+)
 _EXISTS = sa.text("SELECT 1 FROM stores WHERE store_id = :store")
 _DOCUMENT = sa.text("SELECT version, body FROM documents WHERE store_id = :store AND kind = :kind")
 _HAS_ITEM = sa.text("SELECT 1 FROM items WHERE store_id = :store AND sku = :sku")
@@ -91,10 +93,9 @@ def stores_of(connection: Connection, region: str | None) -> list[str]:
     return [row.store_id for row in connection.execute(_STORES_OF, {"region": region})]
 
 
-def watermark_ms(connection: Connection, store: str) -> int | None:
-    """The newest of the store's gateways: up to then it told all. None when none told anything."""
-    found: int | None = connection.execute(_WATERMARK, {"store": store}).scalar()
-    return found
+def watermarks_ms(connection: Connection) -> dict[str, int]:
+    """The newest of each store's gateways: up to then it told all. Without stores of which none told anything."""
+    return {row.store_id: row.newest_ms for row in connection.execute(_WATERMARKS)}
 
 
 def exists(connection: Connection, store: str) -> bool:

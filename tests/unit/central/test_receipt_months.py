@@ -109,7 +109,8 @@ def test_a_month_that_every_store_is_done_with_goes_as_a_table(monkeypatch: pyte
         settings = centre.settings.model_copy(update={"receipt_days": 40})
         centre.centre.settings = settings
         retention = Retention(centre.centre)
-        monkeypatch.setattr(Retention, "_now_ms", lambda _self, store: now[store])
+        monkeypatch.setattr(Retention, "_now_ms", lambda _self, watermark_ms: watermark_ms)
+        monkeypatch.setattr("central.ledger.store_rows.watermarks_ms", lambda _: dict(now))
         monkeypatch.setattr(
             "central.ledger.store_rows.zones", lambda _: [(store, "America/New_York") for store in now]
         )

@@ -1,5 +1,6 @@
 """What is forgotten after its time and what never is; and sums that outlive their facts, whatever is rebuilt."""
 
+import json
 import threading
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from central_rows import (
     sale,
     window,
 )
-from ledger_kinds import on_both
+from ledger_kinds import SQLITE, on_both
 from pydantic import ValidationError
 from test_deliveries import line, order, take
 from test_ledger import STORE, Bench, bench
@@ -30,10 +31,12 @@ from test_ledger import STORE, Bench, bench
 from central.__main__ import main
 from central.core.days import day_after
 from central.ledger import retention
+from central.packing import Packing
 from central.retention import Retention, prune_store
 from central.settings import CentralSettings
 from central.setup import rebuild_rollups
 from contract.records import Record
+from simulator.fleet_setup import add_fleet
 
 DAY_MS = 86_400_000
 DAY = "2017-09-04"
@@ -266,3 +269,48 @@ def test_the_prune_command_says_what_it_dropped(tmp_path: Path, capsys: pytest.C
     assert "3 of receipts" in capsys.readouterr().out
     assert main(["prune", "--config", str(config)]) == 0
     assert "nothing is old enough" in capsys.readouterr().out
+
+
+def test_thousands_of_stores_without_news_are_not_asked_about_one_by_one() -> None:
+    """A centre starts while all of them speak for the first time: what it does once a day or hour must not read each."""
+    with bench(SQLITE) as centre:
+        fleet = add_fleet(centre.ledger, 300, skus=1)
+        asked: list[str] = []
+        for engine in (centre.ledger.read, centre.ledger.write):
+            sa.event.listen(engine, "before_cursor_execute", lambda *args: asked.append(args[2]))
+        assert Retention(centre.centre).prune() == 0
+        assert Packing(centre.centre).pack(threading.Event()) == 0
+        tick(centre)
+        assert len(asked) < 60
+        assert all(centre.centre.memory.known_store(one.store) is None for one in fleet), "none was loaded"
+
+
+@on_both
+def test_codes_of_old_events_are_taken_out_where_there_are_some(kind: str) -> None:
+    with bench(kind) as centre:
+        hours = centre.settings.code_retention_h
+        for number, (store, age_h) in enumerate([("store-8", hours + 1), ("store-9", hours - 1)]):
+            event = json.dumps({"data": {"code": "ABC", "coupon": number}})
+            centre.change(
+                f"""INSERT INTO outgoing (store_id, number, event_id, type, subject, created_ms, body, secret)
+                VALUES ('{store}', 1, 'e{number}', 't', 's', {START_MS - age_h * 3_600_000}, '{event}', 1)"""
+            )
+        tick(centre)
+        while not centre.centre.rounds._jobs.empty():  # on PostgreSQL each is a job of its store
+            store, job = centre.centre.rounds._jobs.get_nowait()
+            centre.run(job, store)
+        found = centre.rows(
+            "SELECT store_id, secret, body FROM outgoing WHERE store_id IN ('store-8', 'store-9') ORDER BY 1"
+        )
+        assert [(store, secret, '"ABC"' in str(body)) for store, secret, body in found] == [
+            ("store-8", 0, False), ("store-9", 1, True),
+        ]  # fmt: skip
+
+
+def tick(centre: Bench) -> None:
+    transaction = centre.centre.writer.transaction(START_MS)
+    try:
+        centre.centre.writer.tick(transaction)
+        transaction.commit()
+    finally:
+        transaction.close()
