@@ -13,7 +13,7 @@ from central.context import Work
 from central.core.days import day_after, day_of, day_start_ms, days_between
 from central.core.rollups import DAY_MS, STORE_TOTAL
 from central.core.vouched import DERIVED_DOCUMENTS, DOCUMENT, SUPPLY, about_supply
-from central.ledger import rollout_rows
+from central.ledger import rollout_rows, transfer_rows
 from central.store_memory import OnItsWay
 from contract.documents import MAX_ON_ORDER, DocumentKind, OnOrder
 
@@ -55,9 +55,12 @@ def refresh_supply(work: Work) -> int:
     store = work.store
     if not store.supply and "supply" not in store.versions:
         return 0
-    on_order = store.on_order_by_sku()
+    on_order, leaving = store.on_order_by_sku(), transfer_rows.leaving_units(work.connection, store.store)
     lines = [
-        line.model_copy(update=_on_order(work, on_order.get(line.sku, []), line.lead_time_days))
+        line.model_copy(
+            update=_on_order(work, on_order.get(line.sku, []), line.lead_time_days)
+            | {"leaving_units": leaving.get(line.sku, 0)}
+        )
         .to_json()
         .decode()
         for line in store.supply.values()

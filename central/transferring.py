@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 from central.context import CHAIN, Work
 from central.core.transfers import Outlook, Terms, Transfer
 from central.errors import CentralError
+from central.leaving import Leaving
 from central.ledger import restock_rows as rows
 from central.ledger.agreement import take_turn
 from central.mismatch import terms_of
@@ -26,6 +28,8 @@ log = Log("central.transfers")
 KIND, RULE = "transfer", "transfer/1"
 MINUTE_MS, HOUR_MS = 60_000, 3_600_000
 POLL_S = 1.0
+LOOK_S = 10.0
+"""Real seconds between two looks at what leaves its giver."""
 MAX_A_ROUND = 200
 """Proposals; the dearest needs of each SKU come first, and the next round finds the others."""
 
@@ -36,14 +40,18 @@ class Transfers:
     def __init__(self, centre: "Centre") -> None:
         self._centre = centre
         self._turn = -1
+        self._leaving, self._look_s = Leaving(centre), 0.0
 
     def run(self, stop: threading.Event) -> None:
         every_ms = self._centre.settings.transfer_interval_min * MINUTE_MS
         while not stop.wait(POLL_S):
             turn = self._centre.clock.now_ms() // every_ms
-            if turn == self._turn:
-                continue
             try:
+                if time.monotonic() >= self._look_s:
+                    self._look_s = time.monotonic() + LOOK_S
+                    self._leaving.look()
+                if turn == self._turn:
+                    continue
                 if self._is_ours(turn):
                     self.round()
                 self._turn = turn

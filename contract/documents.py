@@ -125,7 +125,8 @@ class SupplyLine(Message):
     """How one SKU reaches this store. on_order_units: all that is on order; on_order: the same, with expected days.
 
     presentation_units: what the shelf must show beside the demand until the next delivery. order_cost_cents: of ordering this
-    SKU once, whatever the quantity; it counts beside what `cost_cents` tie up in stock, and only where both are known.
+    SKU once, whatever the quantity; it counts beside what `cost_cents` tie up in stock, and only where both are known. leaving_units:
+    promised to other stores and still here; what is on hand is less by it for orders.
     """
 
     sku: SkuText
@@ -142,6 +143,7 @@ class SupplyLine(Message):
     on_order: Annotated[list[OnOrder], Field(max_length=MAX_ON_ORDER)] = []
     presentation_units: Annotated[int, Field(ge=0, le=10_000)] = 0
     order_cost_cents: Annotated[int, Field(ge=0, le=100_000)] = 0
+    leaving_units: Units = 0
 
 
 class SupplyDocument(Document):

@@ -223,6 +223,7 @@ triggers = _table(
 _index("triggers_due", triggers.c.store_id, triggers.c.due_ms, only=triggers.c.due_ms.is_not(None))
 Index("triggers_id", triggers.c.trigger_id)
 Index("triggers_state", triggers.c.store_id, triggers.c.state)
+_index("triggers_transfers", triggers.c.supplier, triggers.c.state, only=triggers.c.kind == "transfer")
 Index("triggers_sku", triggers.c.store_id, triggers.c.sku)
 
 trigger_statuses = _table(

@@ -105,6 +105,7 @@ class SupplyRow:
     on_order: Annotated[tuple[OnOrderRow, ...], Field(max_length=MAX_ON_ORDER)] = ()
     presentation_units: Annotated[int, Field(ge=0, le=10_000)] = 0
     order_cost_cents: Annotated[int, Field(ge=0, le=100_000)] = 0
+    leaving_units: Units = 0
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 

@@ -105,6 +105,8 @@ class Ordering:
         elif on_hand < 0:
             doubt = _joined(doubt, f"the book says {on_hand} units: count them")
         supply = state.documents.supply_by_sku.get(sku)
+        if supply is not None and on_hand is not None:
+            on_hand = stays(on_hand, supply.leaving_units)
         return ForecastLine(
             inputs=inputs,
             supply=supply,
@@ -174,8 +176,14 @@ class Ordering:
         )
 
 
+def stays(on_hand: int, leaving: int) -> int:
+    """Units that are here for customers once what is promised to other stores has left."""
+    return max(min(on_hand, 0), on_hand - leaving)
+
+
 def ask_below_units(line: ForecastLine, answer: ForecastAnswer) -> float | None:
-    """On-hand units below which the next answer will ask for an order, None when this one did or nothing can be said.
+    """On-hand units, what is promised to others included, below which the next answer will ask for an order; None when this one did or
+    nothing can be said.
 
     Never above what is on hand: what kept an order back although the target is missed (a full shelf, a short life) is not
     asked about again and again.
@@ -183,7 +191,7 @@ def ask_below_units(line: ForecastLine, answer: ForecastAnswer) -> float | None:
     if line.supply is None or line.on_hand_units is None or answer.quantity_units > 0:
         return None
     low = answer.target_units - answer.least_missing_units - line.supply.on_order_units
-    return min(low, float(line.on_hand_units))
+    return min(low, float(line.on_hand_units)) + line.supply.leaving_units
 
 
 def _rounded(units: float | None) -> float | None:

@@ -1,4 +1,4 @@
-"""What suppliers' distribution centres expect, by SKU and day."""
+"""What suppliers' distribution centres expect, by SKU and day; transfers are found by their giver."""
 
 from alembic import op
 
@@ -13,6 +13,7 @@ def upgrade() -> None:
         f"CREATE TABLE supplier_arrivals (supplier {text} NOT NULL, sku {text} NOT NULL, day {text} NOT NULL, "
         f"units BIGINT NOT NULL, PRIMARY KEY (supplier, sku, day)){tail}"
     )
+    op.execute("CREATE INDEX triggers_transfers ON triggers (supplier, state) WHERE kind = 'transfer'")
 
 
 def downgrade() -> None:
