@@ -153,7 +153,7 @@ def _score_rows(name: str, scores: dict[str, float], goal: float | None) -> list
     heavy = peers.pop(HEAVY)
     out = [_row(name, heavy, "ratio", goal, "lower", peers)]
     if GATEWAY in peers:
-        bare = {BARE: peers[BARE] / heavy}
+        bare = {BARE: peers[BARE] / heavy} if BARE in peers else {}
         out.append(_row(f"{name}: gateway over heavy", peers[GATEWAY] / heavy, "ratio", None, "lower", bare))
     return out
 
