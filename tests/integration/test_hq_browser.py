@@ -9,7 +9,9 @@ from hq_browser import CHARTS_JS, DESK, PHONE, HqProcess, chromium, keep_screens
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "hq"))
 
-from fake_central import NOW_MS, TOKEN, FakeCentral, rollout_view
+from fake_central import FakeCentral
+from fake_rows import rollout_view
+from fake_shops import NOW_MS, TOKEN
 from hq_rig import serving
 
 from contract.api.restock import TriggerState

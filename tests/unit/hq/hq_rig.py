@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
-from fake_central import FakeCentral, fake_app
+from fake_app import fake_app
+from fake_central import FakeCentral
 
 
 @contextmanager

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from fake_central import NOW_MS, supplier_views
+from fake_rows import supplier_views
+from fake_shops import NOW_MS
 
 from contract.api.suppliers import SupplierPut
 from hq.calendar_form import NEW, calendar_of, consequence, typed_from

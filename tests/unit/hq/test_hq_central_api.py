@@ -6,7 +6,8 @@ import threading
 from contextlib import contextmanager
 
 import pytest
-from fake_central import TOKEN, FakeCentral
+from fake_central import FakeCentral
+from fake_shops import TOKEN
 from hq_rig import serving
 
 from contract.api.common import Decision

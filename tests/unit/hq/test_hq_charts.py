@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from fake_central import DAY_MS, MIDNIGHT_MS, NOW_MS, FakeCentral
+from fake_central import FakeCentral
+from fake_shops import DAY_MS, MIDNIGHT_MS, NOW_MS
 from hypothesis import given
 from hypothesis import strategies as st
 

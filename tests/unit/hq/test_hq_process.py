@@ -4,7 +4,8 @@ import asyncio
 
 import httpx
 import pytest
-from fake_central import TOKEN, FakeCentral
+from fake_central import FakeCentral
+from fake_shops import TOKEN
 from fastapi import FastAPI
 from hq_rig import serving
 

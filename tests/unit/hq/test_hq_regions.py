@@ -1,6 +1,6 @@
 """What the page of regions says."""
 
-from fake_central import outlook_rows
+from fake_rows import outlook_rows
 
 from hq.charts.interval import WIDTH_PX, interval_svg
 from hq.pages.regions import outlook_row, sentence, signed_percent

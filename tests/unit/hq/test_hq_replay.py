@@ -1,6 +1,6 @@
 """What the page says of a replay: sums over shops, better or worse, a picture."""
 
-from fake_central import replay_view
+from fake_rows import replay_view
 
 from contract.api.replays import AgreementView, Figures, Made, ReplayDay, ReplayView, RuleChange
 from hq.charts.replay_chart import replay_chart

@@ -1,7 +1,8 @@
 """What people read of a roll-out, and which steps they are offered."""
 
 import pytest
-from fake_central import NOW_MS, rollout_view
+from fake_rows import rollout_view
+from fake_shops import NOW_MS
 
 from contract.api.rollouts import RolloutMode, RolloutState
 from hq import rollout_words

@@ -2,7 +2,9 @@
 
 from typing import get_args
 
-from fake_central import NOW_MS, FakeCentral, proposal_rows
+from fake_central import FakeCentral
+from fake_rows import proposal_rows
+from fake_shops import NOW_MS
 
 from contract.api.gateways import GatewaySign
 from contract.api.restock import TriggerState

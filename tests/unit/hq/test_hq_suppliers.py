@@ -1,6 +1,8 @@
 """What the list of suppliers and the row of a held order say."""
 
-from fake_central import NOW_MS, FakeCentral, supplier_views
+from fake_central import FakeCentral
+from fake_rows import supplier_views
+from fake_shops import NOW_MS
 
 from contract.api.restock import TriggerState
 from hq.pages.restock import order_row

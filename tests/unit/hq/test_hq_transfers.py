@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from fake_central import NOW_MS, mismatch_rows, mismatch_sums, transfer_view
+from fake_rows import mismatch_rows, mismatch_sums, transfer_view
+from fake_shops import NOW_MS
 
 from contract.api.common import Page
 from contract.api.transfers import MismatchView
