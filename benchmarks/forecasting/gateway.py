@@ -32,7 +32,7 @@ class GatewayForm:
 
     def forecast(self, panel: Panel, days: int, wanted: np.ndarray) -> Found:
         """What the evening before panel.n_days says."""
-        found = network_forecast(_series(panel), self._fitted(), panel.n_days, days).of_rows(wanted)
+        found = network_forecast(_series(panel), self.fitted(), panel.n_days, days).of_rows(wanted)
         quantiles = np.empty((*found.mean.shape, len(DAY_LEVELS)), np.float32)
         for rows in np.array_split(np.arange(len(wanted)), max(1, len(wanted) // 2000)):
             quantiles[rows] = found.of_rows(rows).quantiles(DAY_LEVELS)
@@ -40,14 +40,14 @@ class GatewayForm:
 
     def sums(self, panel: Panel, days: int, wanted: np.ndarray) -> Found:
         """Of the first SUM_DAYS days, as far as `days` reach; days err together by one correlation, as a bundle's do."""
-        found = network_forecast(_series(panel), self._fitted(), panel.n_days, days).of_rows(wanted)
-        found = replace(found, correlation=self._correlated())
+        found = network_forecast(_series(panel), self.fitted(), panel.n_days, days).of_rows(wanted)
+        found = replace(found, correlation=self.correlated())
         lengths = [length for length in SUM_DAYS if length <= days]
         asked = [found.over_window(length, levels=DAY_LEVELS) for length in lengths]
         mean = np.stack([each.mean for each in asked], axis=1)
         return Found(mean, np.stack([each.quantiles for each in asked], axis=1).astype(np.float32))
 
-    def _fitted(self) -> Network:
+    def fitted(self) -> Network:
         if self._network is None:
             examples = examples_from(
                 _series(self._past), rows=self._rows, seed=self._seed, revision=self._revision
@@ -55,10 +55,10 @@ class GatewayForm:
             self._network = fit_network(examples, Fit(epochs=self._epochs, seed=self._seed), lambda *_: None)
         return self._network
 
-    def _correlated(self) -> float:
+    def correlated(self) -> float:
         size = min(_SERIES_TO_SET_CORRELATION, self._past.n_series)
         chosen = np.sort(np.random.default_rng(self._seed).choice(self._past.n_series, size, replace=False))
-        return best_correlation(_series(panel_part(self._past, chosen.astype(np.int64))), self._fitted())
+        return best_correlation(_series(panel_part(self._past, chosen.astype(np.int64))), self.fitted())
 
 
 def _series(panel: Panel) -> DailySeries:

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.forecasting.gateway import GatewayForm
+from benchmarks.forecasting.gateway_bundle import GatewayBundle
 from benchmarks.forecasting.measures import BANDS, bias, coverage, pit
 from benchmarks.forecasting.plan import SEED, Bench, say
 from benchmarks.forecasting.sets import M5_DAYS, m5
@@ -24,7 +26,7 @@ Row = dict[str, Any]
 LAST_DAYS = 28
 HIDDEN_ITEMS, NEW_SKUS = 0.1, 10_000
 GAP_SERIES, GAP_DAYS = 1 / 3, 14
-HEAVY, BASELINE = "heavy form", "baseline"
+HEAVY, GATEWAY, BASELINE = "heavy form", "gateway form", "baseline"
 
 
 def new_rows(bench: Bench) -> list[Row]:
@@ -43,6 +45,10 @@ def new_rows(bench: Bench) -> list[Row]:
         HEAVY: heavy_forecast(model, shown, LAST_DAYS),
         BASELINE: ready_forecast(SeasonalBaseline("a peer"), shown, LAST_DAYS),
     }
+    if "gateway" in bench.peers:
+        say("new SKUs: gateway form")
+        form = GatewayForm(shown, bench.size.gateway_rows, bench.size.gateway_epochs, SEED)
+        found[GATEWAY] = ready_forecast(GatewayBundle(form), shown, LAST_DAYS)
     out = [_parity_row(model), *_measured(found, sold, new)]
     before = found[HEAVY].mean[~new].sum(dtype=float)
     say(f"new SKUs: {NEW_SKUS} beside them")
@@ -84,7 +90,7 @@ def _measured(found: dict[str, HeavyForecast], sold: Array, new: Array) -> list[
         standings[name] = (of_days, of_sums, bias(sold[new], each.mean[new]))
     for place, what in enumerate(("days", f"sum of {LAST_DAYS}")):
         for band in BANDS:
-            peers = {BASELINE: standings[BASELINE][place][band]}
+            peers = {name: each[place][band] for name, each in standings.items() if name != HEAVY}
             value = standings[HEAVY][place][band]
             out.append(
                 _row(
@@ -100,7 +106,7 @@ def _measured(found: dict[str, HeavyForecast], sold: Array, new: Array) -> list[
             "M5 new SKUs: bias of the mean",
             standings[HEAVY][2],
             0.0,
-            {BASELINE: standings[BASELINE][2]},
+            {name: each[2] for name, each in standings.items() if name != HEAVY},
             "near 0",
         )
     )

@@ -24,6 +24,8 @@ DAYS_A_ORIGIN = 4
 FIRST_ORIGIN_DAY = 10
 LEAST_WEATHER_DAYS = 300
 """With fewer a warming spring is a trend that would be taken for a rule (measured: FreshRetailNet, 48 to 62 days)."""
+_DAYS_OF_NEW = 14
+"""Of histories that are cut short are cut to nothing, as against one each for 1, 2, ... days: a fifth is as new as can be."""
 _WITHHELD = 0.5
 """Share of examples that know no calendar, no promotions, no weather: a shop may have none, and is to be served as well."""
 
@@ -52,7 +54,9 @@ def examples_from(
     each = max(1, rows // (len(origins) * DAYS_A_ORIGIN))
     features, units = [], []
     for origin in origins:
-        listed = np.flatnonzero(~np.isnan(series.units[:, origin]))
+        # A series is listed from its first sale on: one that nobody saw before would teach that new SKUs sell at once.
+        before = ~np.isnan(series.units[:, max(0, origin - HISTORY_DAYS) : origin]).all(axis=1)
+        listed = np.flatnonzero(~np.isnan(series.units[:, origin]) & before)
         chosen = np.sort(random.choice(listed, size=min(each, len(listed)), replace=False))
         longest = min(MAX_HORIZON_DAYS, series.n_days - origin)
         ahead = np.sort(random.choice(longest, size=min(DAYS_A_ORIGIN, longest), replace=False))
@@ -117,7 +121,7 @@ def _features_at(
     history = series.units[rows, max(0, origin - HISTORY_DAYS) : origin].astype(np.float64)
     days = history.shape[1]
     cut = random.random(len(rows)) < 0.2
-    kept = np.where(cut, random.integers(0, days + 1, len(rows)), days)
+    kept = np.where(cut, np.maximum(random.integers(-_DAYS_OF_NEW, days + 1, len(rows)), 0), days)
     history[np.arange(days)[None, :] < (days - kept)[:, None]] = np.nan
     holed = (random.random(len(rows)) < 0.1)[:, None] & (random.random(history.shape) < 0.15)
     history[holed] = np.nan
