@@ -127,9 +127,10 @@ def wrmsse(
 
 
 def _summed(values: Array, code: Array, count: int) -> Array:
-    out = np.zeros((count, values.shape[1]))
-    np.add.at(out, code, values)
-    return out
+    """(count, days): sums over the members of each code; every code below `count` has some."""
+    order = np.argsort(code, kind="stable")
+    first = np.searchsorted(code[order], np.arange(count))
+    return np.asarray(np.add.reduceat(values[order], first, axis=0, dtype=np.float64))
 
 
 def _weight(weights: dict[tuple[str, str], float], names: list[str]) -> float:
