@@ -33,7 +33,6 @@ DONE = {
     "prune": "forgot what had its time",
     "put-arrivals": "said what a depot expects",
     "put-availability": "said what is to be had",
-    "put-arrivals": "said what is expected at the depot",
     "put-budget": "set a budget",
     "put-bundle": "sent a bundle",
     "put-calendar": "set a calendar of holidays and promotions",

@@ -10,7 +10,7 @@ from nicegui import ui
 from contract.api.rollouts import BundleView, RolloutView
 from contract.api.stores import GatewayView, StoreView
 from hq.central_api import CentralApi
-from hq.charts.sku_chart import coverage
+from hq.charts.sku_sold import coverage
 from hq.desk import Desk
 from hq.errors import CentralRefusedError, HqError
 from hq.pages.frame import frame, section

@@ -8,11 +8,13 @@ from urllib.parse import quote
 
 from nicegui import events, ui
 
-from contract.api.proposals import ProposalView
+from contract.api.proposals import OrderingReason, ProposalView
 from contract.api.restock import TriggerView
 from contract.api.stores import SkuSeries, SkuView, StoreView
-from hq.charts.sku_chart import HEIGHT_PX, coverage, sku_chart
+from hq.charts.sku_chart import HEIGHT_PX, sku_chart
+from hq.charts.sku_sold import coverage
 from hq.desk import Desk
+from hq.errors import CentralRefusedError
 from hq.pages.chart import chart
 from hq.pages.evidence import show_evidence
 from hq.pages.frame import figures, frame, section
@@ -44,6 +46,7 @@ class Seen:
     series: SkuSeries
     orders: list[TriggerView]
     proposals: list[ProposalView]
+    reasons: list[OrderingReason]
 
 
 def register(desk: Desk) -> None:
@@ -63,14 +66,22 @@ class _Sku:
         central = self._desk.central
         days, step = _SPANS[self._look]
         until_ms = ((await central.health()).now_ms // 900_000 + 1) * 900_000
-        store, sku, series, orders, proposals = await asyncio.gather(
+        store, sku, series, orders, proposals, reasons = await asyncio.gather(
             central.store(self._store),
             central.sku(self._store, self._sku),
             central.series(self._store, self._sku, until_ms - days * DAY_MS, until_ms, step),
             central.triggers(self._store, sku=self._sku, limit=50),
             central.proposals(self._store, self._sku),
+            self._reasons(),
         )
-        return Seen(store, sku, series, orders.rows, proposals.rows)
+        return Seen(store, sku, series, orders.rows, proposals.rows, reasons)
+
+    async def _reasons(self) -> list[OrderingReason]:
+        """None from a centre of before, which does not say."""
+        try:
+            return (await self._desk.central.ordering(self._store, self._sku)).reasons
+        except CentralRefusedError:
+            return []
 
     def _build(self, seen: Seen) -> Callable[[Seen], None]:
         self._retitle(seen.sku.name)
@@ -106,6 +117,8 @@ class _Sku:
                 page_rows=10,
                 sort=("created", True),
             )
+        with section("Ordering", "what holds an order back, or what it waits for"):
+            reasons = ui.column().classes("gap-1")
         with section("Proposals of the gateway", "what the centre made of each, newest first"):
             proposals = DataTable(
                 _PROPOSALS,
@@ -119,6 +132,10 @@ class _Sku:
             show_chart(sku_chart(now.series))
             orders.set_rows([_order_row(order, now.store) for order in now.orders])
             proposals.set_rows([proposal_row(each, now.store) for each in now.proposals])
+            reasons.clear()
+            with reasons:
+                for line in ordering_lines(now.reasons):
+                    ui.label(line).classes("panel-note")
 
         return update
 
@@ -145,6 +162,12 @@ _PROPOSALS = [
     Column("outcome", "What came of it", wide=True, sortable=False),
     Column("reasons", "The gateway's reasons", wide=True, sortable=False),
 ]
+
+
+def ordering_lines(reasons: list[OrderingReason]) -> list[str]:
+    """Each as a sentence."""
+    lines = [f"{one.text[:1].upper()}{one.text[1:]}." for one in reasons]
+    return lines or ["The centre does not say."]
 
 
 def _figures(seen: Seen) -> dict[str, tuple[str, str]]:

@@ -13,7 +13,8 @@ from hq import palette
 from hq.charts.axis import axis_ms, time_axis
 from hq.charts.funnel_chart import funnel_chart
 from hq.charts.sales_chart import sales_chart
-from hq.charts.sku_chart import coverage, sku_chart
+from hq.charts.sku_chart import sku_chart
+from hq.charts.sku_sold import coverage
 from hq.charts.sparkline import sparkline_svg
 from hq.words import zone_from_name
 
