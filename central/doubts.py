@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from central.context import Work
 from central.core.days import day_of
 from central.ledger import rollout_rows
+from central.order_graphs import trained_to
 from central.second_look import look_again, told_by
 from contract.records import ProposalRecord
 from models.policy.order_graph import OrderGraph
@@ -25,10 +26,13 @@ class Doubts:
         self._work, self._proposals = work, proposals
         self._notes: dict[str, str] | None = None
         self._drift: str | None = None
+        self._trained_to: dict[str, date | None] = {}
 
     def about(self, proposal: ProposalRecord) -> str:
         """In words for a person, "" for none."""
-        found = (self._second_look(proposal.sku), self._age(proposal.sku), self._drifted())
+        found = (
+            self._second_look(proposal.sku), self._age(proposal.sku), self._bundle_age(proposal.bundle), self._drifted(),
+        )  # fmt: skip
         return "; ".join(doubt for doubt in found if doubt)[:200]
 
     def _second_look(self, sku: str) -> str:
@@ -57,6 +61,20 @@ class Doubts:
         if days <= work.settings.stale_forecast_days:
             return ""
         return f"its newest forecast is {days} days old"
+
+    def _bundle_age(self, bundle: str) -> str:
+        """A bundle that is kept nowhere here says nothing of its age."""
+        limit = self._work.settings.stale_bundle_days
+        if limit == 0:
+            return ""
+        if bundle not in self._trained_to:
+            self._trained_to[bundle] = trained_to(
+                bundle, rollout_rows.manifests_of(self._work.connection, bundle)
+            )
+        last_day = self._trained_to[bundle]
+        today = date.fromisoformat(day_of(self._work.now_ms, self._work.store.zone))
+        days = 0 if last_day is None else (today - last_day).days
+        return f"its models know the days until {last_day} only, {days} days ago" if days > limit else ""
 
     def _drifted(self) -> str:
         if self._drift is None:

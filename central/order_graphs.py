@@ -4,12 +4,13 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
 from models.bundle import DEMO_BUNDLE
 from models.graph import Graph
-from models.manifest import ORDER_FILE
+from models.manifest import MANIFEST_FILE, ORDER_FILE, Manifest
 from models.policy.order_graph import ORDER_FILE as RELEASED_FILE
 from models.policy.order_graph import OrderGraph
 
@@ -60,6 +61,21 @@ def order_graph_of(sha256: str, bundles: Iterable[str] = ()) -> OrderGraph | Non
         if hashlib.sha256(content).hexdigest() == sha256:
             return _opened(content)
     return None
+
+
+def trained_to(bundle: str, manifests: Iterable[str] = ()) -> date | None:
+    """The last day that the bundle `name@version` was trained on: of those kept here, or of this release. None: it is neither."""
+    for text in (*manifests, *_own_manifest()):
+        manifest = Manifest.from_json(text)
+        if f"{manifest.name}@{manifest.version}" == bundle:
+            return date.fromisoformat(manifest.training.last_day)
+    return None
+
+
+@lru_cache(maxsize=1)
+def _own_manifest() -> tuple[str, ...]:
+    path = DEMO_BUNDLE / MANIFEST_FILE
+    return (path.read_text(encoding="utf-8"),) if path.is_file() else ()
 
 
 @lru_cache(maxsize=1)

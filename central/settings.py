@@ -94,6 +94,11 @@ class CentralSettings(Settings):
         ge=1,
         description="Days after which the newest forecast of a SKU is too old for an automatic order.",
     )
+    stale_bundle_days: int = Field(
+        default=365,
+        ge=0,
+        description="Days after the last day that a bundle was trained on from which its orders wait for a person; 0: never.",
+    )
     ask_when_drifted: bool = Field(
         default=True,
         description="Whether orders wait for a person while a gateway tells that its forecasts' levels are off (model-drift).",

@@ -20,6 +20,7 @@ _BUNDLES = sa.text(
 )
 _BUNDLE = sa.text("SELECT sha256, name, size_bytes, who, created_ms FROM bundles WHERE sha256 = :sha256")
 _FILES = sa.text("SELECT name, files FROM bundles WHERE sha256 = :sha256")
+_MANIFESTS_BY_NAME = sa.text("SELECT manifest FROM bundles WHERE name = :name")
 _FILES_BY_NAME = sa.text("SELECT files FROM bundles WHERE name = :name ORDER BY sha256")
 _ROLLOUTS = sa.text("SELECT * FROM rollouts ORDER BY number")
 _ROLLOUT = sa.text("SELECT * FROM rollouts WHERE number = :number")
@@ -56,6 +57,11 @@ _STORES = sa.text("SELECT store_id FROM stores ORDER BY store_id")
 def files_of(connection: Connection, name: str) -> list[str]:
     """The files of the bundles called `name`, each as JSON of name -> base64."""
     return [str(row.files) for row in connection.execute(_FILES_BY_NAME, {"name": name})]
+
+
+def manifests_of(connection: Connection, name: str) -> list[str]:
+    """The manifests of the bundles called `name`, as JSON."""
+    return [str(row.manifest) for row in connection.execute(_MANIFESTS_BY_NAME, {"name": name})]
 
 
 def put_bundle(

@@ -77,7 +77,7 @@ class _Regions:
             )
             ui.label(
                 "More or less than usual: the difference is beyond what chance does in eight of ten weeks. "
-                "The interval is of the forecast; SKUs are taken to share a tenth of its variance."
+                "The interval is of the forecast, widened by what SKUs and shops of the region missed together in the weeks before (Why says how much)."
             ).classes("panel-note")
 
         def update(seen: RegionalOutlook) -> None:
@@ -107,9 +107,15 @@ class _Regions:
             ui.label(f"{counted(row.skus, 'SKU')} with a forecast in {counted(row.stores, 'shop')}").classes(
                 "panel-note"
             )
+            ui.label(shared_words(row)).classes("panel-note")
             ui.button("Close", on_click=dialog.close).props("flat no-caps color=link").classes("dialog-close")
         dialog.on("hide", dialog.delete)
         dialog.open()
+
+
+def shared_words(row: CategoryOutlook) -> str:
+    """What its SKUs and shops miss together."""
+    return f"{row.shared:.0%} of the forecasts' variance is shared: missed by its SKUs and shops together in the weeks before."
 
 
 def _figures(seen: RegionalOutlook) -> dict[str, tuple[str, str]]:

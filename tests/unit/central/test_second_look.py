@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import pytest
@@ -10,12 +11,14 @@ from ledger_kinds import SQLITE
 from test_ledger import Bench, bench
 
 from central.ledger import restock_views
-from central.order_graphs import LOOK_AGAIN_MS, KeptGraphs
+from central.order_graphs import LOOK_AGAIN_MS, KeptGraphs, trained_to
 from central.recomputing import evidence_of
 from central.second_look import look_again, told_by
 from contract.order_question import OrderQuestion
 from contract.records import ProposalRecord
 from models.asked_orders import question_of
+from models.bundle import DEMO_BUNDLE
+from models.manifest import MANIFEST_FILE, Manifest
 from models.policy.order_graph import ORDER_FILE, OrderGraph, shipped_orders
 
 DAY_MS = 86_400_000
@@ -137,3 +140,19 @@ def test_a_bundle_without_the_graph_is_read_once_a_minute() -> None:
         assert graphs.graph("0" * 64, "own@1", files_of, now_ms) is None
     assert read == ["own@1", "own@1"]
     assert graphs.graph(SHA256, "own@1", files_of, 0) is not None
+
+
+@pytest.mark.parametrize(("limit_more", "state"), [(0, "approved"), (-1, "proposed")])
+def test_models_that_know_only_days_of_long_ago_make_an_order_wait(
+    centre: Bench, graph: OrderGraph, limit_more: int, state: str
+) -> None:
+    manifest = Manifest.from_json((DEMO_BUNDLE / MANIFEST_FILE).read_bytes())
+    name, last_day = f"{manifest.name}@{manifest.version}", date.fromisoformat(manifest.training.last_day)
+    assert (trained_to(name), trained_to("unknown@1")) == (last_day, None)
+    limit = (date(2017, 9, 4) - last_day).days + limit_more  # START_MS is that day
+    centre.centre.settings = centre.settings.model_copy(update={"stale_bundle_days": limit})
+    centre.send([asked(graph).model_copy(update={"bundle": name})])
+    [(_, found, doubt)] = triggers(centre)
+    assert found == state
+    assert (doubt == "") is (state == "approved")
+    assert state == "approved" or f"know the days until {last_day} only, {limit + 1} days ago" in doubt
