@@ -115,7 +115,7 @@ class _Regions:
 
 def shared_words(row: CategoryOutlook) -> str:
     """What its SKUs and shops miss together."""
-    return f"{row.shared:.0%} of the forecasts' variance is shared: missed by its SKUs and shops together in the weeks before."
+    return f"{row.shared * 100:.0f} % of the forecasts' variance is shared: missed by its SKUs and shops together in the weeks before."
 
 
 def _figures(seen: RegionalOutlook) -> dict[str, tuple[str, str]]:

@@ -3,7 +3,7 @@
 from fake_rows import outlook_rows
 
 from hq.charts.interval import WIDTH_PX, interval_svg
-from hq.pages.regions import outlook_row, sentence, signed_percent
+from hq.pages.regions import outlook_row, sentence, shared_words, signed_percent
 
 
 def test_a_hot_category_has_a_word_an_icon_an_interval_and_who_carries_it():
@@ -42,3 +42,8 @@ def test_what_was_never_heard_is_a_dash_not_a_zero():
     row = outlook_rows()[0].model_copy(update={"verdict": "unknown", "days_compared": 0, "usual_units": 0.0})
     shown = outlook_row(row)
     assert (shown["expected"]["t"], shown["usual"]["t"]) == ("–", "–")
+
+
+def test_what_skus_miss_together_is_said():
+    row = outlook_rows()[0].model_copy(update={"shared": 0.24})
+    assert shared_words(row).startswith("24 % of the forecasts' variance is shared")
