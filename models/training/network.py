@@ -118,6 +118,9 @@ def _loss_and_gradients(parameters: list[F32], x: F32, level: F32, units: F32) -
     r = 1 / dispersion
     loss = negbin_loss(units.astype(np.float64), mean, dispersion)
     of_log_mean = (mean - units) / (1 + dispersion * mean)
+    # Where the step is at its bound, pushing it further changes no forecast: of SKUs without a history it would do so for ever.
+    outward = (np.abs(out[:, 0]) > MAX_LOG_STEP) & (of_log_mean * out[:, 0] < 0)
+    of_log_mean = np.where(outward, 0.0, of_log_mean)
     of_r = _digamma(r) - _digamma(units + r) + np.log((r + mean) / r) + (units - mean) / (r + mean)
     of_s = of_r * -(r**2) / (1 + np.exp(-out[:, 1]))
     upstream = np.stack([of_log_mean, np.clip(of_s, -10, 10)], axis=1).astype(np.float32) / np.float32(len(x))

@@ -3,7 +3,7 @@ import pytest
 
 from models.features import FEATURE_NAMES, FEATURES_BY_REVISION
 from models.training.examples import Examples
-from models.training.network import LEVEL_COLUMN, Fit, _loss_and_gradients, _start, fit_network
+from models.training.network import LEVEL_COLUMN, MAX_LOG_STEP, Fit, _loss_and_gradients, _start, fit_network
 
 KNOWN_DAYS = slice(len(FEATURES_BY_REVISION[1]), None)
 
@@ -56,3 +56,15 @@ def test_the_network_finds_what_is_there(examples):
 def test_the_same_seed_fits_the_same_network(examples):
     fits = [fit_network(examples, Fit(hidden=(4,), epochs=1), lambda _epoch, _loss: None) for _ in range(2)]
     assert all(np.array_equal(a, b) for a, b in zip(fits[0].weights, fits[1].weights, strict=True))
+
+
+def test_a_step_at_its_bound_is_not_pushed_further():
+    """SKUs without a history that sell a hundred a day: no forecast gets there, and the other rows do not pay for it."""
+    random = np.random.default_rng(1)
+    parameters = [p.astype(np.float64) for p in _start(len(FEATURE_NAMES), Fit(hidden=(6,)), random)]
+    parameters[-1] = np.array([MAX_LOG_STEP + 1, -0.4])
+    x, level, units = np.zeros((4, len(FEATURE_NAMES))), np.full(4, np.log(0.1)), np.full(4, 100.0)
+    _, outward = _loss_and_gradients(parameters, x, level, units)
+    assert outward[-1][0] == 0
+    _, inward = _loss_and_gradients(parameters, x, level, np.zeros(4))
+    assert inward[-1][0] > 0
