@@ -23,13 +23,13 @@ def revisions(tmp_path_factory, other_key) -> dict[int, Path]:
     """A signed bundle of each revision of features, trained on the same promoted sales."""
     random = np.random.default_rng(3)
     promotion = (random.random((40, 120)) < 0.15).astype(np.float32)
-    units = random.poisson(4 * (1 + 2 * promotion)).astype(np.float32)
+    units = random.poisson(4 * (1 + 4 * promotion)).astype(np.float32)
     price, group = np.full_like(units, np.nan), np.zeros(40, np.int64)
     series = DailySeries(date(2017, 1, 2), units, price, group, "test", None, {"promotion": promotion})
     made = {}
     for revision in (1, 2):
         folder = tmp_path_factory.mktemp("revision") / str(revision)
-        plan = Plan("test", "1", 8000, Fit(hidden=(16,), epochs=6), date(2017, 4, 20), revision)
+        plan = Plan("test", "1", 8000, Fit(hidden=(16,), epochs=12), date(2017, 4, 20), revision)
         build_bundle(folder, series, series, plan, say=lambda _text: None)
         sign_bundle(folder, other_key)
         made[revision] = folder
