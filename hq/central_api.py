@@ -17,7 +17,7 @@ from contract.api.doors import DoorsView
 from contract.api.offers import CampaignChange, CampaignView
 from contract.api.outlook import RegionalOutlook
 from contract.api.people import LogIn, Me, SessionMade
-from contract.api.proposals import ProposalView
+from contract.api.proposals import OrderingView, ProposalView
 from contract.api.replays import ReplayPost, ReplayView
 from contract.api.restock import Evidence, KillSwitch, TriggerView
 from contract.api.rollouts import (
@@ -133,6 +133,10 @@ class CentralApi:
     async def proposals(self, store: str, sku: str, limit: int = 30) -> Page[ProposalView]:
         path, what = f"/v1/stores/{_part(store)}/proposals", f"what was proposed of SKU {sku}"
         return await self._get(Page[ProposalView], path, what, sku=sku, limit=limit)
+
+    async def ordering(self, store: str, sku: str) -> OrderingView:
+        path, what = f"/v1/stores/{_part(store)}/skus/{_part(sku)}/ordering", f"why SKU {sku} is not ordered"
+        return await self._get(OrderingView, path, what)
 
     async def mismatch(
         self, side: str, store: str = "", region: str = "", limit: int = MAX_ROWS

@@ -26,6 +26,7 @@ reaches some stores only sees and changes those; a route about the whole chain i
     GET    /v1/accounting?store=&limit=                                 h r t    Accounting
     GET    /v1/alerts?store=&open=                                      h r t    Page[AlertView]
     GET    /v1/quarantine?store=                                        h r t    Page[QuarantineView]
+    GET    /v1/stores/{store}/skus/{sku}/ordering                       h r t s  OrderingView                (why it is not being ordered)
     GET    /v1/stores/{store}/proposals?sku=&after=&limit=              h r t s  Page[ProposalView]            (what came of each: why nothing was ordered)
     GET    /v1/triggers?store=&state=&after=&limit=                     h r t s  Page[TriggerView]
     GET    /v1/triggers/{trigger}                                       h r t s  TriggerView
@@ -41,6 +42,11 @@ reaches some stores only sees and changes those; a route about the whole chain i
     GET    /v1/stores/{store}/assortment                                h r t s  Page[AssortmentView]
     GET    /v1/suppliers                                                h s      Page[SupplierView]
     POST   /v1/suppliers                                                h s      text/csv → ImportReport        (good rows are taken, bad ones told)
+    GET    /v1/stores/{store}/calendar                                  h r t s  CalendarView                (holidays, promotions, weather)
+    PUT    /v1/stores/{store}/calendar                                  s        Calendar → Accepted
+    POST   /v1/stores/{store}/calendar                                  s        text/csv → ImportReport
+    PUT    /v1/calendar?region=                                         h s      Calendar → CalendarsPut      (of every store of the region, or of the chain)
+    POST   /v1/calendar?region=                                         h s      text/csv → CalendarsReport
     PUT    /v1/suppliers/{supplier}                                     h s      SupplierPut → SupplierView    (calendar and cut-offs)
     PUT    /v1/suppliers/{supplier}/availability                        h s      AvailabilityPut → Accepted    (what it can ship)
     GET    /v1/suppliers/{supplier}/arrivals                            h s      Page[Arriving]              (what its depot expects)

@@ -25,3 +25,20 @@ class ProposalView(ApiModel):
     doubt: str
     bundle: str
     watermark_ms: EpochMs
+
+
+class OrderingReason(ApiModel):
+    """code: no-item, not-managed, no-supply, unlisted, kill-switch, open-order, never-heard, silent, no-forecast, old-forecast,
+    stock-unknown, last-proposal, covered or below. text: for a person, with what to do where something is to be done.
+    """
+
+    code: str
+    text: str
+
+
+class OrderingView(ApiModel):
+    """Why a SKU is not being ordered in a store, or what its order waits for; the weightiest first, never empty."""
+
+    store: str
+    sku: str
+    reasons: list[OrderingReason]
