@@ -56,7 +56,7 @@ def prune_store(
             if not keys:
                 break
             transact(store, _job(rule, store, keys, before_ms))
-            yield rule.name, len(keys)
+            yield rule.name, sum(key.get("n", 1) for key in keys)
 
 
 def drop_whole_months(

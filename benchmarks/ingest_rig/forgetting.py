@@ -1,4 +1,4 @@
-"""Receipts on PostgreSQL, split by the month: what it costs to write them, and to forget a month of them."""
+"""What it costs to forget: a month of receipts on PostgreSQL, a shop's day of sums and windows, which go row by row, on both."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,22 +10,63 @@ import sqlalchemy as sa
 from benchmarks.ingest_rig.databases import NewUrl, timed
 from benchmarks.ingest_rig.rows import Result, row
 from central.core.days import day_after, day_start_ms
+from central.core.rollups import QUARTER_MS
 from central.ledger import partitions
 from central.ledger.engine import Ledger
 from central.ledger.facts import STATEMENTS
-from central.ledger.retention import RECEIPTS
+from central.ledger.retention import RECEIPTS, RULES
 from central.ledger.tables import metadata
-from central.retention import drop_whole_months, prune_store
+from central.retention import Transact, drop_whole_months, prune_store
 from central.settings import CentralSettings
 
 DAY, ZONE, LINES, TOGETHER = "2017-09-01", ZoneInfo("UTC"), 10, 50
 DAYS_KEPT = 30
+SKUS = 200
 
 
 def forgetting(kind: str, new_url: NewUrl, *, quick: bool) -> Iterator[Result]:
-    """On SQLite nothing: it has one table, and one process."""
-    if kind != "postgresql":
-        return
+    yield from _a_day_of_a_shop(kind, new_url)
+    if kind == "postgresql":
+        yield from _receipts_by_month(kind, new_url, quick=quick)
+
+
+def _a_day_of_a_shop(kind: str, new_url: NewUrl) -> Iterator[Result]:
+    """The oldest of 31 days goes, of 200 SKUs with sums by the quarter hour and a batch of windows a minute, all day and night."""
+    ledger = Ledger(url := new_url())
+    ledger.create()
+    for day in range(DAYS_KEPT + 1):
+        from_ms = day_start_ms(day_after(DAY, day), ZONE)
+        sums = [
+            ("store-1", QUARTER_MS, from_ms + step * QUARTER_MS, f"sku-{sku}", 0, 1, 250, 1, 0, 0, 0, 0, 9, 0, 0)
+            for step in range(96) for sku in range(SKUS)
+        ]  # fmt: skip
+        windows = [
+            ("store-1", "gw-1", "e1", (day * 1440 + minute) * 100, (day * 1440 + minute) * 100 + 99,
+             from_ms + minute * 60_000, from_ms + (minute + 1) * 60_000, 100, 3, 0, 0, 0, 0, "x" * 1100)
+            for minute in range(1440)
+        ]  # fmt: skip
+        with ledger.write.begin() as connection:
+            STATEMENTS["rollups"].run_tuples(connection, sums)
+            STATEMENTS["windows"].run_tuples(connection, windows)
+    settings = CentralSettings(
+        state_dir=Path("unused"), database_url=url, quarter_rollup_days=DAYS_KEPT, window_days=DAYS_KEPT
+    )
+    now_ms = day_start_ms(day_after(DAY, DAYS_KEPT + 1), ZONE)
+    for name, setting in (
+        ("sums by the quarter hour", "quarter_rollup_days"),
+        ("batches of windows", "window_days"),
+    ):
+        rules = [rule for rule in RULES if rule.setting == setting]
+        dropped = []
+        seconds = timed(lambda r=rules, d=dropped: d.extend(  # type: ignore[misc]
+            rows for _, rows in prune_store(ledger, _by(ledger), settings, "store-1", ZONE, now_ms, rules=r)
+        ))  # fmt: skip
+        yield row(f"{kind}: a shop's day of {sum(dropped)} {name} forgotten, {DAYS_KEPT} stay", round(seconds * 1000), "ms",
+                  None, "lower", rows_a_s=round(sum(dropped) / seconds), minutes_for_500_shops=round(seconds * 500 / 60, 1))  # fmt: skip
+    ledger.close()
+
+
+def _receipts_by_month(kind: str, new_url: NewUrl, *, quick: bool) -> Iterator[Result]:
     count = 3_000 if quick else 30_000
     written, forgotten = {}, {}
     for name, split in (("one table", False), ("a table a month", True)):
@@ -81,10 +122,15 @@ def _forget(ledger: Ledger, url: str) -> None:
     settings = CentralSettings(state_dir=Path("unused"), database_url=url, receipt_days=DAYS_KEPT)
     now_ms = day_start_ms(day_after(DAY, 30 + DAYS_KEPT), ZONE)
 
+    transact = _by(ledger)
+    drop_whole_months(ledger, transact, settings, [("store-1", ZONE, now_ms)])
+    for _ in prune_store(ledger, transact, settings, "store-1", ZONE, now_ms, rules=(RECEIPTS,)):
+        pass
+
+
+def _by(ledger: Ledger) -> Transact:
     def transact(_: str, job: Any) -> None:
         with ledger.write.begin() as connection:
             job(connection)
 
-    drop_whole_months(ledger, transact, settings, [("store-1", ZONE, now_ms)])
-    for _ in prune_store(ledger, transact, settings, "store-1", ZONE, now_ms, rules=(RECEIPTS,)):
-        pass
+    return transact

@@ -18,6 +18,8 @@ from central.core.rollups import DAY_MS, HOUR_MS, QUARTER_MS
 ROWS_A_TRANSACTION = 500
 RECEIPTS_A_TRANSACTION = 100
 """Each with its lines."""
+MOMENTS_A_TRANSACTION = 4
+"""Of sums: each with those of all SKUs, or categories."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +45,17 @@ def _rule(
     *,
     order: str,
     also: Sequence[str] = (),
+    together: bool = False,
     fact: str = "",
     limit: int = ROWS_A_TRANSACTION,
 ) -> Rule:
-    """also: tables whose rows go with those of `table`: they have its key within theirs."""
+    """also: tables whose rows go with those of `table`: they have its key within theirs.
+
+    together: `key` is the first part of the table's, and all rows that share it go by one statement.
+    """
     names = [name.strip() for name in key.split(",")]
-    gather = (
-        f"SELECT {key} FROM {table} t WHERE t.store_id = :store AND {older} ORDER BY {order} LIMIT :limit"  # noqa: S608
-    )
+    counted, by = (", count(*) AS n", f"GROUP BY {key}") if together else ("", "")
+    gather = f"SELECT {key}{counted} FROM {table} t WHERE t.store_id = :store AND {older} {by} ORDER BY {order} LIMIT :limit"  # noqa: S608
     of_key = " AND ".join(f"{name} = :{name}" for name in names)
     drop = tuple(
         sa.text(f"DELETE FROM {one} WHERE store_id = :store AND {of_key}")  # noqa: S608 - our own names
@@ -87,11 +92,12 @@ RULES = (
     _rule("alerts", "alert_days", _SEQ, "at_ms < :before_ms AND cleared_ms IS NOT NULL", order="at_ms"),
     _rule("quarantine", "quarantine_days", "number", "at_ms < :before_ms", order="number"),
     _rule("forecasts", "forecast_days", "sku, first_day", _NOT_THE_NEWEST, order="sku, first_day"),
-    _rule("rollups", "quarter_rollup_days", "step_ms, at_ms, sku", f"step_ms = {QUARTER_MS} AND at_ms < :before_ms",
-          order="at_ms"),
-    _rule("rollups", "hour_rollup_days", "step_ms, at_ms, sku", f"step_ms = {HOUR_MS} AND at_ms < :before_ms",
-          order="at_ms"),
-    _rule("category_hours", "hour_rollup_days", "at_ms, category", "at_ms < :before_ms", order="at_ms"),
+    _rule("rollups", "quarter_rollup_days", "step_ms, at_ms", f"step_ms = {QUARTER_MS} AND at_ms < :before_ms",
+          order="at_ms", together=True, limit=MOMENTS_A_TRANSACTION),
+    _rule("rollups", "hour_rollup_days", "step_ms, at_ms", f"step_ms = {HOUR_MS} AND at_ms < :before_ms",
+          order="at_ms", together=True, limit=MOMENTS_A_TRANSACTION),
+    _rule("category_hours", "hour_rollup_days", "at_ms", "at_ms < :before_ms", order="at_ms", together=True,
+          limit=MOMENTS_A_TRANSACTION),
     # A day whole: it goes when its last hour has had its time.
     _rule("category_days", "hour_rollup_days", "at_ms", f"at_ms < :before_ms - {DAY_MS}", order="at_ms"),
 )  # fmt: skip
@@ -115,7 +121,7 @@ _KEPT = sa.text("SELECT from_ms FROM kept_since WHERE store_id = :store AND kind
 def old_keys(
     connection: Connection, rule: Rule, store: str, before_ms: int, before_day: str
 ) -> list[dict[str, Any]]:
-    """Of rows that have had their time, the oldest, as many as one transaction drops."""
+    """Of rows that have had their time, the oldest, as many as one transaction drops. n: how many rows share a key, where several may."""
     found = connection.execute(
         rule.gather,
         {"store": store, "before_ms": before_ms, "before_day": before_day, "limit": rule.limit},
@@ -127,8 +133,9 @@ def drop(connection: Connection, rule: Rule, store: str, keys: list[dict[str, An
     """keys: none where the rows go in another way, and only since when there are any is noted."""
     if rule.fact:
         connection.execute(_NOTE, {"store": store, "kind": rule.fact, "from_ms": before_ms})
-    for statement in rule.drop if keys else ():
-        connection.execute(statement, keys)
+    named = [{name: value for name, value in key.items() if name != "n"} for key in keys]
+    for statement in rule.drop if named else ():
+        connection.execute(statement, named)
 
 
 def facts_kept_since_ms(connection: Connection, store: str) -> int | None:

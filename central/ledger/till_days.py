@@ -36,21 +36,24 @@ _KEPT = sa.text(f"SELECT * FROM till_days WHERE {_OF_STORE}")  # noqa: S608 - ou
 _CLOSED = "CASE WHEN told_ms IS NULL THEN 0 ELSE {} END"
 _DIFFERS = "(told_receipts <> receipts OR told_lines <> lines OR told_units <> units OR told_cents <> cents)"
 _COMPARED = ("receipts", "lines", "units", "cents")
-_SUMS = f"""SELECT count(*) AS days, count(told_ms) AS closed, sum(CASE WHEN {_DIFFERS} THEN 1 ELSE 0 END) AS wrong,
+_SUMS = f"""SELECT store_id, count(*) AS days, count(told_ms) AS closed, sum(CASE WHEN {_DIFFERS} THEN 1 ELSE 0 END) AS wrong,
     sum({_CLOSED.format("last_number - first_number + 1 - receipts")}) AS missing,
     {", ".join(f"sum(told_{name}) AS told_{name}, sum({_CLOSED.format(name)}) AS {name}" for name in _COMPARED)}
-    FROM till_days"""  # noqa: S608 - our own names
-_NAMED = (
-    "SELECT * FROM till_days WHERE {which} ORDER BY business_date DESC, store_id, register_id LIMIT :limit"
+    FROM till_days {{which}} GROUP BY store_id"""  # noqa: S608 - our own names
+_NAMED = "SELECT * FROM till_days WHERE store_id IN :stores AND {which} ORDER BY business_date DESC, store_id, register_id LIMIT :limit"
+
+
+def _of_some(text: str) -> sa.TextClause:
+    return sa.text(text).bindparams(sa.bindparam("stores", expanding=True, type_=sa.Text()))
+
+
+# A chain's days are many: a condition that lets all pass would be asked of each.
+_SUMS_OF_ALL = sa.text(_SUMS.format(which=""))
+_SUMS_OF_SOME = _of_some(_SUMS.format(which="WHERE store_id IN :stores"))
+_WRONG, _ALL_CLOSED = (
+    _of_some(_NAMED.format(which=_DIFFERS)),
+    _of_some(_NAMED.format(which="told_ms IS NOT NULL")),
 )
-_OF_ALL = {name: sa.text(text) for name, text in {
-    "sums": _SUMS, "wrong": _NAMED.format(which=_DIFFERS), "closed": _NAMED.format(which="told_ms IS NOT NULL"),
-}.items()}  # fmt: skip
-_OF_SOME = {name: sa.text(text).bindparams(sa.bindparam("stores", expanding=True, type_=sa.Text())) for name, text in {
-    "sums": f"{_SUMS} WHERE store_id IN :stores",
-    "wrong": _NAMED.format(which=f"store_id IN :stores AND {_DIFFERS}"),
-    "closed": _NAMED.format(which="store_id IN :stores AND told_ms IS NOT NULL"),
-}.items()}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +75,22 @@ class Books:
 
 def books(connection: Connection, stores: Stores, limit: int) -> Books:
     """limit: how many days are named; where more are closed, only those that differ."""
-    # A chain's days are many: a condition that lets all pass would be asked of each.
-    ask, of = (_OF_ALL, {}) if stores is None else (_OF_SOME, {"stores": list(stores)})
-    sums = connection.execute(ask["sums"], of).one()
-    wrong, days = int(sums.wrong or 0), []
-    which = "closed" if sums.closed <= limit else "wrong"
-    if limit and (wrong or which == "closed"):
-        days = [_day(row) for row in connection.execute(ask[which], {**of, "limit": limit})]
+    ask, of = (_SUMS_OF_ALL, {}) if stores is None else (_SUMS_OF_SOME, {"stores": list(stores)})
+    sums = connection.execute(ask, of).all()
+
+    def total(name: str) -> int:
+        return sum(int(getattr(row, name) or 0) for row in sums)
+
+    closed, wrong, days = total("closed"), total("wrong"), []
+    named, which = ("closed", _ALL_CLOSED) if closed <= limit else ("wrong", _WRONG)
+    # Only where there is one: the days of the others need not be read again.
+    where = [row.store_id for row in sums if getattr(row, named)]
+    if limit and where:
+        days = [_day(row) for row in connection.execute(which, {"stores": where, "limit": limit})]
     return Books(
-        closed=sums.closed, wrong=wrong, open=sums.days - sums.closed, missing_numbers=int(sums.missing or 0), days=days,
-        told=Totals(**{name: int(getattr(sums, f"told_{name}") or 0) for name in _COMPARED}),
-        held=Totals(**{name: int(getattr(sums, name) or 0) for name in _COMPARED}),
+        closed=closed, wrong=wrong, open=total("days") - closed, missing_numbers=total("missing"), days=days,
+        told=Totals(**{name: total(f"told_{name}") for name in _COMPARED}),
+        held=Totals(**{name: total(name) for name in _COMPARED}),
     )  # fmt: skip
 
 
