@@ -14,7 +14,7 @@ import numpy.typing as npt
 from contract.records import MAX_HORIZON_DAYS
 from models.arrays import F32, F64, row_sum
 from models.censoring import recovered_history
-from models.known_days import KNOWN_DAY_FEATURES, KnownDays, known_day_features, known_days_from
+from models.known_days import KNOWN_DAY_FEATURES, KnownDays, known_days_from, write_known_day_features
 
 HISTORY_DAYS = 56
 """The days before the first forecast day that features look at; older columns are ignored, missing ones unknown."""
@@ -149,7 +149,7 @@ def demand_features(
             _day_columns(inputs, level, int(days_ahead)), axis=1
         )
     if revision >= 2:
-        out[:, :, len(first) :] = known_day_features(inputs.known_days, inputs.history, level, ahead)
+        write_known_day_features(out[:, :, len(first) :], inputs.known_days, inputs.history, level, ahead)
     return np.clip(out, -20, 20, out=out)
 
 

@@ -73,22 +73,21 @@ def known_days_from(
     return kept, cleaned
 
 
-def known_day_features(
-    columns: Mapping[str, F64], history: F64, level: F64, ahead: npt.NDArray[np.int64]
-) -> F32:
-    """Finite features, shape (n_sku, len(ahead), len(KNOWN_DAY_FEATURES)); 0 where nothing is known.
+def write_known_day_features(
+    out: F32, columns: Mapping[str, F64], history: F64, level: F64, ahead: npt.NDArray[np.int64]
+) -> None:
+    """Fills `out`, (n_sku, len(ahead), len(KNOWN_DAY_FEATURES)), with finite features; 0 where nothing is known.
 
     columns: as known_days_from gives them. history: (n_sku, days), level: (n_sku,), units a day.
     """
-    out = np.zeros((len(level), len(ahead), len(KNOWN_DAY_FEATURES)), dtype=np.float32)
+    out[:] = 0
     if not columns or not len(level):
-        return out
-    days = len(history[0])
+        return
+    days = history.shape[1]
     found = {name: _Column(name, values, history, level) for name, values in columns.items()}
     for place, days_ahead in enumerate(ahead.tolist()):
         for number, values in _of_day(found, days + days_ahead):
             out[:, place, number] = values
-    return out
 
 
 def _of_day(found: Mapping[str, "_Column"], day: int) -> list[tuple[int, F64]]:
