@@ -54,15 +54,12 @@ def _end_with_parent() -> None:
 
 
 class LocalPostgresql:
-    """`start`, `kill`, `stop` at will; the data stay. fsync: off only where nothing is killed.
+    """`start`, `kill`, `stop` at will; the data stay. fsync: off only where nothing is killed."""
 
-    buffers_mb: the server's own cache, `shared_buffers`; tests start many servers, each with little.
-    """
-
-    def __init__(self, *, fsync: bool = False, buffers_mb: int = 64) -> None:
+    def __init__(self, *, fsync: bool = False) -> None:
         found = programs()
         assert found is not None
-        self._bin, self._fsync, self._buffers_mb = found, fsync, buffers_mb
+        self._bin, self._fsync = found, fsync
         self.folder = Path(tempfile.mkdtemp(prefix="shelfloop-pg-"))
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
@@ -89,7 +86,7 @@ class LocalPostgresql:
     def start(self) -> None:
         settings = [
             "listen_addresses=127.0.0.1", f"unix_socket_directories={self.folder}", "max_connections=200",
-            f"shared_buffers={self._buffers_mb}MB", f"fsync={'on' if self._fsync else 'off'}", "logging_collector=off",
+            "shared_buffers=64MB", f"fsync={'on' if self._fsync else 'off'}", "logging_collector=off",
         ]  # fmt: skip
         words = [part for setting in settings for part in ("-c", setting)]
         with (self.folder / "log").open("ab") as log:

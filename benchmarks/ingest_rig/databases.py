@@ -19,8 +19,6 @@ from contract.batch_reading import read_batch
 from simulator.fleet_setup import add_fleet
 
 NewUrl = Callable[[], str]
-BUFFERS_MB = 1024
-"""Of PostgreSQL, as for a machine of 4 GB: with 10,000 stores some 200 MB are written again and again."""
 
 
 @contextmanager
@@ -31,7 +29,7 @@ def server(kind: str) -> Iterator[NewUrl]:
             numbers = itertools.count()
             yield lambda: f"sqlite:///{folder}/{next(numbers)}.sqlite3"
             return
-        postgresql = LocalPostgresql(fsync=True, buffers_mb=BUFFERS_MB)
+        postgresql = LocalPostgresql(fsync=True)
         postgresql.start()
         try:
             yield postgresql.new_database
