@@ -21,7 +21,7 @@ from models.training.panel_examples import PanelExamples
 from models.training.quantile_fit import left_out
 from models.training.tree_graph import TREES_OUTPUT, tree_graph
 
-SHARES = (0.0, 0.2, 0.4, 0.6, 0.8)
+SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 """How far forecasts may be drawn to the trees' median: the one with the least loss on days that neither family saw."""
 USUAL_SHARE = 0.5
 """Where there are no such days, with a single network."""
