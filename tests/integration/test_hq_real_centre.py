@@ -192,7 +192,7 @@ def test_a_campaign_is_changed_by_a_person_and_the_rest_of_it_stays(centre):
         ):
             with pytest.raises(CentralRefusedError, match=says):
                 ask(centre, lambda api, wrong=wrong: api.change_campaign("plenty", wrong))
-        with pytest.raises(CentralRefusedError, match="store-9 is unknown"):
+        with pytest.raises(CentralRefusedError, match="campaign nothing does not exist"):
             ask(centre, lambda api: api.change_campaign("nothing", change))
         audit = [row for row in admin.get("/v1/audit").json()["rows"] if row["action"] == "change-campaign"]
     assert [(row["who"], row["reason"]) for row in audit] == [
