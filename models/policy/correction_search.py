@@ -120,7 +120,7 @@ def _starts(instance: Instance) -> Iterator[Correction]:
         for share in _START_LOTS:
             for room in _START_ROOMS:
                 yield Correction(target_units=share * lot, room_units=room * lot)
-    if lot > 0 and instance.life_periods is not None:
+    if lot > 0 and instance.life_periods is not None and instance.unmet == LOST:
         for share in _START_LOTS[::2]:
             for periods in _START_CAPS:
                 most = float(max(round(periods * instance.mean), 1))

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from models.arrays import F64
 from models.policy.errors import InstanceError
-from models.policy.law_words import in_our_words
+from models.policy.law_words import in_our_words, number_from
 
 MAX_UNITS = 4096
 """The longest law: beyond it, count in cases."""
@@ -164,9 +164,10 @@ def _variance(name: str, described: Mapping[str, object], mean: float) -> float:
 
 def _number(described: Mapping[str, object], field: str, least: float) -> float:
     value = described.get(field)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value < 1e9:
+    number = number_from(value)
+    if number is None or not least <= number < 1e9:
         raise InstanceError(f"demand.{field}", f"it is {value!r}", f"a number >= {least:g}, below 1e9")
-    return float(value)
+    return number
 
 
 def _log_poisson(units: npt.NDArray[np.int64], mean: float) -> F64:

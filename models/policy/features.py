@@ -10,7 +10,7 @@ import numpy as np
 
 from models.arrays import F32, F64
 from models.policy.demand_law import moments
-from models.policy.instance import LIFO, LOST, Instance
+from models.policy.instance import LIFO, Instance
 from models.policy.projection import Outlook, slice_means
 
 Floats = TypeVar("Floats", F32, F64)
@@ -37,7 +37,8 @@ class Problem:
 
     mean_units, std_units, skewness: of demand over the period covered. odds: shortage cost over holding cost.
     lead_periods: may be a fraction. lot_units: sqrt(2 K mean / h), 0 without a fixed cost. ageing: 1 / life in periods, 0 for
-    goods that keep. waste_price: cost of an expired unit over the holding cost, 0 for goods that keep. lifo, lost: 1 or 0.
+    goods that keep. waste_price: cost of an expired unit over the holding cost, 0 for goods that keep. lifo: 1 or 0. lost: 0
+    where customers wait for goods that keep, else 1: goods that expire the network knows from lessons of lost sales alone.
     peak_units: mean of the law's highest slice of PATHS. idle_share: of the slices, those without demand to speak of.
     """
 
@@ -69,7 +70,7 @@ def problem_of(instance: Instance) -> Problem:
         0.0 if instance.life_periods is None else 1 / instance.life_periods,
         0.0 if keeps else instance.waste_cost / instance.holding,
         0.0 if keeps or instance.issuing != LIFO else 1.0,
-        1.0 if instance.unmet == LOST else 0.0,
+        0.0 if instance.by_position else 1.0,
         slices[-1],
         float((slices < IDLE_UNITS).mean()),
     )

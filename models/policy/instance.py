@@ -12,6 +12,7 @@ from models.arrays import F64
 from models.policy.demand_law import Say, law_from, moments
 from models.policy.errors import InstanceError
 from models.policy.instance_words import NAMES, fields_from
+from models.policy.law_words import number_from
 
 LOST, BACKORDER = "lost", "backorder"
 FIFO, LIFO = "fifo", "lifo"
@@ -44,6 +45,16 @@ class Instance:
     @property
     def mean(self) -> float:
         return moments(self.law)[0]
+
+    @property
+    def waits(self) -> bool:
+        """Whether unmet demand does."""
+        return self.unmet == BACKORDER
+
+    @property
+    def by_position(self) -> bool:
+        """Whether one number says the state, on hand and on order less what is waited for: customers wait, and goods keep."""
+        return self.waits and self.life_periods is None
 
     @property
     def lost_cost(self) -> float:
@@ -83,10 +94,6 @@ def instance_from(described: object, say: Say = lambda _: None) -> Instance:
     fields = fields_from(described)
     life = fields.get("shelf_life_periods")
     life = None if life == float("inf") else life
-    if life is not None and str(fields.get("unmet_demand", LOST)).lower().startswith("back"):
-        raise InstanceError(
-            "unmet_demand", "customers wait for units that expire", "lost, or leave out the shelf life"
-        )
     instance = Instance(
         law=_law(fields, say),
         lead_periods=_whole(fields, "lead_time_periods", 0, MAX_LEAD_PERIODS),
@@ -124,22 +131,19 @@ def _law(fields: dict[str, Any], say: Say) -> F64:
 
 def _whole(fields: dict[str, Any], name: str, least: int, most: int) -> int:
     value = _given(fields, name)
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or not least <= value <= most
-        or value != int(value)
-    ):
+    number = number_from(value)
+    if number is None or not least <= number <= most or number != int(number):
         without = ", or leave it out: the goods keep" if name == "shelf_life_periods" else ""
         raise InstanceError(name, f"it is {value!r}", f"a whole number, {least} to {most}{without}")
-    return int(value)
+    return int(number)
 
 
 def _cost(fields: dict[str, Any], name: str, least: float = 0.0, default: float | None = None) -> float:
     value = default if fields.get(name) is None and default is not None else _given(fields, name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value < 1e9:
+    number = number_from(value)
+    if number is None or not least <= number < 1e9:
         raise InstanceError(name, f"it is {value!r}", f"a number {'above' if least else '>='} 0, below 1e9")
-    return float(value)
+    return number
 
 
 def _given(fields: dict[str, Any], name: str) -> Any:

@@ -2,7 +2,8 @@
 
 A state is (stock in hand, by remaining life where units age, then what arrives in 1, 2 … lead_periods - 1 periods). The
 order of the period is the last coordinate of the next state, so the expected value of "order q" for all q at once is one
-product of matrices, or one gathering of rows. Backorders need only the position: on hand + on order - waiting.
+product of matrices, or one gathering of rows. Backorders need only the position: on hand + on order - waiting. Where customers wait for
+goods that expire, a state is as of lost sales, and what waits stands below zero at the freshest units; no lattice here holds those.
 """
 
 from dataclasses import dataclass
@@ -88,9 +89,11 @@ def bounds_of(instance: Instance) -> Bounds:
 
 
 def lattice_of(instance: Instance, bounds: Bounds, *, free_beyond: bool = False) -> "Lattice | None":
-    """None when there are more states than MAX_CELLS or more work than MAX_PRODUCT: simulate instead. free_beyond: of LostLattice."""
-    if instance.unmet == BACKORDER:
-        return PositionLattice(instance, bounds)
+    """None when there are more states than MAX_CELLS or more work than MAX_PRODUCT, or where customers wait for
+    goods that expire. free_beyond: of LostLattice.
+    """
+    if instance.waits:
+        return PositionLattice(instance, bounds) if instance.by_position else None
     n_orders, top = bounds.order_units + 1, bounds.position_units + 1
     if instance.life_periods is not None:
         return _aged_lattice(instance, bounds)

@@ -1,5 +1,6 @@
 """What people call a law of demand, said in the words that models.policy.demand_law knows. Nothing is guessed and nothing passed over."""
 
+import re
 from collections.abc import Mapping
 from math import isfinite
 
@@ -41,6 +42,7 @@ _TAKES: dict[str, tuple[str, ...]] = {
     "normal": ("mean", "cv", "variance", "std", "dispersion"),
 }
 MASSES = ("pmf", "values", "first")
+_PLAIN_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 def in_our_words(described: Mapping[object, object]) -> dict[str, object]:
@@ -116,13 +118,18 @@ def _whole(value: object, field: str, most: int = 4096) -> int:
     return int(number)
 
 
+def number_from(value: object) -> float | None:
+    """A number, or text that plainly is one ("2", "0.5", "1e3"); None for anything else: true, "two", "2 days", "1,5"."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    if isinstance(value, str) and not _PLAIN_NUMBER.fullmatch(value.strip()):
+        return None
+    return float(value)
+
+
 def _number_like(value: object) -> bool:
-    if isinstance(value, bool):
-        return False
-    try:
-        return isfinite(float(str(value)))
-    except ValueError:
-        return False
+    number = number_from(value)
+    return number is not None and isfinite(number)
 
 
 def _derived(name: str, said: dict[str, object]) -> None:

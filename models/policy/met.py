@@ -12,8 +12,8 @@ import numpy as np
 from models.arrays import F64, I64
 from models.policy.chain import Chain, long_run
 from models.policy.demand_law import convolved
-from models.policy.instance import BACKORDER, Instance
-from models.policy.lattice import demand_met
+from models.policy.instance import Instance
+from models.policy.stock_day import aged_day, demand_met
 
 OrdersOf = Callable[[I64], I64]
 """States, as models.policy.lattice has them, shape (n, coordinates); units to order in each, shape (n,)."""
@@ -39,22 +39,24 @@ class MetCost:
 
 
 class Codes:
-    """One whole number for each state of an instance, and back. A position is below zero while customers wait."""
+    """One whole number for each state of an instance, and back. A position, or the freshest in hand, is below zero while customers wait."""
 
     def __init__(self, instance: Instance) -> None:
-        waits = instance.unmet == BACKORDER
-        self.coordinates = 1 if waits else (instance.life_periods or 1) + max(instance.lead_periods - 1, 0)
+        life = instance.life_periods or 1
+        self.coordinates = 1 if instance.by_position else life + max(instance.lead_periods - 1, 0)
         self._base = 2 ** (_CODE_BITS // self.coordinates)
-        self._zero = self._base // 2 if waits else 0
+        self._zero = np.zeros(self.coordinates, dtype=np.int64)
+        self._zero[life - 1] = self._base // 2 if instance.waits else 0
         self._steps = np.array([self._base**place for place in range(self.coordinates)], dtype=np.int64)
 
     def of(self, states: I64) -> I64:
         """states: shape (…, coordinates). Raises OverflowError where a state holds more than its code can."""
-        if states.size and int(states.max()) >= self._base - self._zero:
+        shifted = states + self._zero
+        if shifted.size and not 0 <= int(shifted.min()) <= int(shifted.max()) < self._base:
             raise OverflowError(
-                f"a state holds {int(states.max())} units, its code fewer than {self._base - self._zero}"
+                f"a state holds {int(np.abs(states).max())} units, its code fewer than {self._base - int(self._zero.max())}"
             )
-        return np.asarray(states @ self._steps + self._zero)
+        return np.asarray(shifted @ self._steps)
 
     def states(self, codes: I64) -> I64:
         return np.asarray(codes[:, None] // self._steps % self._base - self._zero)
@@ -84,7 +86,7 @@ def met_states(instance: Instance, orders_of: OrdersOf, max_cells: int = MAX_CEL
 def _met(instance: Instance, orders_of: OrdersOf, max_cells: int) -> tuple[I64, Chain] | None:
     """Codes of the states, rising, and what follows them."""
     codes = Codes(instance)
-    follow = _waited if instance.unmet == BACKORDER else _followed
+    follow = _waited if instance.by_position else _followed
     fresh = np.zeros((1, codes.coordinates), dtype=np.int64)
     seen = codes.of(fresh)
     parts: list[tuple[I64, I64, F64]] = []
@@ -127,7 +129,7 @@ def _joined(instance: Instance, seen: I64, parts: list[tuple[I64, I64, F64]]) ->
 
 def _demands(instance: Instance, states: I64, orders: I64) -> int:
     """Demands that lead from these states to different ones, at the most."""
-    if instance.unmet == BACKORDER:
+    if instance.waits:
         return len(instance.law)
     there = states[:, : instance.life_periods or 1].sum(axis=1)
     if instance.lead_periods == 0:
@@ -145,16 +147,16 @@ def _followed(instance: Instance, states: I64, orders: I64) -> tuple[I64, F64]:
     most = _demands(instance, states, orders)
     following = np.zeros((len(states), most, states.shape[1]), dtype=np.int64)
     cost = instance.unit_cost * orders + instance.fixed_order * (orders > 0).astype(float)
-    cost += instance.shortage * _unserved(instance.law, there)
+    if not instance.waits:
+        cost += instance.shortage * _unserved(instance.law, there)
     for units in range(most):
         chance = float(instance.law[units:].sum() if units == most - 1 else instance.law[units])
-        left, _, old = demand_met(hand, units, instance.issuing)
         if instance.life_periods is None:
-            held, next_hand = left[:, 0], left
+            next_hand = demand_met(hand, units, instance.issuing)[0]
         else:
-            next_hand = np.concatenate([left[:, 1:], np.zeros((len(states), 1), dtype=np.int64)], axis=1)
-            held = next_hand.sum(axis=1)
-            cost += chance * instance.waste * old
+            next_hand, unserved, old = aged_day(hand, units, instance.issuing, waits=instance.waits)
+            cost += chance * (instance.waste * old + instance.shortage * unserved * instance.waits)
+        held = np.maximum(next_hand, 0).sum(axis=1)
         cost += chance * instance.holding * held
         following[:, units, :life] = next_hand
         if lead == 1:

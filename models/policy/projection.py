@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 
 from models.arrays import F64, I64
-from models.policy.instance import BACKORDER, LIFO, Instance
+from models.policy.instance import LIFO, Instance
 
 PATHS = 64
 MAX_DAYS = 28
@@ -21,8 +21,8 @@ MAX_DAYS = 28
 class Outlook:
     """One entry a state, at the moment when the order arrives, before it is put to the rest. All shape (n,), units.
 
-    level_units, level_std_units: mean and spread of what is in hand. empty_share: of the paths with nothing in hand.
-    lost_units, waste_units: demand unserved and units expired on the way. last_day_units: of the level, what expires
+    level_units, level_std_units: mean and spread of what is in hand, less what customers wait for. empty_share: of the paths
+    with nothing in hand. lost_units, waste_units: demand lost and units expired on the way. last_day_units: of the level, what expires
     at the end of that day.
     """
 
@@ -78,21 +78,26 @@ def outlook_of(instance: Instance, states: I64) -> Outlook:
     waste = np.zeros((len(states), PATHS))
     for day in range(lead):
         wanted = paths[None, :, day] + np.zeros((len(states), 1))
-        if instance.unmet == BACKORDER:
+        owed = np.minimum(hand[-1], 0)
+        if instance.by_position:
             hand[0] = hand[0] - wanted
         else:
+            hand[-1] = np.maximum(hand[-1], 0)
             order = reversed(range(life)) if instance.issuing == LIFO else range(life)
             for age in order:
                 taken = np.minimum(hand[age], wanted)
                 hand[age] = hand[age] - taken
                 wanted = wanted - taken
-            lost += wanted
+            if instance.waits:
+                owed = owed - wanted
+            else:
+                lost += wanted
         fresh = arriving[:, day, None] if day < arriving.shape[1] else 0.0
         if instance.life_periods is None:
             hand[0] = hand[0] + fresh
         else:
             waste += hand[0]
-            hand = [*hand[1:], np.zeros((len(states), PATHS)) + fresh]
+            hand = [*hand[1:], owed + fresh]
     level = np.sum(hand, axis=0)
     return Outlook(
         level_units=level.mean(axis=1),
@@ -100,5 +105,7 @@ def outlook_of(instance: Instance, states: I64) -> Outlook:
         empty_share=(level < 0.5).mean(axis=1),
         lost_units=lost.mean(axis=1),
         waste_units=waste.mean(axis=1),
-        last_day_units=hand[0].mean(axis=1) if instance.life_periods is not None else np.zeros(len(states)),
+        last_day_units=np.zeros(len(states))
+        if instance.life_periods is None
+        else np.maximum(hand[0], 0).mean(axis=1),
     )

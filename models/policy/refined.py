@@ -12,7 +12,7 @@ import numpy as np
 from models.arrays import F64, I64
 from models.policy.correction import Correction, corrected_orders, said_of
 from models.policy.correction_search import Found, searched
-from models.policy.instance import BACKORDER, Instance
+from models.policy.instance import Instance
 from models.policy.learned import LearnedPolicy
 from models.policy.levels import best_levels, has_levels, levels_cost, levels_of
 from models.policy.met import BUILDING, Codes, MetCost, OrdersOf, met_cost
@@ -64,7 +64,7 @@ def refined(
 
 def exact_cost(instance: Instance, orders_of: OrdersOf, tolerance: float = TOLERANCE) -> MetCost | None:
     """Of any policy; None where it cannot be had. Where demand waits, of one whose levels are the same in every state."""
-    if instance.unmet == BACKORDER:
+    if instance.by_position:
         cost = levels_cost(instance, *levels_of(orders_of))
         return MetCost(cost, cost, 0)
     return met_cost(instance, orders_of, tolerance)

@@ -137,6 +137,8 @@ def _lattice(instance: Instance) -> Lattice | None:
 def _optimum(instance: Instance, lattice: Lattice | None, say: Say) -> tuple[float | None, str]:
     if has_levels(instance) and (levels := best_levels(instance)) is not None:
         return levels.cost, "the best two levels, which nothing beats (Zheng and Federgruen 1991)"
+    if instance.waits and not instance.by_position:
+        return None, "no value iteration here for customers who wait for goods that expire"
     if lattice is None:
         return None, "too many states for value iteration"
     found = optimal_cost(instance, lattice, TOLERANCE, sweeps_of(lattice), say)

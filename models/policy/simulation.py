@@ -7,8 +7,8 @@ from typing import Protocol
 import numpy as np
 
 from models.arrays import F64, I64
-from models.policy.instance import BACKORDER, Instance
-from models.policy.lattice import demand_met
+from models.policy.instance import Instance
+from models.policy.stock_day import aged_day, demand_met
 
 RUNS = 192
 PERIODS = 2500
@@ -32,7 +32,7 @@ class OrderingPolicy(Protocol):
 class SimulatedCost:
     """A period's cost, its 95 % interval's half width from independent runs, and what went unserved and to waste.
 
-    unserved_share, waste_share: of the units asked for. held_units: left over at a period's end.
+    unserved_share, waste_share: of the units asked for; where customers wait, each counts every period that it does. held_units: left over at a period's end.
     """
 
     cost: float
@@ -103,7 +103,7 @@ class History:
     @property
     def states(self) -> I64:
         """As models.policy.lattice has them, before the order of the period."""
-        if self._instance.unmet == BACKORDER:
+        if self._instance.by_position:
             return np.asarray((self._hand.sum(axis=1) + self._under_way.sum(axis=1))[:, None])
         return np.concatenate(
             [self._hand, self._under_way[:, : max(self._instance.lead_periods - 1, 0)]], axis=1
@@ -129,11 +129,11 @@ class History:
 def _day(instance: Instance, hand: I64, demand: I64) -> tuple[I64, F64, F64, F64]:
     """What is in hand at the next period's start but for arrivals; units unserved, expired and held."""
     none = np.zeros(len(demand))
-    if instance.unmet == BACKORDER:
+    if instance.by_position:
         left = hand - demand[:, None]
         return left, np.maximum(-left[:, 0], 0.0), none, np.maximum(left[:, 0], 0.0)
-    left, unserved, old = demand_met(hand, demand, instance.issuing)
     if instance.life_periods is None:
+        left, unserved, _ = demand_met(hand, demand, instance.issuing)
         return left, unserved.astype(float), none, left[:, 0].astype(float)
-    following = np.concatenate([left[:, 1:], np.zeros((len(demand), 1), dtype=np.int64)], axis=1)
-    return following, unserved.astype(float), old.astype(float), following.sum(axis=1).astype(float)
+    left, unserved, old = aged_day(hand, demand, instance.issuing, waits=instance.waits)
+    return left, unserved.astype(float), old.astype(float), np.maximum(left, 0).sum(axis=1).astype(float)

@@ -17,3 +17,17 @@ def demand_met(by_life: I64, units: npt.ArrayLike, issuing: str) -> tuple[I64, I
         left[:, column] -= taken
         wanted -= taken
     return left, wanted, left[:, 0].copy()
+
+
+def aged_day(by_life: I64, units: npt.ArrayLike, issuing: str, *, waits: bool) -> tuple[I64, I64, I64]:
+    """A day of goods that expire: what the next one begins with but for arrivals, units unserved, units that expired.
+
+    waits: whether what is unserved waits. It then stands below zero in the last column, where arrivals serve it first, and all that
+    waits at the day's end is unserved. Nothing is in hand while somebody waits.
+    """
+    left, unserved, old = demand_met(np.maximum(by_life, 0), units, issuing)
+    following = np.concatenate([left[:, 1:], np.zeros((len(left), 1), dtype=np.int64)], axis=1)
+    if waits:
+        unserved = unserved - np.minimum(by_life[:, -1], 0)
+        following[:, -1] = -unserved
+    return following, unserved, old

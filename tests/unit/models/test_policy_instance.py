@@ -93,7 +93,16 @@ def test_sums_of_periods_add_up():
         ({"K": -1}, "fixed_order_cost"),
         ({"unmet": "stolen"}, "unmet_demand"),
         ({"shelf_life": 0}, "shelf_life_periods"),
-        ({"shelf_life": 3, "unmet": "backorder"}, "leave out the shelf life"),
+        ({"lead_time": "two"}, "lead_time_periods: it is 'two'"),
+        ({"lead_time": "2 days"}, "lead_time_periods"),
+        ({"lead_time": "1.5"}, "lead_time_periods"),
+        ({"h": "1,5"}, "holding_cost: it is '1,5'"),
+        ({"h": True}, "holding_cost"),
+        ({"p": "nan"}, "shortage_cost"),
+        ({"K": "-1"}, "fixed_order_cost"),
+        ({"shelf_life": "inf"}, "or leave it out"),
+        ({"demand": {"distribution": "poisson", "mean": "five"}}, "demand.mean: it is 'five'"),
+        ({"demand": ["0.5", "half"]}, "demand.pmf"),
         ({"holding_cost": 2}, "given twice"),
         ({"leed_time": 2}, "no such field"),
         ({"p": None}, "it is missing; write it .also as penalty_cost"),
@@ -147,6 +156,14 @@ def test_other_names_and_empty_fields_say_the_same():
 @pytest.mark.parametrize(
     "said",
     [
+        {"demand": "poisson", "mean": "3", "L": "1", "h": "1.0", "p": " 9 ", "K": "0"},
+        {
+            "demand": {"distribution": "poisson", "mean": "3"},
+            "lead_time": "1",
+            "h": "1e0",
+            "p": "9",
+            "shelf_life": None,
+        },
         {"demand": "poisson", "mean": 3, "lead_time": 1, "h": 1, "p": 9},
         {"demand": "poisson", "lambda": 3, "lead_time": 1, "h": 1, "p": 9, "lost_sales": True},
         {"name": "ours", "instance": {**GOOD, "backorder": False}},
@@ -157,6 +174,14 @@ def test_what_others_write_flat_or_wrapped_or_as_a_flag_says_the_same(said):
     assert np.array_equal(instance.law, good.law)
     assert (instance.unmet, instance.lead_periods, instance.shortage) == ("lost", 1, 9.0)
     assert instance_from({**GOOD, "backorder": True}).unmet == "backorder"
+
+
+def test_masses_may_be_text_and_customers_may_wait_for_goods_that_expire():
+    instance = instance_from(
+        {"demand": ["0.5", "0.5"], "L": "2", "h": 1, "p": 9, "m": "3", "unmet": "backorder"}
+    )
+    assert instance.law.tolist() == [0.5, 0.5]
+    assert (instance.unmet, instance.lead_periods, instance.life_periods) == ("backorder", 2, 3)
 
 
 def test_masses_that_were_rounded_are_scaled_and_that_is_said(capsys, tmp_path):

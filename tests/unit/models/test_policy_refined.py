@@ -57,7 +57,12 @@ def test_what_costs_more_than_its_loss_is_best_not_sold():
 
 def test_codes_lead_back_to_their_states():
     waiting, aged = problem(unmet="backorder"), problem(shelf_life=3, lead_time=2)
-    for instance, states in ((waiting, [[-7], [0], [12]]), (aged, [[0, 0, 0, 0], [3, 1, 0, 9]])):
+    both = problem(shelf_life=3, lead_time=2, unmet="backorder")
+    for instance, states in (
+        (waiting, [[-7], [0], [12]]),
+        (aged, [[0, 0, 0, 0], [3, 1, 0, 9]]),
+        (both, [[0, 0, -5, 9], [3, 1, 0, 9], [0, 0, -5, 0]]),
+    ):
         codes = Codes(instance)
         assert np.array_equal(codes.states(codes.of(np.array(states))), states)
     with pytest.raises(OverflowError, match="its code fewer"):
