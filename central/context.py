@@ -72,10 +72,11 @@ class Work:
         """`vouch_for_row` at the end of the job, once."""
         self.changed_rows[action, *key] = None
 
-    def vouch_for_list(self, action: str) -> None:
-        """Adds an entry about all of the store's rows as they are stored now."""
-        about = vouched_rows.about_list(self.connection, VOUCHED_LISTS[action], self.store.store)
-        self.audit("the centre", action, self.store.store, about=about)
+    def vouch_for_list(self, action: str, supplier: str | None = None) -> None:
+        """Adds an entry about all rows of the store, or of the supplier, as they are stored now."""
+        owner = self.store.store if supplier is None else supplier
+        about = vouched_rows.about_list(self.connection, VOUCHED_LISTS[action], owner)
+        self.audit("the centre", action, owner, about=about)
 
     def vouch_for_document(self, kind: str, body: str) -> None:
         self.audit("the centre", DOCUMENT, kind, about=about_document(kind, body))

@@ -5,7 +5,7 @@ import hashlib
 from central import desired_state
 from central.context import Work
 from central.core.masters import Good, Read
-from central.core.vouched import ITEMS, SUPPLIER
+from central.core.vouched import ITEMS, SUPPLIER, SUPPLIER_ARRIVALS
 from central.errors import NotFoundError, SenderError
 from central.ledger import store_rows, supplier_rows, supplier_stock
 from central.store_loading import load_items, load_prices
@@ -78,6 +78,7 @@ def import_arrivals(work: Work, supplier: str, read: Read[Arriving], who: str) -
     if added or changed:
         supplier_stock.put_arrivals(work.connection, supplier, good, replaces=False)
         work.audit(who, "put-arrivals", supplier, f"by file: {added} new, {changed} changed")
+        work.vouch_for_list(SUPPLIER_ARRIVALS, supplier)
     return _report(read, read.good, list(read.problems), added, changed, None)
 
 

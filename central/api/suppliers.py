@@ -12,7 +12,7 @@ from central.api.paging import Limit
 from central.context import CHAIN, Work
 from central.core.masters import ARRIVAL_COLUMNS, arrivals_from_csv, supplier_problem
 from central.core.supplier_calendar import calendar_from
-from central.core.vouched import BUDGET, SUPPLIER
+from central.core.vouched import BUDGET, SUPPLIER, SUPPLIER_ARRIVALS, SUPPLIER_STOCK
 from central.errors import NotFoundError, SenderError
 from central.importing import import_arrivals
 from central.ledger import supplier_rows, supplier_stock
@@ -81,6 +81,7 @@ def put_availability(
         _require(work.connection, supplier)
         supplier_stock.put_stock(work.connection, supplier, rows, work.now_ms)
         work.audit(principal.name, "put-availability", supplier, f"{len(rows)} SKUs", about={**rows})
+        work.vouch_for_list(SUPPLIER_STOCK, supplier)
 
     centre.call_store(CHAIN, job)
     return Accepted(accepted=len(rows), rejected=rejected[:100])
@@ -114,6 +115,7 @@ def put_arrivals(
         _require(work.connection, supplier)
         supplier_stock.put_arrivals(work.connection, supplier, list(rows.values()), replaces=True)
         work.audit(principal.name, "put-arrivals", supplier, f"{len(rows)} loads", about=put.model_dump())
+        work.vouch_for_list(SUPPLIER_ARRIVALS, supplier)
 
     centre.call_store(CHAIN, job)
     return Accepted(accepted=len(rows), rejected=rejected[:100])

@@ -14,8 +14,8 @@ SUPPLIER, CAMPAIGN, SWITCH, PERSON, TOKEN, KEY = (
 OUTSIDE_ORDER, NOTE_LINE, LISTING, WEBHOOK, BUNDLE, ROLLOUT = (
     "order-outside", "note-line", "assortment", "webhook", "bundle", "rollout",
 )  # fmt: skip
-ITEMS, PRICES = "items", "prices"
-"""Actions of entries that are about one row each; of the last two about a store's whole list. An entry without a digest says that the row is gone."""
+ITEMS, PRICES, SUPPLIER_STOCK, SUPPLIER_ARRIVALS = "items", "prices", "supplier-stock", "supplier-arrivals"
+"""Actions of entries that are about one row each; of the last four about a store's or a supplier's whole list. An entry without a digest says that the row is gone."""
 
 SUPPLY = "supply"
 DERIVED_DOCUMENTS = frozenset({"deliveries"})
@@ -161,11 +161,23 @@ VOUCHED = {kind.action: kind for kind in _KINDS}
 
 @dataclass(frozen=True, slots=True)
 class VouchedList:
-    """All rows of a store in `table`, by one entry: they are set together. columns: the key first."""
+    """All rows of a store in `table`, by one entry: they are set together. columns: the key first.
+
+    of_supplier: all of a supplier instead, whose entries are in the chain of shops' own chain.
+    """
 
     action: str
     table: str
     columns: tuple[str, ...]
+    of_supplier: bool = False
+
+    @property
+    def owner(self) -> str:
+        """The column that names whose rows they are; an entry's subject is its value."""
+        return "supplier" if self.of_supplier else "store_id"
+
+    def shown(self, owner: str) -> str:
+        return f"supplier {owner}'s rows in {self.table}" if self.of_supplier else f"the store's {self.table}"
 
 
 VOUCHED_LISTS = {
@@ -173,5 +185,7 @@ VOUCHED_LISTS = {
     for kind in (
         VouchedList(ITEMS, "items", ("sku", "gtin", "name", "category", "managed")),
         VouchedList(PRICES, "prices", ("sku", "from_ms", "price_cents")),
+        VouchedList(SUPPLIER_STOCK, "supplier_stock", ("sku", "available_units", "at_ms"), of_supplier=True),
+        VouchedList(SUPPLIER_ARRIVALS, "supplier_arrivals", ("sku", "day", "units"), of_supplier=True),
     )
 }

@@ -11,7 +11,7 @@ from central.core.audit_chain import FIRST, Break, digest_of, first_break
 from central.core.redemption import CouponState
 from central.core.vouched import VOUCHED, VOUCHED_LISTS, Vouched, VouchedList
 from central.ledger import retention, till_days
-from central.ledger.vouched_rows import about_list, last_entries, rows_of
+from central.ledger.vouched_rows import about_list, last_entries, list_entries, rows_of
 from contract.api.deliveries import MAX_NOTE_AGE_DAYS
 from contract.errors import ContractError
 
@@ -64,8 +64,8 @@ def verify_audit(connection: Connection, kept: Heads | None = None, now_ms: int 
             checked, wrong = _check_rows(connection, store, kind)
             rows += checked
             breaks.extend(wrong)
-        for of in VOUCHED_LISTS.values() if store else ():
-            breaks.extend(_check_list(connection, store, of))
+        for of in VOUCHED_LISTS.values():
+            breaks.extend(_check_lists(connection, store, of))
         breaks.extend(_check_coupons(connection, store, now_ms))
         breaks.extend(_check_books(connection, store))
     breaks.extend(
@@ -105,19 +105,19 @@ def _check_rows(connection: Connection, store: str, kind: Vouched) -> tuple[int,
     return len(last), wrong
 
 
-def _check_list(connection: Connection, store: str, kind: VouchedList) -> list[Break]:
-    entry = last_entries(connection, kind.action, store).get(store)
-    about = about_list(connection, kind, store)
-    if entry is None:
-        why = f"the store's {kind.table} were put beside the centre: no entry is about them"
-        return [Break(store, 0, why)] if about["rows"] else []
-    if entry.digest == digest_of(about):
-        return []
-    return [
-        Break(
-            store, entry.number, f"the store's {kind.table} were changed: they are {about['rows']} rows now"
-        )
-    ]
+def _check_lists(connection: Connection, store: str, kind: VouchedList) -> list[Break]:
+    wrong = []
+    for owner, entry in list_entries(connection, kind, store).items():
+        about, shown = about_list(connection, kind, owner), kind.shown(owner)
+        if entry is None:
+            if about["rows"]:
+                why = f"{shown} were put beside the centre: no entry is about them"
+                wrong.append(Break(store, 0, why))
+        elif entry.digest != digest_of(about):
+            wrong.append(
+                Break(store, entry.number, f"{shown} were changed: they are {about['rows']} rows now")
+            )
+    return wrong
 
 
 def _about(kind: Vouched, row: Mapping[str, object]) -> Mapping[str, object]:

@@ -39,8 +39,12 @@ _LAST = sa.text(
 )
 _LISTS = {
     kind.action: sa.text(
-        f"SELECT {', '.join(kind.columns)} FROM {kind.table} WHERE store_id = :store ORDER BY {', '.join(kind.columns[:2])}"  # noqa: S608
+        f"SELECT {', '.join(kind.columns)} FROM {kind.table} WHERE {kind.owner} = :owner ORDER BY {', '.join(kind.columns[:2])}"  # noqa: S608
     )
+    for kind in VOUCHED_LISTS.values()
+}
+_OWNERS = {
+    kind.action: sa.text(f"SELECT DISTINCT {kind.owner} FROM {kind.table}")  # noqa: S608 - our own names
     for kind in VOUCHED_LISTS.values()
 }
 _END = sa.text("SELECT number, at_ms, hash FROM audit WHERE store_id = :store ORDER BY number DESC LIMIT 1")
@@ -66,8 +70,8 @@ def row_of(
 
 
 def rows_of(connection: Connection, kind: Vouched, store: str) -> Iterator[Mapping[str, object]]:
-    """Those of a store, all of a table of the chain: store "" has only these."""
-    if kind.of_chain != (store == ""):
+    """Those of a store, all of a table of the chain: store "" has these, and documents that are kept for later stores."""
+    if kind.of_chain != (store == "") and kind.action != DOCUMENT:
         return
     for row in connection.execute(_ALL[kind.action], _named(kind, store)).mappings():
         if kind.action != DOCUMENT or row["kind"] not in DERIVED_DOCUMENTS:
@@ -93,10 +97,24 @@ def last_entries(connection: Connection, action: str, store: str) -> dict[str, E
     return entries
 
 
-def about_list(connection: Connection, kind: VouchedList, store: str) -> dict[str, object]:
-    """What an entry about the store's whole list says: how many rows, and their digest."""
+def list_entries(connection: Connection, kind: VouchedList, store: str) -> dict[str, Entry | None]:
+    """The last entry about each list that the store's chain is to vouch for, by its owner; None: there is none.
+
+    Those of suppliers, who have rows or once had: of store "" alone.
+    """
+    if kind.of_supplier != (store == ""):
+        return {}
+    last = last_entries(connection, kind.action, store)
+    if not kind.of_supplier:
+        return {store: last.get(store)}
+    owners = {str(owner) for owner in connection.execute(_OWNERS[kind.action]).scalars()}
+    return {owner: last.get(owner) for owner in sorted(owners | last.keys())}
+
+
+def about_list(connection: Connection, kind: VouchedList, owner: str) -> dict[str, object]:
+    """What an entry about a store's or supplier's whole list says: how many rows, and their digest."""
     digest, count = hashlib.sha256(), 0
-    for row in connection.execute(_LISTS[kind.action], {"store": store}):
+    for row in connection.execute(_LISTS[kind.action], {"owner": owner}):
         digest.update(json.dumps(list(row), separators=(",", ":")).encode() + b"\n")
         count += 1
     return {"rows": count, "sha256": digest.hexdigest()}
@@ -136,13 +154,11 @@ def _unvouched(connection: Connection, store: str) -> Iterator[tuple[str, str, s
             subject, digest = kind.subject_of(row), digest_of(kind.about(row))
             if subject not in last or last[subject].digest != digest:
                 yield kind.action, subject, digest
-    for of in VOUCHED_LISTS.values() if store else ():
-        about, entry = (
-            about_list(connection, of, store),
-            last_entries(connection, of.action, store).get(store),
-        )
-        if (entry is not None and entry.digest != digest_of(about)) or (entry is None and about["rows"]):
-            yield of.action, store, digest_of(about)
+    for of in VOUCHED_LISTS.values():
+        for owner, entry in list_entries(connection, of, store).items():
+            about = about_list(connection, of, owner)
+            if (entry is not None and entry.digest != digest_of(about)) or (entry is None and about["rows"]):
+                yield of.action, owner, digest_of(about)
 
 
 def _named(kind: Vouched, store: str) -> dict[str, object]:

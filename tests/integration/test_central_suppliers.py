@@ -205,5 +205,15 @@ def test_the_gateway_is_told_the_coming_cut_offs_and_when_what_is_on_order_arriv
     assert [slot.arrives_day for slot in slots[:3]] == ["2017-09-06", "2017-09-09", "2017-09-13"]
 
 
-def test_the_audit_vouches_for_all_that_was_done_here(centre: CentreProcess) -> None:
+def test_the_audit_vouches_for_what_suppliers_said_that_they_have_and_expect(centre: CentreProcess) -> None:
+    system = centre.client("system")
+    put(system, "/v1/suppliers/depot", SUPPLIER)
+    put(system, "/v1/suppliers/depot/availability", {"rows": [{"sku": "sku-1", "available_units": 13}]})
+    load = {"sku": "sku-1", "day": "2017-09-06", "units": 24}
+    put(system, "/v1/suppliers/depot/arrivals", {"rows": [load]})
+    file = "sku,day,units\nsku-1,2017-09-06,30\nsku-2,2017-09-07,12\n"
+    reply = system.post("/v1/suppliers/depot/arrivals", content=file, headers={"Content-Type": "text/csv"})
+    assert (reply.status_code, reply.json()["added"], reply.json()["changed"]) == (200, 1, 1), reply.text
+    said = [row["action"] for row in get(centre.client("hq"), "/v1/audit")["rows"]]
+    assert (said.count("supplier-stock"), said.count("supplier-arrivals")) == (1, 2)
     assert "all hold" in centre.command("audit", "verify")

@@ -18,8 +18,10 @@ from central.ledger import (
     outgoing,
     restock_rows,
     rollout_rows,
+    schema,
     store_rows,
     supplier_rows,
+    supplier_stock,
     tables,
 )
 from central.ledger.audit_check import AuditReport, verify_audit
@@ -29,7 +31,7 @@ from central.store_loading import load_items
 from contract.api.deliveries import AssortmentChange, AssortmentPost, DeliveryNote, NoteLine
 from contract.api.offers import CampaignPut
 from contract.api.restock import OutsideOrder
-from contract.api.suppliers import SupplierPut
+from contract.api.suppliers import Arriving, SupplierPut
 from contract.documents import Price
 
 KEYS = {"store_id", "number", "trigger_id"}
@@ -114,6 +116,11 @@ def fill(centre: Bench) -> None:
     def chain(work: Work) -> None:
         supplier_rows.put_supplier(work.connection, "depot", SUPPLIER, 1)
         work.vouch_for_row(vouched.SUPPLIER, "depot")
+        supplier_stock.put_stock(work.connection, "depot", {"sku-1": 48, "sku-2": 0}, 1)
+        work.vouch_for_list(vouched.SUPPLIER_STOCK, "depot")
+        loads = [Arriving(sku="sku-1", day=day, units=24) for day in ("2017-09-04", "2017-09-06")]
+        supplier_stock.put_arrivals(work.connection, "depot", loads, replaces=True)
+        work.vouch_for_list(vouched.SUPPLIER_ARRIVALS, "depot")
         couponing.put_campaign(work.connection, "autumn", CAMPAIGN, 1)
         work.vouch_for_row(vouched.CAMPAIGN, "autumn")
         switch = {"scope": "chain", "target": "", "on": 1, "who": "Ann", "reason": "stop", "now": 1}
@@ -207,6 +214,13 @@ def test_one_changed_value_in_any_table_that_is_vouched_for_shows(kind: str) -> 
             ("rollouts SET percent = 100", "rollouts SET percent = 5", "the rollout 1 was changed"),
             ("items SET gtin = 'x' || gtin WHERE sku = 'sku-2'", "items SET gtin = substr(gtin, 2) WHERE sku = 'sku-2'", "store's items were"),
             ("prices SET price_cents = 1", "prices SET price_cents = 250", "the store's prices were changed"),
+            ("supplier_stock SET available_units = 480 WHERE sku = 'sku-1'", "supplier_stock SET available_units = 48 WHERE sku = 'sku-1'",
+             "supplier depot's rows in supplier_stock were changed"),
+            ("supplier_stock SET at_ms = 2 WHERE sku = 'sku-2'", "supplier_stock SET at_ms = 1", "rows in supplier_stock were changed"),
+            ("supplier_arrivals SET units = 25 WHERE day = '2017-09-06'", "supplier_arrivals SET units = 24",
+             "supplier depot's rows in supplier_arrivals were changed"),
+            ("supplier_arrivals SET day = '2017-09-07' WHERE day = '2017-09-06'",
+             "supplier_arrivals SET day = '2017-09-06' WHERE day = '2017-09-07'", "rows in supplier_arrivals were changed"),
         ):  # fmt: skip
             centre.change(f"UPDATE {change}")
             [broken] = report(centre).breaks
@@ -224,9 +238,11 @@ NEWER = (
     "rollouts",
     "items",
     "prices",
+    "supplier_stock",
+    "supplier_arrivals",
 )
 FIRST_KEY = {"endpoints": "endpoint", "bundles": "sha256", "rollouts": "number", "outside_orders": "order_number",
-             "delivery_notes": "note"}  # fmt: skip
+             "delivery_notes": "note", "supplier_arrivals": "supplier"}  # fmt: skip
 
 
 @on_both
@@ -324,3 +340,28 @@ def test_rows_of_before_the_audit_vouched_for_them_are_vouched_for_by_the_migrat
             assert vouch_for_all(connection) > 10
             assert vouch_for_all(connection) == 0
         assert report(centre).breaks == ()
+
+
+@on_both
+def test_what_suppliers_had_before_the_audit_vouched_for_it_is_vouched_for_by_the_migration(
+    kind: str,
+) -> None:
+    with bench(kind) as centre:
+        centre.change(
+            "INSERT INTO supplier_stock (supplier, sku, available_units, at_ms) VALUES ('depot', 'a', 5, 1)"
+        )
+        centre.change(
+            "INSERT INTO supplier_arrivals (supplier, sku, day, units) VALUES ('depot', 'a', '2017-09-06', 5)"
+        )
+        assert [broken.why for broken in report(centre).breaks] == [
+            f"supplier depot's rows in supplier_{what} were put beside the centre: no entry is about them"
+            for what in ("stock", "arrivals")
+        ]
+        centre.change("UPDATE alembic_version SET version_num = '0017'")
+        with centre.ledger.write.begin() as connection:
+            assert schema.migrate(connection, "it") == ("0018",)
+        assert report(centre).breaks == ()
+        centre.change("DELETE FROM supplier_stock")
+        assert [broken.why for broken in report(centre).breaks] == [
+            "supplier depot's rows in supplier_stock were changed: they are 0 rows now"
+        ]
