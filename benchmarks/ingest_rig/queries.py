@@ -160,9 +160,7 @@ def _outlook(kind: str, rig: InProcess) -> Iterator[Result]:
 def _replay(kind: str, rig: InProcess, size: Size) -> Result:
     with rig.ledger.read.connect() as connection:
         began = time.perf_counter()
-        found = replay(
-            connection, rig.centre.settings, {"pack_units": 12}, PLAYED_DAYS, rig.fleet[0].store
-        )
+        found = replay(connection, rig.centre.settings, {"pack_units": 12}, PLAYED_DAYS, rig.fleet[0].store)
         seconds = time.perf_counter() - began
     assert found.skus == size.forecast
     assert found.now != found.then
