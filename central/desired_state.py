@@ -13,7 +13,7 @@ from central.context import Work
 from central.core.days import day_after, day_of, day_start_ms, days_between
 from central.core.rollups import DAY_MS, STORE_TOTAL
 from central.core.vouched import DERIVED_DOCUMENTS, DOCUMENT, SUPPLY, about_supply
-from central.ledger import rollout_rows, transfer_rows
+from central.ledger import rollout_rows, store_rows, transfer_rows
 from central.store_memory import OnItsWay
 from contract.documents import MAX_ON_ORDER, DocumentKind, OnOrder
 
@@ -23,10 +23,6 @@ MAX_HISTORY_DAYS = 400
 SLOT_DAYS = 35
 """Cut-offs that a gateway is told ahead: it may be cut off for weeks, and falls back on the line's lead time after that."""
 
-_PUT = sa.text(
-    """INSERT INTO documents (store_id, kind, version, body) VALUES (:store, :kind, :version, :body)
-    ON CONFLICT (store_id, kind) DO UPDATE SET version = excluded.version, body = excluded.body"""
-)
 _BODY = sa.text("SELECT body FROM documents WHERE store_id = :store AND kind = :kind")
 _SOLD = sa.text(
     """SELECT sku, at_ms, sold_units, stock_out_ms FROM rollups WHERE store_id = :store AND step_ms = :step AND at_ms >= :from_ms
@@ -181,7 +177,7 @@ def _content(kind: str, body: str, version: int) -> str:
 
 def _write(work: Work, kind: str, content: str, version: int) -> int:
     text = _text(kind, content, version)
-    work.connection.execute(_PUT, {"store": work.store.store, "kind": kind, "version": version, "body": text})
+    store_rows.put_document(work.connection, work.store.store, kind, version, text)
     work.store.versions[kind] = version
     if kind != SUPPLY and kind not in DERIVED_DOCUMENTS:
         work.vouch_for_document(kind, text)

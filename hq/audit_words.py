@@ -36,6 +36,7 @@ DONE = {
     "put-budget": "set a budget",
     "put-bundle": "sent a bundle",
     "put-calendar": "set a calendar of holidays and promotions",
+    "keep-calendar": "kept a calendar for shops that open later",
     "put-campaign": "set a campaign",
     "put-config": "set rules and limits",
     "put-history": "set past sales",

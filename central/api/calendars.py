@@ -1,5 +1,6 @@
 """Calendars: holidays, promotions and weather, for a store, a region or the chain; as JSON whole, as CSV row by row."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -11,8 +12,10 @@ from central.api.masters import csv_text, read_csv, takes_csv
 from central.api.stores import StorePath
 from central.calendars import calendar_in, import_calendar, put_calendar
 from central.centre import Centre
+from central.context import CHAIN, Work
 from central.core.calendars import CALENDAR_COLUMNS, calendar_from_csv
 from central.errors import NotFoundError
+from central.kept_calendars import keep_calendar, keep_rows
 from central.ledger import store_rows
 from contract.api import Accepted
 from contract.api.calendars import CalendarsPut, CalendarsReport, CalendarView, StoreVersion
@@ -70,10 +73,11 @@ async def import_store_calendar(
 def put_calendars(
     principal: FromHqOrSystem, put: CalendarBody, centre: TheCentre, region: Region = None
 ) -> CalendarsPut:
-    """The whole calendar of every store of the region, or of the chain. A store that opens later has none until it is put."""
+    """The whole calendar of every store of the region, or of the chain, and of those that open later."""
+    stores = _stores(centre, region, lambda work: keep_calendar(work, region, put, principal.name))
     done = [
         StoreVersion(store=store, version=centre.call_store(store, lambda work: put_calendar(work, put, principal.name)))
-        for store in _stores(centre, region)
+        for store in stores
     ]  # fmt: skip
     return CalendarsPut(stores=done)
 
@@ -82,12 +86,13 @@ def put_calendars(
 async def import_calendars(
     request: Request, principal: FromHqOrSystem, centre: TheCentre, region: Region = None
 ) -> CalendarsReport:
-    """Adds and changes rows in the calendar of every store of the region, or of the chain; a store's own rows stay."""
+    """Adds and changes rows in the calendar of every store of the region, or of the chain, and of those that open later; a store's own rows stay."""
     text = await csv_text(request)
 
     def take() -> CalendarsReport:
         read = read_csv(calendar_from_csv, text)
-        stores = _stores(centre, region)
+        good = [row.value for row in read.good]
+        stores = _stores(centre, region, lambda work: keep_rows(work, region, good, principal.name))
         reports: dict[str, Any] = {
             store: centre.call_store(store, lambda work: import_calendar(work, read, principal.name))
             for store in stores
@@ -97,13 +102,21 @@ async def import_calendars(
     return await run_in_threadpool(take)
 
 
-def _stores(centre: Centre, region: str | None) -> list[str]:
-    with centre.ledger.read.connect() as connection:
-        found = store_rows.stores_of(connection, region)
-    if not found:
+def _stores(centre: Centre, region: str | None, keep: Callable[[Work], None]) -> list[str]:
+    """Those of the region, or of the chain. keep: what is done first for those that open later.
+
+    They are listed after that, so that one that opens meanwhile has the calendar from the list or from what is kept.
+    """
+
+    def listed() -> list[str]:
+        with centre.ledger.read.connect() as connection:
+            return store_rows.stores_of(connection, region)
+
+    if not listed():
         where = "the chain has no store" if region is None else f"region {region!r} has no store"
         raise NotFoundError(f"{where}; GET /v1/stores lists stores with their regions")
-    return found
+    centre.call_store(CHAIN, keep)
+    return listed()
 
 
 def _entries(calendar: Calendar) -> int:

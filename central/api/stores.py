@@ -18,6 +18,7 @@ from central.context import Work
 from central.core.audiences import CELL_RESOLUTION, is_cell
 from central.core.vouched import ITEMS, PRICES, STORE
 from central.errors import NotFoundError, SenderError
+from central.kept_calendars import give_kept_calendar
 from central.ledger import coupon_rows, store_rows
 from central.ledger.series_views import sku_series
 from central.ledger.sku_views import SHORT_SORTS, SORTS, SkuQuery, sku_page, store_zone
@@ -71,6 +72,8 @@ def put_store(store: StorePath, put: StorePut, principal: FromStoreSystem, centr
         work.vouch_for_row(STORE, store)
 
     centre.call_store(store, job)
+    # In a job of its own: a calendar that is put for the chain meanwhile finds the store, or is kept before it is asked for.
+    centre.call_store(store, lambda work: give_kept_calendar(work, put.region, principal.name))
     return get_store(store, principal, centre)
 
 

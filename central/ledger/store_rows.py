@@ -40,6 +40,10 @@ _WATERMARKS = sa.text(
 )
 _EXISTS = sa.text("SELECT 1 FROM stores WHERE store_id = :store")
 _DOCUMENT = sa.text("SELECT version, body FROM documents WHERE store_id = :store AND kind = :kind")
+_PUT_DOCUMENT = sa.text(
+    """INSERT INTO documents (store_id, kind, version, body) VALUES (:store, :kind, :version, :body)
+    ON CONFLICT (store_id, kind) DO UPDATE SET version = excluded.version, body = excluded.body"""
+)
 _HAS_ITEM = sa.text("SELECT 1 FROM items WHERE store_id = :store AND sku = :sku")
 _NEWEST = sa.text(
     """SELECT (SELECT max(at_ms) FROM stock WHERE store_id = :store) AS stock_ms,
@@ -106,6 +110,11 @@ def document(connection: Connection, store: str, kind: str) -> tuple[int, str] |
     """(version, body) of the newest desired-state document of `kind`; None when none was put."""
     row = connection.execute(_DOCUMENT, {"store": store, "kind": kind}).first()
     return None if row is None else (row.version, row.body)
+
+
+def put_document(connection: Connection, store: str, kind: str, version: int, body: str) -> None:
+    values = {"store": store, "kind": kind, "version": version, "body": body}
+    connection.execute(_PUT_DOCUMENT, values)
 
 
 def has_item(connection: Connection, store: str, sku: str) -> bool:

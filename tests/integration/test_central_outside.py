@@ -181,6 +181,13 @@ def test_a_calendar_goes_down_to_gateways_that_know_it_and_to_no_other(
     assert (after.version, after.promotions) == (2, [])
     assert len(audit_of(centre, "put-calendar")) == 2
 
+    # A shop that opens later has what the chain has, without the rows that another shop keeps for itself.
+    profile = {"name": "Later", "timezone": "UTC", "currency": "USD", "hours": []}
+    assert centre.client().put("/v1/stores/store-later", json=profile).status_code == 200
+    later = get(system, "/v1/stores/store-later/calendar")["calendar"]
+    assert [each["name"] for each in later["days"]] == ["Christmas"]
+    assert later["promotions"][0]["skus"] == ["sku-1"]
+
 
 def test_a_note_goes_down_to_the_gateway_and_comes_back_as_a_delivery(
     centre: CentreProcess, gateway: Gateway

@@ -1,0 +1,69 @@
+"""The calendar of the chain and of each region, kept for shops that open later: what they would have, had they been there."""
+
+import hashlib
+from collections.abc import Sequence
+
+from sqlalchemy.engine import Connection
+
+from central.calendars import KIND, put_calendar
+from central.context import CHAIN, Work
+from central.core.calendars import CalendarRow, merged
+from central.errors import SenderError
+from central.ledger import store_rows
+from contract.calendar import Calendar
+
+_OF_REGION = f"{KIND}:"
+"""Before the region's name: the kind of its document among those of the chain. The chain's own is of kind KIND."""
+
+
+def keep_calendar(work: Work, region: str | None, calendar: Calendar, who: str) -> None:
+    """In place of what was kept for the region, or for the chain and each region. work: of the CHAIN."""
+    for kind in _kinds(work, region):
+        _keep(work, kind, calendar, who)
+
+
+def keep_rows(work: Work, region: str | None, rows: Sequence[CalendarRow], who: str) -> None:
+    """Into what is kept for the region, or for the chain and each region. work: of the CHAIN. Raises SenderError."""
+    for kind in _kinds(work, region) if rows else ():
+        known = _kept(work.connection, kind) or _kept(work.connection, KIND)
+        try:
+            found = merged(known, rows)
+        except ValueError as error:
+            whose = kind.removeprefix(_OF_REGION) if kind != KIND else "the chain"
+            raise SenderError(
+                f"what is kept of {whose} for shops that open later would hold too much: {error}; "
+                "put the whole calendar with PUT /v1/calendar, without what is long over"
+            ) from None
+        _keep(work, kind, found.calendar, who)
+
+
+def give_kept_calendar(work: Work, region: str, who: str) -> None:
+    """To a store that has no calendar: what is kept for its region, else for the chain."""
+    if KIND in work.store.versions:
+        return
+    kept = _kept(work.connection, _OF_REGION + region) or _kept(work.connection, KIND)
+    if kept is not None:
+        put_calendar(work, kept, who)
+
+
+def _kinds(work: Work, region: str | None) -> list[str]:
+    """A calendar of the chain is every region's, too: it changes what regions have."""
+    if region is not None:
+        return [_OF_REGION + region]
+    return [KIND, *sorted(kind for kind in work.store.versions if kind.startswith(_OF_REGION))]
+
+
+def _kept(connection: Connection, kind: str) -> Calendar | None:
+    row = store_rows.document(connection, CHAIN, kind)
+    return None if row is None else Calendar.model_validate_json(row[1])
+
+
+def _keep(work: Work, kind: str, calendar: Calendar, who: str) -> None:
+    if _kept(work.connection, kind) == calendar:
+        return
+    body, version = calendar.model_dump_json(), work.store.versions.get(kind, 0) + 1
+    store_rows.put_document(work.connection, CHAIN, kind, version, body)
+    work.store.versions[kind] = version
+    work.vouch_for_document(kind, body)
+    digest = {"version": version, "sha256": hashlib.sha256(body.encode()).hexdigest()}
+    work.audit(who, "keep-calendar", kind, f"version {version}", about=digest)
