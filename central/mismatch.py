@@ -3,13 +3,14 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from central.core.transfers import Mismatch, Outlook, Terms, Transfer, mismatch_of, propose_transfers
 from central.ledger.transfer_views import outlooks, places, waiting_transfers
 from central.places import distance_between
 from central.settings import CentralSettings
+from contract.api.transfers import MismatchRegion
 
 if TYPE_CHECKING:
     from central.centre import Centre
@@ -26,7 +27,10 @@ COSTS_BETWEEN = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """size: outlooks seen. offers: (store that misses, SKU) -> the transfer worth making. waiting: (store, SKU) -> a transfer trigger that is open."""
+    """size: outlooks seen. offers: (store that misses, SKU) -> the transfer worth making. waiting: (store, SKU) -> a transfer trigger that is open.
+
+    summed: what was made of it for questions, by what they were about; goes with it.
+    """
 
     at_ms: int
     size: int
@@ -34,6 +38,7 @@ class Look:
     left_out: int
     offers: dict[tuple[str, str], Transfer]
     waiting: dict[tuple[str, str], str]
+    summed: dict[object, tuple[MismatchRegion, ...]] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

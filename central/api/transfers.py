@@ -18,6 +18,8 @@ from contract.api import Page
 from contract.api.transfers import MismatchRegion, MismatchView, TransferOffer, TransferView
 
 router = APIRouter(prefix="/v1", tags=["restock"])
+MAX_SUMMED = 16
+"""Answers that a look keeps: of each reach, while the shops are the same. Summing a large chain's lines takes tenths of a second."""
 
 
 @router.get("/mismatch")
@@ -49,11 +51,32 @@ def get_mismatch(
 @router.get("/mismatch/regions")
 def get_mismatch_regions(principal: FromReaders, centre: TheCentre) -> Page[MismatchRegion]:
     """The map's sums by region, of the stores in reach; what is missed most first."""
-    look = centre.mismatch.kept()
+    look, reach = centre.mismatch.kept(), principal.of_reach("")
     with centre.ledger.read.connect() as connection:
         known = shops(connection)
+    about = (None if reach is None else frozenset(reach), frozenset(known.items()))
+    rows = look.summed.get(about)
+    if rows is None:
+        if len(look.summed) >= MAX_SUMMED:
+            look.summed.clear()
+        rows = look.summed[about] = _regions(look, known, reach)
+    return Page(rows=list(rows), total=len(rows))
+
+
+@router.get("/stores/{store}/transfers")
+def get_transfers(
+    store: StorePath, _: FromReaders, centre: TheCentre, limit: Limit = 100
+) -> Page[TransferView]:
+    """Open transfers, the newest change first. What leaves is reserved: no other store is offered it."""
+    with centre.ledger.read.connect() as connection:
+        if store_zone(connection, store) is None:
+            raise NotFoundError(f"store {store} is unknown; GET /v1/stores lists those that are known")
+        return Page(rows=transfers_of(connection, store, limit))
+
+
+def _regions(look: Look, known: dict[str, Shop], reach: Collection[str] | None) -> tuple[MismatchRegion, ...]:
     sums: dict[tuple[str, str], _Sum] = {}
-    for line in _lines(look, known, principal.of_reach(""), ""):
+    for line in _lines(look, known, reach, ""):
         shop = known[line.store]
         total = sums.setdefault((shop.region, shop.currency), _Sum())
         total.add(line, look.offers.get((line.store, line.sku)))
@@ -66,18 +89,7 @@ def get_mismatch_regions(principal: FromReaders, centre: TheCentre) -> Page[Mism
         for (region, currency), total in sums.items()
     ]  # fmt: skip
     rows.sort(key=lambda row: (-row.missed_units, row.region))
-    return Page(rows=rows, total=len(rows))
-
-
-@router.get("/stores/{store}/transfers")
-def get_transfers(
-    store: StorePath, _: FromReaders, centre: TheCentre, limit: Limit = 100
-) -> Page[TransferView]:
-    """Open transfers, the newest change first. What leaves is reserved: no other store is offered it."""
-    with centre.ledger.read.connect() as connection:
-        if store_zone(connection, store) is None:
-            raise NotFoundError(f"store {store} is unknown; GET /v1/stores lists those that are known")
-        return Page(rows=transfers_of(connection, store, limit))
+    return tuple(rows)
 
 
 @dataclass(slots=True)

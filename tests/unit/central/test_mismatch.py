@@ -10,6 +10,8 @@ from ledger_kinds import SQLITE, on_both
 from test_ledger import STORE, Bench, bench
 
 from central import mismatch
+from central.access import Principal, Scope
+from central.api.transfers import get_mismatch_regions
 from central.ledger.transfer_views import names_of, shops, transfers_of
 from central.mismatch import COSTS_BETWEEN, MismatchDesk, terms_of
 from central.transferring import raise_transfer
@@ -127,3 +129,25 @@ def test_a_question_takes_no_new_look_before_twenty_times_the_last_ones_length(
     assert desk.kept() is not first
     looked, _ = desk.look()
     assert desk.kept() is looked, "what the round saw answers questions, too"
+
+
+def test_sums_by_region_are_made_once_a_look_for_each_reach_and_see_a_shop_that_moved(
+    centre: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mismatch, "SMALL", 0)
+    stand(centre, STORE, 0)
+    stand(centre, GIVER, 40)
+    look, _ = centre.centre.mismatch.look()
+    monkeypatch.setattr(centre.centre.mismatch, "kept", lambda: look)
+    everywhere = Principal(Scope.HQ, "Ann")
+    one_shop = Principal(Scope.HQ, "Bob", stores=frozenset({GIVER}))
+
+    def regions(principal: Principal) -> list[tuple[str, int]]:
+        return [(row.region, row.stores) for row in get_mismatch_regions(principal, centre.centre).rows]
+
+    for _ in range(2):
+        assert regions(everywhere) == [("", 1), ("north", 1)]
+        assert regions(one_shop) == [("north", 1)]
+    assert len(look.summed) == 2
+    centre.change(f"UPDATE stores SET region = 'south' WHERE store_id = '{GIVER}'")
+    assert regions(everywhere) == [("", 1), ("south", 1)]
