@@ -63,7 +63,7 @@ def corrected_orders(said: F64, added: Correction) -> I64:
         + added.per_spread * spread
         + added.per_level * level
     )
-    missing = np.maximum(up_to, 0) - level
+    missing = up_to - level
     most = np.inf if added.most_units is None else added.most_units
     units = np.floor(np.minimum(missing, most) + 0.5)
     enough = missing > (room if added.room_units is None else added.room_units)

@@ -18,6 +18,10 @@ _START_CAPS = (1.5, 2.5, 3.5)
 """Periods' demand that an order may bring, where units expire: there a cap is a valley of its own."""
 _SPREADS, _LOTS, _ROOMS = (-0.5, 0.5, 1.5, 3.0), (0.0, 0.3, 0.7), (0.0, 0.3, 0.6, 0.9)
 """Of targets that are the same in every state: spreads above the mean, lots above that, and rooms as shares of the target."""
+_OWED = (0.0, 0.5, 1.0)
+"""Of a lead time's demand: what customers are let wait for where they wait cheaper than units expire; with all of it nothing is ordered
+that nobody waits for.
+"""
 _FALLS = (-0.6, -1.2)
 """By which such a target falls as the level rises, where units expire: what tops up is less than what starts anew."""
 _DESCENTS = 5
@@ -136,10 +140,13 @@ def _constants(instance: Instance) -> Iterator[Correction]:
     tops = {
         max(round(mean + spreads * spread + share * lot), 1) for spreads, share in product(_SPREADS, _LOTS)
     }
+    if instance.waits:
+        tops |= {-round(share * instance.mean * instance.lead_periods) for share in _OWED}
     for top in sorted(tops):
         for room in _ROOMS if lot > 0 else (0.0,):
-            yield Correction(up_to_units=float(top), room_units=max(room * top - 0.5, 0.0))
-        if lot > 0 and instance.life_periods is not None:
+            missing = room * (top if top > 0 else lot)
+            yield Correction(up_to_units=float(top), room_units=max(missing - 0.5, 0.0))
+        if lot > 0 and top > 0 and instance.life_periods is not None:
             for room, slope in product(_ROOMS[:2], _FALLS):
                 yield Correction(up_to_units=float(top), room_units=room * top, per_level=slope)
 

@@ -4,9 +4,11 @@ import json
 
 import numpy as np
 import pytest
+from soak import tell
 
 from models.__main__ import main
 from models.policy.correction import Correction, RefinedPolicy
+from models.policy.demand_law import convolved, quantile_units
 from models.policy.instance import instance_from
 from models.policy.learned import shipped_policy
 from models.policy.levels import best_levels, levels_cost
@@ -157,6 +159,38 @@ def test_refined_it_costs_hardly_more_than_the_best_of_all_orders(more):
     assert found.method == "exact"
     assert found.optimal_cost is None
     assert best_cost(instance) == pytest.approx(found.cost, rel=3e-3)
+
+
+def test_where_waste_is_far_dearer_than_waiting_nothing_is_ordered_that_nobody_waits_for():
+    instance = waiting(L=2, p=0.2, w=300, demand=[0.3, 0.4, 0.3])
+    assert refined_score(instance, POLICY).cost == pytest.approx(0.2 * 1 * 3, rel=1e-3)
+
+
+@pytest.mark.soak
+def test_drawn_ones_cost_hardly_more_than_the_best_of_all_orders():
+    gaps = []
+    random = np.random.default_rng(7)
+    while len(gaps) < 24:
+        instance = drawn(random)
+        if instance.lead_periods + instance.life_periods > 4:
+            continue
+        together = convolved(instance.law, instance.lead_periods + instance.life_periods + 1)
+        best = best_cost(instance, -8, quantile_units(together, 0.999) + 1)
+        gaps.append(refined_score(instance, POLICY).cost / best - 1)
+        tell("drawn instances of waiting for goods that expire")
+    print(f"above the optimum: mean {100 * np.mean(gaps):.3f} %, worst {100 * max(gaps):.2f} %")
+    assert min(gaps) > -2e-4
+    assert np.mean(gaps) < 0.005
+    assert max(gaps) < 0.03
+
+
+def drawn(random):
+    law = random.dirichlet(np.ones(random.integers(2, 6)))
+    return waiting(
+        demand=law.tolist(), L=int(random.integers(0, 3)), m=int(random.integers(1, 4)), p=float(np.exp(random.uniform(-1.5, 4))),
+        w=float(random.uniform(0, 15) * random.choice([1, 1, 10])), c=float(random.integers(0, 3)),
+        K=float(random.choice([0, 0, 0, 3, 8])), issuing=str(random.choice(["fifo", "lifo"])),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("lead", [0, 2])
