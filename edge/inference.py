@@ -8,12 +8,16 @@ from pathlib import Path
 import numpy as np
 
 from edge.calibrated import daily_quantiles, recalibration_from, window_quantiles
-from edge.core.replenish import ForecastAnswer, ForecastDone, ForecastJob, SkuInputs
+from edge.core.replenish import ForecastAnswer, ForecastDone, ForecastJob, ForecastLine, SkuInputs
 from edge.proposing import proposed
 from models.arrays import F32, F64
 from models.bundle import DEMO_BUNDLE, DEMO_PUBLIC_KEY
 from models.forecast import Forecast
 from models.inference import Models, open_models
+from models.recalibration import Recalibration
+
+_LINES_AT_ONCE = 64
+"""Of a job, as many as a run of the order graph takes: features, quantiles and questions of a whole job are 2 MB more of a gateway's 120."""
 
 
 def models_from_settings(bundle_dir: str, public_key_file: str) -> Models:
@@ -36,21 +40,29 @@ class Forecasting:
 
     def answer(self, job: ForecastJob) -> ForecastDone:
         """Demand and order quantity of each line of the job. Raises ValueError when the models refuse the inputs."""
-        forecast = self._forecast(job)
         levels = recalibration_from(job.calibration if job.bundle == self.models.name else ())
+        answers: list[ForecastAnswer] = []
+        for start in range(0, len(job.lines), _LINES_AT_ONCE):
+            answers += self._answers(job, job.lines[start : start + _LINES_AT_ONCE], levels)
+        return ForecastDone(job, tuple(answers), self.models.name, self._doubt, self.models.order_graph)
+
+    def _answers(
+        self, job: ForecastJob, lines: Sequence[ForecastLine], levels: Recalibration | None
+    ) -> list[ForecastAnswer]:
+        forecast = self._forecast(job, lines)
         shares = np.array(
-            [job.first_day_share if line.share_left is None else line.share_left for line in job.lines]
+            [job.first_day_share if line.share_left is None else line.share_left for line in lines]
         )
         window = window_quantiles(
             forecast,
             levels,
-            np.array([line.window_days for line in job.lines], dtype=np.int64),
+            np.array([line.window_days for line in lines], dtype=np.int64),
             first_day_share=shares,
         )
-        proposals = proposed(self.models, forecast, levels, job.lines, window, first_day_share=shares)
+        proposals = proposed(self.models, forecast, levels, lines, window, first_day_share=shares)
         # The daily quantiles are the dear part, and only the day's first answer tells them.
-        quantiles = daily_quantiles(forecast, levels) if any(line.daily for line in job.lines) else None
-        answers = tuple(
+        quantiles = daily_quantiles(forecast, levels) if any(line.daily for line in lines) else None
+        return [
             ForecastAnswer(
                 sku=line.sku,
                 mean=tuple(forecast.mean[place].tolist()),
@@ -67,15 +79,14 @@ class Forecasting:
                 least_missing_units=order.least_missing_units,
                 question=order.question,
             )
-            for place, (line, order) in enumerate(zip(job.lines, proposals, strict=True))
-        )
-        return ForecastDone(job, answers, self.models.name, self._doubt, self.models.order_graph)
+            for place, (line, order) in enumerate(zip(lines, proposals, strict=True))
+        ]
 
-    def _forecast(self, job: ForecastJob) -> Forecast:
+    def _forecast(self, job: ForecastJob, lines: Sequence[ForecastLine]) -> Forecast:
         key = (job.first_day, job.closed_days, job.horizon_days)
         stale = [
             line.inputs
-            for line in job.lines
+            for line in lines
             if (known := self._known.get(line.sku)) is None
             or known.inputs is not line.inputs
             or known.key != key
@@ -96,7 +107,7 @@ class Forecasting:
                 self._known[inputs.sku] = _Known(
                     inputs, key, fresh.mean[place].copy(), fresh.dispersion[place].copy()
                 )
-        rows = [self._known[line.sku] for line in job.lines]
+        rows = [self._known[line.sku] for line in lines]
         return Forecast(
             job.first_day,
             np.stack([row.mean for row in rows]),
