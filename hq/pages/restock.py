@@ -12,6 +12,7 @@ from contract.api.restock import KillSwitch, TriggerView
 from contract.api.stores import StoreView
 from hq.audit_words import done
 from hq.desk import Desk
+from hq.errors import CentralRefusedError
 from hq.pages.decide_dialog import DecideDialog
 from hq.pages.evidence import show_evidence
 from hq.pages.frame import frame, section
@@ -58,20 +59,29 @@ class _Restock:
 
     async def _load(self) -> Seen:
         central, states = self._desk.central, GROUPS[self._group][1]
-        stores, switches, audit, suppliers, health, orders = await asyncio.gather(
+        stores, switches, audit, names, health, orders = await asyncio.gather(
             central.stores(),
             central.kill_switches(),
             central.audit(self._scope.store),
-            central.suppliers(),
+            self._supplier_names(),
             central.health(),
             central.triggers(self._scope.store, states, limit=ROWS_SHOWN),
         )
         mine = {store.store for store in self._scope.stores(stores.rows)}
         shown = [order for order in orders.rows if order.store in mine]
-        names = {one.supplier: one.name for one in suppliers.rows}
         return Seen(
             shown, orders.next is not None, stores.rows, switches.rows, audit.rows, names, health.now_ms
         )
+
+    async def _supplier_names(self) -> dict[str, str]:
+        """By the supplier's id; none for a shop's team, which may not read the list of suppliers: its orders show the ids."""
+        try:
+            suppliers = await self._desk.central.suppliers()
+        except CentralRefusedError as error:
+            if error.status != 403:
+                raise
+            return {}
+        return {one.supplier: one.name for one in suppliers.rows}
 
     def _build(self, _: Seen) -> Callable[[Seen], None]:
         acting = self._group == "waiting"
