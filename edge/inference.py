@@ -17,7 +17,7 @@ from models.inference import Models, open_models
 from models.recalibration import Recalibration
 
 _LINES_AT_ONCE = 64
-"""Of a job, as many as a run of the order graph takes: features, quantiles and questions of a whole job are 2 MB more of a gateway's 120."""
+"""Of a job: features, quantiles and questions of a whole job are 2 MB more of a gateway's 120."""
 
 
 def models_from_settings(bundle_dir: str, public_key_file: str) -> Models:

@@ -12,8 +12,8 @@ from models.policy.question import Question
 ORDER_FILE = Path(__file__).parent / "order.onnx"
 ORDER_INPUTS = tuple(field.name for field in fields(Question))
 ORDER_OUTPUTS = ("order_units", "target_units", "level_units", "stock_out_units", "waste_units", "reasons")
-_ROWS_A_RUN = 64
-"""Every run has so many rows, padded: see models.execution. More cost a gateway memory (3 MB at 256), fewer time."""
+_ROWS_A_RUN = 16
+"""Every run has so many rows, padded: see models.execution. More cost a gateway memory (3 MB at 256, .4 at 64), fewer time."""
 
 
 class OrderGraph:

@@ -64,7 +64,7 @@ class Counted:
         return self._forecaster.forecast(history, first_day, **told)
 
 
-def test_no_more_skus_are_forecast_at_once_than_the_order_graph_takes():
+def test_no_more_than_64_skus_are_forecast_at_once():
     """All 256 at once took 2 MB more, of a gateway's 120 (features, quantiles, questions)."""
     models = models_from_settings("", "")
     demand = Counted(models.demand)
