@@ -3,6 +3,7 @@
 from datetime import date
 
 import numpy as np
+import pytest
 from edge_bundles import BundleShop
 from edge_world import World
 
@@ -36,7 +37,7 @@ def test_in_a_drifting_world_calibration_closes_most_of_what_the_bands_lack_of_w
     told, plain = zip(*world.scored[-22:], strict=True)
     assert inside(plain, "inside_80") < 0.62
     assert inside(plain, "inside_95") < 0.85
-    # Each day halves or lifts everybody's sales together, so 22 days are 22 draws: what they cover spreads by a tenth.
+    # Less than is stated: see the next test.
     for band, stated in (("inside_80", 0.8), ("inside_95", 0.95)):
         lacking = stated - inside(plain, band)
         assert abs(stated - inside(told, band)) < lacking / 2
@@ -48,6 +49,17 @@ def test_in_a_drifting_world_calibration_closes_most_of_what_the_bands_lack_of_w
     assert world.jobs[-1].calibration  # forecasts and orders are made at the corrected levels
     score = world.of_kind("model_score")[-1]
     assert score.inside_95 == told[-1].inside_95
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="missed: bands of 80 and 95 % cover .70 and .84; 40 SKUs weigh as little as the prior of 400 SKU-days",
+)
+def test_in_a_drifting_world_the_bands_cover_what_they_say():
+    world = live(46)
+    told = world.scored[-22:]
+    assert inside(told, "inside_80") == pytest.approx(0.8, abs=0.07)
+    assert inside(told, "inside_95") == pytest.approx(0.95, abs=0.04)
 
 
 def test_a_kill_at_any_night_neither_loses_a_day_nor_counts_it_twice():
