@@ -3,6 +3,7 @@
 `python tests/unit/hq/fake_app.py PORT` runs it alone, to look at the pages without a chain.
 """
 
+import asyncio
 import sys
 
 from fake_central import FakeCentral
@@ -64,6 +65,8 @@ def fake_app(fake: FakeCentral) -> FastAPI:
     @app.middleware("http")
     async def rules(request: Request, call_next):
         fake.requests.append(f"{request.method} {request.url.path}")
+        while fake.held:
+            await asyncio.sleep(0.02)
         if request.url.path != "/healthz":
             if request.headers.get("authorization") != f"Bearer {TOKEN}":
                 return problem(401, "Unknown token", "Send a token of scope h.")

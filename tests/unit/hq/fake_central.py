@@ -44,10 +44,11 @@ from contract.records import QUANTILE_LEVELS
 
 @dataclass
 class FakeCentral:
-    """What a test may change. fail: HTTP status for every route but health, 0 for none."""
+    """What a test may change. fail: HTTP status for every route but health, 0 for none. held: no answer while it is true."""
 
     now_ms: int = NOW_MS
     fail: int = 0
+    held: bool = False
     empty: bool = False
     conflict: set[str] = field(default_factory=set)
     balanced: bool = True
