@@ -1,12 +1,14 @@
 """The calendar document of a store: set whole, or by the good rows of a file."""
 
 import hashlib
+from collections.abc import Sequence
 
 from central import desired_state
 from central.context import Work
-from central.core.calendars import CalendarRow, merged
+from central.core.calendars import CalendarRow, merged, without
 from central.core.masters import Read
 from central.errors import NotFoundError, SenderError
+from contract.api.calendars import CalendarEntry
 from contract.api.masters import MAX_PROBLEMS, ImportReport
 from contract.calendar import Calendar
 from contract.documents import CalendarDocument, DocumentKind
@@ -18,6 +20,11 @@ def calendar_in(text: str) -> Calendar:
     """What the document's text says, without its kind and version."""
     fields = CalendarDocument.from_json(text).model_dump(exclude={"kind", "version"})
     return Calendar.model_validate(fields)
+
+
+def says(text: str, version: int, calendar: Calendar) -> bool:
+    """Whether the document's text is this calendar."""
+    return text == desired_state.text_of(KIND, calendar.model_dump_json(), version)
 
 
 def put_calendar(work: Work, calendar: Calendar, who: str) -> int:
@@ -49,6 +56,16 @@ def import_calendar(work: Work, read: Read[CalendarRow], who: str) -> ImportRepo
         rows=read.rows, added=added, changed=changed, unchanged=len(read.good) - added - changed,
         rejected_total=read.rows - len(read.good), rejected=list(read.problems)[:MAX_PROBLEMS], version=version,
     )  # fmt: skip
+
+
+def remove_entries(work: Work, entries: Sequence[CalendarEntry], who: str) -> tuple[int, int | None]:
+    """How many rows the store's calendar lost, and its document's version; (0, None) where it has no calendar. Raises NotFoundError."""
+    _require_store(work)
+    text = desired_state.document_text(work, KIND)
+    if text is None:
+        return 0, None
+    left, removed = without(calendar_in(text), entries)
+    return removed, put_calendar(work, left, who) if removed else work.store.versions.get(KIND)
 
 
 def _require_store(work: Work) -> None:

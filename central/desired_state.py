@@ -34,7 +34,7 @@ _HOURS = sa.text("SELECT hours FROM stores WHERE store_id = :store")
 def put_document(work: Work, kind: str, content: str) -> int:
     """Makes `content`, a JSON object with at least one field, the newest document. Equal content keeps its version."""
     known = work.store.versions.get(kind)
-    if known is not None and _body(work, kind) == _text(kind, content, known):
+    if known is not None and _body(work, kind) == text_of(kind, content, known):
         return known
     return _write(work, kind, content, 1 if known is None else known + 1)
 
@@ -167,7 +167,8 @@ def _body(work: Work, kind: str) -> str:
     return str(work.connection.execute(_BODY, {"store": work.store.store, "kind": kind}).scalar())
 
 
-def _text(kind: str, content: str, version: int) -> str:
+def text_of(kind: str, content: str, version: int) -> str:
+    """The document as gateways get it. content: its other fields, a JSON object with at least one."""
     return f'{content[:-1]},"kind":"{kind}","version":{version}}}'
 
 
@@ -176,7 +177,7 @@ def _content(kind: str, body: str, version: int) -> str:
 
 
 def _write(work: Work, kind: str, content: str, version: int) -> int:
-    text = _text(kind, content, version)
+    text = text_of(kind, content, version)
     store_rows.put_document(work.connection, work.store.store, kind, version, text)
     work.store.versions[kind] = version
     if kind != SUPPLY and kind not in DERIVED_DOCUMENTS:

@@ -7,9 +7,10 @@ from sqlalchemy.engine import Connection
 
 from central.calendars import KIND, put_calendar
 from central.context import CHAIN, Work
-from central.core.calendars import CalendarRow, merged
+from central.core.calendars import CalendarRow, merged, without
 from central.errors import SenderError
 from central.ledger import store_rows
+from contract.api.calendars import CalendarEntry
 from contract.calendar import Calendar
 
 _OF_REGION = f"{KIND}:"
@@ -35,6 +36,27 @@ def keep_rows(work: Work, region: str | None, rows: Sequence[CalendarRow], who: 
                 "put the whole calendar with PUT /v1/calendar, without what is long over"
             ) from None
         _keep(work, kind, found.calendar, who)
+
+
+def drop_kept_entries(work: Work, region: str | None, entries: Sequence[CalendarEntry], who: str) -> None:
+    """From what is kept for the region, or for the chain and each region. work: of the CHAIN.
+
+    A region of which nothing is kept yet has the chain's from now on, without them.
+    """
+    for kind in _kinds(work, region):
+        known = _kept(work.connection, kind) or _kept(work.connection, KIND)
+        left, removed = (None, 0) if known is None else without(known, entries)
+        if left is not None and removed:
+            _keep(work, kind, left, who)
+
+
+def kept_calendar(connection: Connection, region: str | None) -> tuple[str, int, Calendar] | None:
+    """(subject of its audit entries, version, calendar) that a store of the region, or of the chain, which opens now would get."""
+    for kind in (KIND,) if region is None else (_OF_REGION + region, KIND):
+        row = store_rows.document(connection, CHAIN, kind)
+        if row is not None:
+            return kind, row[0], Calendar.model_validate_json(row[1])
+    return None
 
 
 def give_kept_calendar(work: Work, region: str, who: str) -> None:

@@ -6,19 +6,29 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.concurrency import run_in_threadpool
 
-from central.api.gate import FromHqOrSystem, FromReaders, FromStoreSystem, TheCentre
+from central.access import Principal, Scope
+from central.api.gate import FromHqOrSystem, FromReaders, TheCentre, scoped
 from central.api.json_body import described, json_body
 from central.api.masters import csv_text, read_csv, takes_csv
 from central.api.stores import StorePath
-from central.calendars import calendar_in, import_calendar, put_calendar
+from central.calendars import KIND, calendar_in, import_calendar, put_calendar, remove_entries, says
 from central.centre import Centre
 from central.context import CHAIN, Work
 from central.core.calendars import CALENDAR_COLUMNS, calendar_from_csv
 from central.errors import NotFoundError
-from central.kept_calendars import keep_calendar, keep_rows
-from central.ledger import store_rows
+from central.kept_calendars import drop_kept_entries, keep_calendar, keep_rows, kept_calendar
+from central.ledger import restock_views, store_rows
 from contract.api import Accepted
-from contract.api.calendars import CalendarsPut, CalendarsReport, CalendarView, StoreVersion
+from contract.api.calendars import (
+    CalendarRemoval,
+    CalendarsPut,
+    CalendarsRemoved,
+    CalendarsReport,
+    CalendarView,
+    KeptCalendar,
+    StoreCalendar,
+    StoreVersion,
+)
 from contract.api.masters import ImportReport
 from contract.calendar import Calendar
 from contract.documents import DocumentKind
@@ -28,6 +38,8 @@ router = APIRouter(prefix="/v1", tags=["calendar"])
 Region = Annotated[
     str | None, Query(max_length=60, description="the stores of this region; all stores without it")
 ]
+FromCalendarKeepers = Annotated[Principal, scoped(Scope.HQ, Scope.SYSTEM, by_store=True)]
+"""Who may set all stores' calendars may set one store's."""
 CalendarBody = Annotated[Calendar, Depends(json_body(Calendar))]
 EXAMPLE = (
     "kind,from_day,until_day,sku,category,discount_percent,name\n"
@@ -40,15 +52,16 @@ def get_store_calendar(store: StorePath, _: FromReaders, centre: TheCentre) -> C
     """As the store's gateways get it."""
     with centre.ledger.read.connect() as connection:
         row = store_rows.document(connection, store, DocumentKind.CALENDAR)
+        set_by, set_ms = restock_views.last_act(connection, store, "put-calendar", store) or ("", None)
     if row is None:
         raise NotFoundError(f"store {store} has no calendar; put one with PUT /v1/stores/{store}/calendar")
     calendar = calendar_in(row[1])
-    return CalendarView(store=store, version=row[0], calendar=calendar)
+    return CalendarView(store=store, version=row[0], calendar=calendar, set_by=set_by, set_ms=set_ms)
 
 
 @router.put("/stores/{store}/calendar", openapi_extra=described(Calendar))
 def put_store_calendar(
-    store: StorePath, principal: FromStoreSystem, put: CalendarBody, centre: TheCentre
+    store: StorePath, principal: FromCalendarKeepers, put: CalendarBody, centre: TheCentre
 ) -> Accepted:
     """The whole calendar: what stood there before and is not in it is gone."""
     version = centre.call_store(store, lambda work: put_calendar(work, put, principal.name))
@@ -57,7 +70,7 @@ def put_store_calendar(
 
 @router.post("/stores/{store}/calendar", openapi_extra=takes_csv(CALENDAR_COLUMNS, EXAMPLE))
 async def import_store_calendar(
-    store: StorePath, request: Request, principal: FromStoreSystem, centre: TheCentre
+    store: StorePath, request: Request, principal: FromCalendarKeepers, centre: TheCentre
 ) -> ImportReport:
     """Adds and changes rows of the store's calendar. Those that the file does not name stay as they are."""
     text = await csv_text(request)
@@ -67,6 +80,34 @@ async def import_store_calendar(
         return centre.call_store(store, lambda work: import_calendar(work, read, principal.name))
 
     return await run_in_threadpool(take)
+
+
+@router.post("/stores/{store}/calendar/remove")
+def remove_from_store_calendar(
+    store: StorePath, removal: CalendarRemoval, principal: FromCalendarKeepers, centre: TheCentre
+) -> Accepted:
+    """Takes rows out of the store's calendar; the others stay. `accepted` is how many it had of them."""
+    removed, version = centre.call_store(
+        store, lambda work: remove_entries(work, removal.entries, principal.name)
+    )
+    return Accepted(accepted=removed, version=version)
+
+
+@router.get("/calendar")
+def get_kept_calendar(_: FromHqOrSystem, centre: TheCentre, region: Region = None) -> KeptCalendar:
+    """What a store of the region, or of the chain, that opens now would get, and which stores have it or another."""
+    with centre.ledger.read.connect() as connection:
+        kept = kept_calendar(connection, region)
+        stores = [
+            _standing(store, store_rows.document(connection, store, KIND), kept[2] if kept else None)
+            for store in store_rows.stores_of(connection, region)
+        ]
+        if kept is None:
+            return KeptCalendar(region=region, stores=stores)
+        set_by, set_ms = restock_views.last_act(connection, CHAIN, "keep-calendar", kept[0]) or ("", None)
+    return KeptCalendar(
+        region=region, version=kept[1], calendar=kept[2], set_by=set_by, set_ms=set_ms, stores=stores
+    )
 
 
 @router.put("/calendar", openapi_extra=described(Calendar))
@@ -100,6 +141,26 @@ async def import_calendars(
         return CalendarsReport(stores=reports)
 
     return await run_in_threadpool(take)
+
+
+@router.post("/calendar/remove")
+def remove_from_calendars(
+    removal: CalendarRemoval, principal: FromHqOrSystem, centre: TheCentre, region: Region = None
+) -> CalendarsRemoved:
+    """Takes rows out of the calendar of every store of the region, or of the chain, and of what is kept for those that open later."""
+    entries, who = removal.entries, principal.name
+    stores = _stores(centre, region, lambda work: drop_kept_entries(work, region, entries, who))
+    removed = {
+        store: centre.call_store(store, lambda work: remove_entries(work, entries, who))[0]
+        for store in stores
+    }
+    return CalendarsRemoved(stores=removed)
+
+
+def _standing(store: str, row: tuple[int, str] | None, kept: Calendar | None) -> StoreCalendar:
+    if row is None:
+        return StoreCalendar(store=store, differs=kept is not None)
+    return StoreCalendar(store=store, version=row[0], differs=kept is None or not says(row[1], row[0], kept))
 
 
 def _stores(centre: Centre, region: str | None, keep: Callable[[Work], None]) -> list[str]:

@@ -1,12 +1,13 @@
 """The calendar as a CSV file, row by row, and a calendar with the rows of a file taken in."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
 from central.core.masters import BadRowError, Read, number_in, read_rows
+from contract.api.calendars import CalendarEntry
 from contract.api.masters import RowProblem
 from contract.calendar import Calendar, CalendarDays, DayKind, DayWeather, Promotion
 from contract.devices import Text
@@ -103,6 +104,25 @@ def merged(known: Calendar | None, rows: Iterable[CalendarRow]) -> Merged:
         spans = [(row.from_day, row.until_day) for row in every]
     first, last = min(span[0] for span in spans), max(span[1] for span in spans)
     return Merged(_calendar(every, first, last), added, changed)
+
+
+def without(known: Calendar, entries: Sequence[CalendarEntry]) -> tuple[Calendar, int]:
+    """The calendar without the rows that an entry is about, and how many those were. Its span stays: days without a row are ordinary ones."""
+    rows = rows_of(known)
+    kept = [row for row in rows if not any(_is_about(entry, row) for entry in entries)]
+    if len(kept) == len(rows):
+        return known, 0
+    return _calendar(kept, known.from_day, known.until_day), len(rows) - len(kept)
+
+
+def _is_about(entry: CalendarEntry, row: CalendarRow) -> bool:
+    same = (entry.kind, entry.from_day, entry.until_day) == (row.kind, row.from_day, row.until_day)
+    return (
+        same
+        and entry.name in {None, row.name}
+        and entry.sku in {None, row.sku}
+        and entry.category in {None, row.category}
+    )
 
 
 def rows_of(calendar: Calendar) -> list[CalendarRow]:

@@ -18,6 +18,10 @@ _COLUMNS = """t.store_id, t.number, t.trigger_id, t.revision, t.sku, t.gtin, t.k
 _FROM = """FROM triggers t LEFT JOIN stores s ON s.store_id = t.store_id
     LEFT JOIN items i ON i.store_id = t.store_id AND i.sku = t.sku"""
 _BY_ID = sa.text(f"SELECT {_COLUMNS} {_FROM} WHERE t.trigger_id = :trigger")
+_LAST_ACT = sa.text(
+    """SELECT who, at_ms FROM audit WHERE store_id = :store AND action = :action AND subject = :subject
+    ORDER BY number DESC LIMIT 1"""
+)
 _AUDIT = of_stores(
     """SELECT store_id, number, at_ms, who, action, subject, reason FROM audit
     WHERE {stores} AND at_ms <= :before AND action NOT IN :vouching
@@ -84,6 +88,12 @@ def audit_page(
         )
         for row in rows
     ]  # fmt: skip
+
+
+def last_act(connection: Connection, store: str, action: str, subject: str) -> tuple[str, int] | None:
+    """(who, at_ms) of the newest entry of that action about `subject` in the store's audit; the chain's for store ""."""
+    row = connection.execute(_LAST_ACT, {"store": store, "action": action, "subject": subject}).one_or_none()
+    return None if row is None else (str(row.who), int(row.at_ms))
 
 
 def kill_switches(connection: Connection) -> list[KillSwitch]:

@@ -43,10 +43,13 @@ reaches some stores only sees and changes those; a route about the whole chain i
     GET    /v1/suppliers                                                h s      Page[SupplierView]
     POST   /v1/suppliers                                                h s      text/csv → ImportReport        (good rows are taken, bad ones told)
     GET    /v1/stores/{store}/calendar                                  h r t s  CalendarView                (holidays, promotions, weather)
-    PUT    /v1/stores/{store}/calendar                                  s        Calendar → Accepted
-    POST   /v1/stores/{store}/calendar                                  s        text/csv → ImportReport
+    PUT    /v1/stores/{store}/calendar                                  h s      Calendar → Accepted
+    POST   /v1/stores/{store}/calendar                                  h s      text/csv → ImportReport
+    POST   /v1/stores/{store}/calendar/remove                           h s      CalendarRemoval → Accepted
+    GET    /v1/calendar?region=                                         h s      KeptCalendar                (what a shop that opens now would get, and who has it)
     PUT    /v1/calendar?region=                                         h s      Calendar → CalendarsPut      (of every store of the region, or of the chain)
     POST   /v1/calendar?region=                                         h s      text/csv → CalendarsReport
+    POST   /v1/calendar/remove?region=                                  h s      CalendarRemoval → CalendarsRemoved
     PUT    /v1/suppliers/{supplier}                                     h s      SupplierPut → SupplierView    (calendar and cut-offs)
     PUT    /v1/suppliers/{supplier}/availability                        h s      AvailabilityPut → Accepted    (what it can ship)
     GET    /v1/suppliers/{supplier}/arrivals                            h s      Page[Arriving]              (what its depot expects)

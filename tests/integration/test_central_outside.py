@@ -189,6 +189,42 @@ def test_a_calendar_goes_down_to_gateways_that_know_it_and_to_no_other(
     assert later["promotions"][0]["skus"] == ["sku-1"]
 
 
+def test_hq_sees_what_a_region_has_who_set_it_and_who_differs_and_takes_a_day_out(
+    centre: CentreProcess,
+) -> None:
+    hq, one, two, far = centre.client("hq"), "far-1", "far-2", {"region": "far"}
+    for store in (one, two):
+        profile = {"name": store, "timezone": "UTC", "currency": "USD", "hours": [], **far}
+        assert centre.client().put(f"/v1/stores/{store}", json=profile).status_code == 200
+    rows = (
+        "kind,from_day,until_day,sku,name\nholiday,2026-12-25,2026-12-26,,Christmas\n"
+        "promotion,2026-12-14,2026-12-20,sku-1,Leaflet\n"
+    )
+    csv = {"Content-Type": "text/csv"}
+    reports = hq.post("/v1/calendar", params=far, content=rows, headers=csv).json()["stores"]
+    assert set(reports) == {one, two}
+    fair = "kind,from_day,name\nevent,2026-12-19,Fair\n"
+    assert hq.post(f"/v1/stores/{one}/calendar", content=fair, headers=csv).json()["added"] == 1
+    kept = get(hq, "/v1/calendar", **far)
+    assert "Christmas" in {each["name"] for each in kept["calendar"]["days"]}
+    assert kept["set_by"] == audit_of(centre, "keep-calendar")[0]["who"] != ""
+    assert kept["set_ms"] > 0
+    assert {each["store"]: each["differs"] for each in kept["stores"]} == {one: True, two: False}
+    assert get(hq, f"/v1/stores/{two}/calendar")["set_by"] == kept["set_by"]
+
+    day = {"kind": "holiday", "from_day": "2026-12-25", "until_day": "2026-12-26"}
+    gone = hq.post("/v1/calendar/remove", params=far, json={"entries": [day]}).json()["stores"]
+    assert gone == {one: 1, two: 1}
+    own = get(hq, f"/v1/stores/{one}/calendar")
+    assert [each["name"] for each in own["calendar"]["days"]] == ["Fair"], "a shop's own rows stay"
+    assert "Christmas" not in {each["name"] for each in get(hq, "/v1/calendar", **far)["calendar"]["days"]}
+    again = hq.post(f"/v1/stores/{one}/calendar/remove", json={"entries": [day]}).json()
+    assert (again["accepted"], again["version"]) == (0, own["version"])
+    assert hq.post("/v1/calendar/remove", params=far, json={"entries": []}).status_code == 422
+    empty = get(hq, "/v1/calendar", region="nowhere")
+    assert empty["stores"] == []
+
+
 def test_a_note_goes_down_to_the_gateway_and_comes_back_as_a_delivery(
     centre: CentreProcess, gateway: Gateway
 ) -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from central.core.calendars import calendar_from_csv, merged, rows_of
+from central.core.calendars import calendar_from_csv, merged, rows_of, without
+from contract.api.calendars import CalendarEntry
 from contract.calendar import Calendar, CalendarDays, DayKind, Promotion
 
 FILE = """\
@@ -91,3 +92,22 @@ def test_the_kinds_of_a_file_are_the_kinds_of_days() -> None:
             CalendarDays(kind=kind, from_day="2026-12-01", until_day="2026-12-01")
         ]
     assert Promotion(from_day="2026-12-01", until_day="2026-12-01", skus=["1"]).discount_percent is None
+
+
+def test_rows_are_removed_by_kind_and_days_and_narrower_by_name_or_goods() -> None:
+    more = FILE + "promotion,2026-12-14,2026-12-20,4013,,10,,,Nuts\nholiday,2026-12-31,,,,,,,Eve\n"
+    known = merged(None, [row.value for row in calendar_from_csv(more).good]).calendar
+    weeks = {"kind": "promotion", "from_day": "2026-12-14", "until_day": "2026-12-20"}
+
+    def left(**entry: str) -> tuple[set[str], int]:
+        calendar, removed = without(known, [CalendarEntry.model_validate(entry)])
+        assert (calendar.from_day, calendar.until_day) == (known.from_day, known.until_day)
+        return {row.sku or row.category or row.name or row.kind for row in rows_of(calendar)}, removed
+
+    everything = {"4011", "Fruit", "4013", "weather", "Christmas", "Eve"}
+    assert left(**weeks) == ({"weather", "Christmas", "Eve"}, 3)
+    assert left(**weeks, name="Leaflet 51") == (everything - {"4011", "Fruit"}, 2)
+    assert left(**weeks, sku="4013") == (everything - {"4013"}, 1)
+    assert left(kind="holiday", from_day="2026-12-31", until_day="2026-12-31") == (everything - {"Eve"}, 1)
+    assert left(kind="event", from_day="2026-12-31", until_day="2026-12-31") == (everything, 0)
+    assert left(kind="holiday", from_day="2026-12-25", until_day="2026-12-25") == (everything, 0)
