@@ -38,6 +38,7 @@ from hq.pages import (
     suppliers,
     transfers,
 )
+from hq.pages.chart import FOLLOW_SCHEME
 from hq.settings import HqSettings
 from runtime.clock import clock_from_setting
 from runtime.errors import OperatorError
@@ -134,6 +135,7 @@ def web_app(desk: Desk, settings: HqSettings) -> FastAPI:
     app.add_static_files("/hq-static", STATIC)
     version = int((STATIC / "hq.css").stat().st_mtime)
     ui.add_head_html(f'<link rel="stylesheet" href="/hq-static/hq.css?v={version}">', shared=True)
+    ui.add_head_html(FOLLOW_SCHEME, shared=True)
     for page in (
         overview,
         shops,

@@ -47,6 +47,7 @@ def get_ordering(
         if found is None:
             raise NotFoundError(f"store {store} is unknown; GET /v1/stores lists those that are known")
         stale = (settings.stale_after_min * 60_000, settings.stale_forecast_days)
-        standing = standing_of(connection, store, sku, found[0], centre.clock.now_ms(), stale)
+        now_ms, heard_ms = centre.clock.now_ms(), centre.look_at_gateways().heard_ms
+        standing = standing_of(connection, store, sku, found[0], now_ms, stale, heard_ms)
     reasons = [OrderingReason(code=one.code, text=one.text) for one in why_not(standing)]
     return OrderingView(store=store, sku=sku, reasons=reasons)

@@ -1,6 +1,7 @@
 """What is known of one SKU in one store, for the question why it is not ordered."""
 
 import json
+from collections.abc import Mapping
 from datetime import date
 from zoneinfo import ZoneInfo
 
@@ -30,7 +31,7 @@ _OPEN = sa.text(
 _OUTSIDE = sa.text(
     """SELECT coalesce(sum(quantity_units), 0) FROM outside_orders WHERE store_id = :store AND sku = :sku AND state = 'open'"""
 )
-_HEARD = sa.text("SELECT max(last_heard_ms) FROM gateways WHERE store_id = :store")
+_HEARD = sa.text("SELECT gateway, last_heard_ms FROM gateways WHERE store_id = :store")
 _FORECAST = sa.text(
     "SELECT first_day, mean FROM forecasts WHERE store_id = :store AND sku = :sku ORDER BY first_day DESC LIMIT 1"
 )
@@ -43,9 +44,17 @@ DAYS_BACK_MS = 28 * 86_400_000
 
 
 def standing_of(
-    connection: Connection, store: str, sku: str, zone: ZoneInfo, now_ms: int, stale: tuple[int, int]
+    connection: Connection,
+    store: str,
+    sku: str,
+    zone: ZoneInfo,
+    now_ms: int,
+    stale: tuple[int, int],
+    heard_ms: Mapping[str, int],
 ) -> Standing:
-    """stale: ms after which a gateway is silent, and days after which a forecast is old."""
+    """stale: ms after which a gateway is silent, and days after which a forecast is old. heard_ms: by gateway, what this process
+    heard and the ledger does not know yet.
+    """
     asked = {"store": store, "sku": sku}
     managed = connection.execute(_ITEM, asked).scalar()
     line = _line(connection, store, sku)
@@ -67,7 +76,7 @@ def standing_of(
             f"kill-switch for {row.scope} {row.target}".strip() + (f": {row.reason}" if row.reason else "")
             for row in connection.execute(_SWITCHES, {"store": store, "supplier": supplier})
         ),
-        open_order="" if not opened else _said(opened[0]), heard_ms=connection.execute(_HEARD, {"store": store}).scalar(),
+        open_order="" if not opened else _said(opened[0]), heard_ms=_heard(connection, store, heard_ms),
         first_day=None if forecast is None else date.fromisoformat(forecast.first_day), today=today,
         on_hand_units=connection.execute(_STOCK, asked).scalar(),
         on_order_units=on_order + int(connection.execute(_OUTSIDE, asked).scalar_one()),
@@ -75,6 +84,11 @@ def standing_of(
         outcome="" if proposal is None else proposal.outcome, proposed_ms=None if proposal is None else proposal.at_ms,
         stale_after_ms=stale[0], stale_forecast_days=stale[1],
     )  # fmt: skip
+
+
+def _heard(connection: Connection, store: str, heard_ms: Mapping[str, int]) -> int | None:
+    rows = connection.execute(_HEARD, {"store": store})
+    return max((max(last_ms or 0, heard_ms.get(gateway, 0)) for gateway, last_ms in rows), default=0) or None
 
 
 def _line(connection: Connection, store: str, sku: str) -> SupplyLine | None:

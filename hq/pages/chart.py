@@ -10,20 +10,28 @@ from hq.charts import Option
 
 _FROM_STYLES = "getComputedStyle(document.documentElement).getPropertyValue('{name}').trim()"
 
+FOLLOW_SCHEME = """<script>matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () =>
+document.querySelectorAll(".chart").forEach((chart) => chart.dispatchEvent(new Event("scheme"))));</script>"""
+"""For the head of every page: tells its charts that the reader's machine went dark or light."""
+
 
 def chart(option: Option, height_px: int) -> Callable[[Option], None]:
     """Draws `option`; returns what shows the next one."""
     shown = ui.echart(themed(option)).classes("chart").style(f"height:{height_px}px")
     drawn = option
 
+    def draw() -> None:
+        shown.options.clear()
+        shown.options.update(themed(drawn))
+        shown.update()
+
     def show(new: Option) -> None:
         nonlocal drawn
         if new != drawn:
             drawn = new
-            shown.options.clear()
-            shown.options.update(themed(new))
-            shown.update()
+            draw()
 
+    shown.on("scheme", draw, args=[])
     return show
 
 

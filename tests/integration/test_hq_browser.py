@@ -482,6 +482,37 @@ def test_every_text_stands_out_from_its_ground_in_the_light_and_in_the_dark(rig,
         rig.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
+GREYS_JS = "return JSON.stringify(getElement(parseInt(document.querySelector('.chart').id.slice(1))).chart.getOption())"
+LIGHT_QUIET, DARK_QUIET = "#667085", "#9aa5b4"
+
+
+def test_a_chart_that_is_open_follows_the_readers_machine_into_the_dark_and_back(rig):
+    def greys(shown, gone):
+        def are_there():
+            option = rig.driver.execute_script(GREYS_JS)
+            return shown in option and gone not in option
+
+        wait_for(are_there, f"a chart in {shown}")
+
+    def be(scheme):
+        media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+        rig.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+
+    try:
+        be("light")
+        rig.open("/")
+        rig.loaded()
+        wait_for(lambda: rig.charts() and rig.charts()[0]["painted"] > 500, "a painted chart")
+        greys(LIGHT_QUIET, DARK_QUIET)
+        be("dark")
+        greys(DARK_QUIET, LIGHT_QUIET)
+        be("light")
+        greys(LIGHT_QUIET, DARK_QUIET)
+        assert rig.severe() == []
+    finally:
+        rig.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
 def test_an_alert_is_acknowledged_and_says_by_whom(rig):
     rig.open("/fleet")
     rig.see("No reading for 3 h")

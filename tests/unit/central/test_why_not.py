@@ -51,10 +51,10 @@ def test_no_need_is_told_with_its_figures():
 
 @pytest.fixture
 def ask(life: Life) -> object:
-    def codes(sku: str) -> list[str]:
+    def codes(sku: str, **heard_ms: int) -> list[str]:
         with life.ledger.read.connect() as connection:
             standing = standing_of(
-                connection, "store-1", sku, ZoneInfo("America/New_York"), life.now_ms, (HOUR_MS, 2)
+                connection, "store-1", sku, ZoneInfo("America/New_York"), life.now_ms, (HOUR_MS, 2), heard_ms
             )
         return [one.code for one in why_not(standing)]
 
@@ -73,3 +73,11 @@ def test_the_ledger_answers_for_every_sku(life: Life, ask) -> None:
     assert ask("sku-1")[-1] == "last-proposal"
     life.switch(on=True)
     assert "kill-switch" in ask("sku-1")
+
+
+def test_a_gateway_that_is_heard_and_not_yet_written_down_is_not_silent(life: Life, ask) -> None:
+    life.change(f"UPDATE gateways SET last_heard_ms = {START_MS}")
+    [[gateway]] = life.rows("SELECT gateway FROM gateways WHERE store_id = 'store-1'")
+    life.at(START_MS + 3 * HOUR_MS)
+    assert "silent" in ask("sku-1")
+    assert "silent" not in ask("sku-1", **{gateway: life.now_ms})
