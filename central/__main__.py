@@ -128,7 +128,12 @@ def _access(settings: CentralSettings, _: argparse.Namespace) -> int:
 def _password(path: Path | None) -> str:
     """From the file, or typed twice; never from the command line, which others can read."""
     if path is not None:
-        return secret_from_file(str(path), "--password-file")
+        password = secret_from_file(str(path), "--password-file")
+        if path.stat().st_mode & OWNER_ONLY:
+            raise OperatorError(
+                f"--password-file {path}: others may read it; chmod 600 {path}, and take another password"
+            )
+        return password
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\n")
     password = getpass.getpass("password: ")

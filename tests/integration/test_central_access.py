@@ -307,6 +307,7 @@ def test_a_person_who_would_reach_nothing_or_have_a_weak_password_is_not_made(
 
 def test_the_command_line_makes_people_and_lists_who_may_come_in(centre: CentreProcess) -> None:
     (centre.folder / "password").write_text(PASSWORD + "\n")
+    (centre.folder / "password").chmod(0o600)
     words = ("person", "add", "--name", "Kim", "--role", "store", "--store", STORE, "--password-file")
     assert "can log in" in centre.command(*words, str(centre.folder / "password"))
     listed = who_may(CentralSettings.load(centre.config))

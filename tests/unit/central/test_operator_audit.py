@@ -154,6 +154,10 @@ def test_what_would_do_nothing_is_said(tmp_path: Path, capsys: pytest.CaptureFix
         "shelfloop central: note that store no-shop is unknown as yet: nothing of it can be seen\n",
     )
     person = ("person", "add", "--name", "Ann", "--password-file", str(secret))
+    secret.chmod(0o640)
+    assert "others may read it" in command(*person, "--role", "hq")[1]
+    assert not made.rows("SELECT 1 FROM people")
+    secret.chmod(0o600)
     assert "region R1 is unknown" in command(*person, "--role", "region", "--region", "R1")[1]
     assert command(*person, "--role", "store", "--store", STORE) == (0, "")
     for words in (("token", "revoke", "--name", "Bob"), ("person", "remove", "--name", "Bob")):
