@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 
 import psycopg
-from local_broker import free_port
+from free_ports import free_port
 
 
 def programs() -> Path | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from local_broker import free_port
+from free_ports import free_port
 
 INFLUXD = shutil.which("influxd") or "/usr/bin/influxd"
 VICTORIA = shutil.which("victoria-metrics") or "/usr/bin/victoria-metrics"

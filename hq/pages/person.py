@@ -24,7 +24,10 @@ def who_input(me: Me | None = None) -> ui.input:
     )
 
     async def fill() -> None:
-        known = await ui.run_javascript(f"localStorage.getItem({_KEY!r}) || ''", timeout=3)
+        try:
+            known = await ui.run_javascript(f"localStorage.getItem({_KEY!r}) || ''", timeout=10)
+        except TimeoutError:  # the page was left, or its browser is too busy: the name is typed
+            return
         if known and not field.value and not field.is_deleted:
             field.set_value(str(known)[:80])
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
-from local_broker import free_port
+from free_ports import free_port
 from local_postgresql import LocalPostgresql, why_absent
 from soak import IS_SOAK, tell
 
@@ -101,7 +101,7 @@ class Workers:
     def close(self) -> None:
         if self.nginx is not None:
             self.nginx.send_signal(signal.SIGTERM)
-            self.nginx.wait(20)
+            self.nginx.wait(60)
         for worker in self.workers:
             kill_leftover(worker.process)
         self.database.close()

@@ -254,7 +254,9 @@ def test_a_refused_point_is_named_with_the_servers_reason_and_holds_up_no_other(
         at_ms = START_MS + (400 + place) * 86_400_000  # types are of a shard of time
         bad = Point("clash", "bad", at_ms, 1, 1, 0, 0, 0, 0)
         line = f"shelfloop_sales,store=clash,category=bad sold_units=1.5 {at_ms}"
-        reply = httpx.post(f"{rig.url}/write", params={"db": DATABASE, "precision": "ms"}, content=line)
+        reply = httpx.post(
+            f"{rig.url}/write", params={"db": DATABASE, "precision": "ms"}, content=line, timeout=30
+        )
         assert reply.status_code == 204, reply.text
     report = rig.store.write([*good[:place], bad, *good[place:]])
     assert report.accepted == 4

@@ -161,7 +161,7 @@ class Shop:
         tell(f"kills of {what}")
         if self.is_running:
             self.gateway.process.send_signal(signal.SIGKILL)
-        self.gateway.process.wait(10)
+        self.gateway.process.wait(60)
 
     def trade(self, chance, count):
         for place in range(count):

@@ -10,7 +10,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 ETC = Path("/etc/shelfloop")
-LIMIT_S = 20
+LIMIT_S = 60
 
 
 class Peer:

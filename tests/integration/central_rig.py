@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from local_broker import free_port
+from free_ports import free_port
 
 from central.settings import CentralSettings
 from central.setup import add_gateway, create_token
@@ -41,7 +41,7 @@ class CentreProcess:
         values: dict[str, object] = {
             "state_dir": str(folder / "state"), "port": self.port, "status_port": self.status_port,
             "clock_file": str(folder / "clock"), "allow_private_webhooks": True, "retry_schedule_s": [0.0, 0.1, 0.3, 1.0],
-            "webhook_timeout_s": 1.0, **settings,
+            "webhook_timeout_s": 30.0, **settings,
         }  # fmt: skip
         self.config = folder / "central.toml"
         self.config.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items()))
@@ -94,12 +94,25 @@ class CentreProcess:
     def _end(self, number: int) -> None:
         if self.process is not None:
             self.process.send_signal(number)
-            self.process.wait(20)
+            self.process.wait(60)
             self.process = None
 
     def status(self) -> dict[str, Any]:
-        answer: dict[str, Any] = httpx.get(f"http://127.0.0.1:{self.status_port}/status", timeout=5).json()
-        return answer
+        """Waits for it: on a busy machine a try may find nobody within its five seconds."""
+        answers: list[dict[str, Any]] = []
+
+        def answered() -> bool:
+            assert self.process is None or self.process.poll() is None, (self.folder / "log").read_text()[
+                -3000:
+            ]
+            try:
+                answers.append(httpx.get(f"http://127.0.0.1:{self.status_port}/status", timeout=5).json())
+            except httpx.HTTPError:
+                return False
+            return True
+
+        self.wait_until(answered)
+        return answers[0]
 
     def advance_to(self, now_ms: int) -> None:
         """Sets the shop's time and waits until the centre has done what that brings."""
@@ -168,12 +181,15 @@ class Gateway:
 
 
 class Receiver:
-    """A webhook receiver. `answers`: statuses (or (status, headers)) of the next calls, then 200."""
+    """A webhook receiver. `answers`: statuses (or (status, headers)) of the next calls, then 200. It answers while `may_answer`."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[dict[str, str], bytes]] = []
         self.answers: list[int | tuple[int, dict[str, str]]] = []
         self.delay_s = 0.0
+        self.asked = 0
+        self.may_answer = threading.Event()
+        self.may_answer.set()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -184,7 +200,9 @@ class Receiver:
                 if len(body) < int(self.headers["Content-Length"]):
                     self.close_connection = True  # its sender was killed between the head and the body
                     return
+                outer.asked += 1
                 time.sleep(outer.delay_s)
+                outer.may_answer.wait(120)
                 outer.calls.append(({name.lower(): value for name, value in self.headers.items()}, body))
                 answer = outer.answers.pop(0) if outer.answers else 200
                 status, headers = (answer, {}) if isinstance(answer, int) else answer

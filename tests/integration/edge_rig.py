@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
+from free_ports import free_port
 from soak import tell
 
 from contract.batch import records_from_batch
@@ -21,12 +22,6 @@ from contract.codec import batch_from_bytes
 from contract.ids import gtin_check_digit
 
 START_MS = 1_504_526_400_000  # 2017-09-04 12:00 UTC, a Monday
-
-
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 LOOK_S = 0.02
@@ -215,7 +210,7 @@ class Gateway:
     def kill(self):
         tell("kills of the gateway")
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(5)
+        self.process.wait(PATIENCE_S)
 
     def stop(self):
         if self.process and self.process.poll() is None:

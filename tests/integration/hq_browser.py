@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from local_broker import free_port
+from free_ports import free_port
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
@@ -26,8 +26,9 @@ FLAGS = (
 )  # fmt: skip
 
 CHARTS_JS = """
-return [...document.querySelectorAll('.nicegui-echart')].map((el) => {
-  const chart = getElement(parseInt(el.id.slice(1))).chart, canvas = el.querySelector('canvas');
+const found = [...document.querySelectorAll('.nicegui-echart')].map((el) => {
+  const chart = getElement(parseInt(el.id.slice(1)))?.chart, canvas = el.querySelector('canvas');
+  if (!chart || !chart.getOption() || !canvas?.width || !canvas.height) return null;
   const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
   const colours = new Set();
   let painted = 0;
@@ -37,8 +38,12 @@ return [...document.querySelectorAll('.nicegui-echart')].map((el) => {
   const series = Object.fromEntries(chart.getOption().series.map((s) => [s.name, (s.data || []).length]));
   return {painted, colours: [...colours], series};
 });
+return found.includes(null) ? null : found;
 """
-"""Of each chart on the page: how many pixels are painted, in which colours, and how many data each series has."""
+"""Of each chart on the page: how many pixels are painted, in which colours, and how many data each series has; null while one is
+in the making."""
+FITS_JS = "return document.documentElement.scrollWidth <= window.innerWidth"
+"""Nothing stands beside the page. A chart follows a new size of the window a moment later."""
 
 
 class HqProcess:
@@ -87,7 +92,7 @@ class HqProcess:
 
     def stop(self) -> int:
         self.process.terminate()
-        code = self.process.wait(15)
+        code = self.process.wait(60)
         self._log.close()
         return code
 

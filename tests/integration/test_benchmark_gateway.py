@@ -78,4 +78,4 @@ def test_what_the_gateway_sends_goes_to_somebody_elses_sink(tmp_path: Path) -> N
                 assert json.load(reply)["rows"]["forecast"] > 0
     finally:
         sink.terminate()
-        sink.wait(20)
+        sink.wait(60)

@@ -60,7 +60,8 @@ def test_kills_while_batches_flow_lose_nothing_and_double_nothing(centre: Centre
         if rng.random() < 0.3:
             _send_until_acknowledged(gateway, rng.choice(bodies))  # an old batch, once more
     stop.set()
-    kills.join(60)
+    kills.join(180)
+    assert not kills.is_alive()
     centre.wait_until(centre.is_up)
     centre.wait_quiet()
     gateway.send(closed)

@@ -62,7 +62,7 @@ def test_an_order_is_merged_until_the_cut_off_and_goes_out_once(
     assert supply_on_order(gateway.send(proposal(1, units=36, target_units=36.0)))["sku-1"] == 36
     assert events(centre) == []
     centre.advance_to(SEND_MS + 60_000)
-    centre.wait_until(lambda: the_trigger(centre)["state"] == "sent", 30)
+    centre.wait_until(lambda: the_trigger(centre)["state"] == "sent")
     assert events(centre) == [(TRIGGER, 2, 36)]
     assert the_trigger(centre)["due_ms"] is None
 
@@ -97,7 +97,7 @@ def test_a_kill_switch_holds_what_the_cut_off_would_send(centre: CentreProcess, 
     assert (the_trigger(centre)["state"], events(centre)) == ("approved", [])
     put(hq, "/v1/kill-switches", {**switch, "on": False})
     centre.advance_to(SEND_MS + 180_000)
-    centre.wait_until(lambda: the_trigger(centre)["state"] == "sent", 30)
+    centre.wait_until(lambda: the_trigger(centre)["state"] == "sent")
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_an_acknowledged_order_is_changed_only_when_the_supplier_agrees(
     system = centre.client("system")
     gateway.send(proposal(1, units=24))
     centre.advance_to(SEND_MS + 60_000)
-    centre.wait_until(lambda: the_trigger(centre)["state"] == "sent", 30)
+    centre.wait_until(lambda: the_trigger(centre)["state"] == "sent")
     trigger = the_trigger(centre)["trigger"]
 
     def report(status: str, revision: int, **more: object) -> dict[str, Any]:
@@ -162,7 +162,7 @@ def test_a_snoozed_order_sleeps_until_it_is_due(centre: CentreProcess, gateway: 
     gateway.send(proposal(1, units=48, target_units=48.0))
     assert the_trigger(centre)["state"] == "snoozed"
     centre.advance_to(until + 60_000)
-    centre.wait_until(lambda: the_trigger(centre)["state"] == "proposed", 30)
+    centre.wait_until(lambda: the_trigger(centre)["state"] == "proposed")
     assert ("Ann", "snooze") in {(row["who"], row["action"]) for row in get(hq, "/v1/audit")["rows"]}
 
 

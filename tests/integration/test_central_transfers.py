@@ -52,7 +52,7 @@ def test_what_one_shop_can_spare_is_carried_to_the_one_that_misses_it(
     assert (lines[STORE]["name"], lines[STORE]["region"]) == ("Good 1", "north")
     assert get(hq, "/v1/mismatch", region="south")["rows"] == []
     centre.advance_to(START_MS + HOUR_MS)
-    centre.wait_until(lambda: bool(get(hq, "/v1/triggers")["rows"]), 30)
+    centre.wait_until(lambda: bool(get(hq, "/v1/triggers")["rows"]))
     [row] = get(hq, "/v1/triggers")["rows"]
     assert (row["kind"], row["store"], row["supplier"], row["state"]) == (
         "transfer", STORE, "store-2", "proposed",
@@ -91,6 +91,6 @@ def test_no_transfer_crosses_the_reach(centre: CentreProcess, shops: dict[str, G
     shops["store-2"].send(forecast(1), level(1, on_hand=90))
     rounds = centre.status()["counters"].get("transfer_rounds", 0)
     centre.advance_to(START_MS + 3 * HOUR_MS)
-    centre.wait_until(lambda: centre.status()["counters"].get("transfer_rounds", 0) > rounds, 30)
+    centre.wait_until(lambda: centre.status()["counters"].get("transfer_rounds", 0) > rounds)
     assert get(hq, "/v1/triggers")["rows"] == []
     assert len(get(hq, "/v1/mismatch")["rows"]) == 2, "the map shows it all the same"

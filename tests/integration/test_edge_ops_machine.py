@@ -145,7 +145,7 @@ def test_the_shop_shows_at_the_centre(gateway: SmallMachine) -> None:
     token = '-H "Authorization: Bearer $(cat /root/admin.token)"'
     has_it = """echo "$shown"; echo "$shown" | grep -qE '"receipts": ?1[,}]'"""
     shown = gateway.wait_until(
-        f"shown=$(curl -sf {token} {CENTRE}/v1/stores/store-1); {has_it}", "the receipt at the centre", 30
+        f"shown=$(curl -sf {token} {CENTRE}/v1/stores/store-1); {has_it}", "the receipt at the centre"
     )
     shop = json.loads(shown)
     assert (shop["name"], shop["units"], shop["cents"]) == ("Market Street", 1, 5)

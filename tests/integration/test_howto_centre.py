@@ -12,7 +12,7 @@ from howto_runner import PAGES, howto
 pytestmark = [
     pytest.mark.slow,
 ]
-WAIT_S = 30
+WAIT_S = 60
 
 
 def _records(folder: Path, kind: str) -> list[dict[str, object]]:

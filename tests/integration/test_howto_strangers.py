@@ -16,13 +16,13 @@ from selenium import webdriver
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 CENTRE = "http://127.0.0.1:8700"
-WAIT_S = 30
+WAIT_S = 60
 
 
 def _ask(folder: Path, path: str, token: str = "hq.token") -> Any:
     secret = (folder / token).read_text().strip()
     request = urllib.request.Request(f"{CENTRE}{path}", headers={"Authorization": f"Bearer {secret}"})
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=30) as answer:
         return json.load(answer)
 
 

@@ -12,8 +12,8 @@ import httpx
 import pytest
 from central_rig import STORE, CentreProcess, Gateway, kill_leftover
 from central_rows import proposal, receipt
+from free_ports import free_port
 from hq_browser import chromium, keep_screenshot, wait_for
-from local_broker import free_port
 from test_central_access import OTHER, PASSWORD
 from test_central_loop import set_up_store
 

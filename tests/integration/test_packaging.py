@@ -10,7 +10,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from local_broker import LocalBroker, free_port
+from free_ports import free_port
+from local_broker import LocalBroker
 
 ROOT = Path(__file__).resolve().parents[2]
 NOT_IN_A_GATEWAY = {
@@ -24,7 +25,7 @@ NOT_IN_A_GATEWAY = {
     "iotcore",
 }
 NOT_IN_A_CENTRE = {"pyserial", "cobs", "nicegui", "pandas", "pyarrow", "iotcore"}
-START_S = 30
+START_S = 60
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -83,7 +84,7 @@ def _status_of_started(command: list[str], cwd: Path, port: int) -> dict[str, ob
             except OSError:
                 time.sleep(0.1)
         process.terminate()
-        assert process.wait(20) == 0, log.read_text()
+        assert process.wait(60) == 0, log.read_text()
     finally:
         if process.poll() is None:
             process.kill()

@@ -4,8 +4,8 @@ import threading
 from pathlib import Path
 
 import pytest
+from free_ports import free_port
 from ledger_kinds import KINDS, SQLITE, on_both
-from local_broker import free_port
 from test_ledger import Bench, bench
 
 from central.__main__ import main

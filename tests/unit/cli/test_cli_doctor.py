@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from local_broker import LocalBroker, free_port
+from free_ports import free_port
+from local_broker import LocalBroker
 
 from cli.checks import centre, files, machine, ports
 from cli.checks.broker import check_broker
