@@ -1,4 +1,4 @@
-"""Categories in demand by region: each store read now and then, a bounded time a question, and summed from memory."""
+"""Categories in demand by region: stores read now and then, a bounded time a question, and summed from memory."""
 
 import threading
 import time
@@ -6,13 +6,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
 from central.core.outlook import DAYS, CategorySum, SkuOutlook
 from central.core.shared_spread import PastWeek, shared_of
-from central.ledger.outlook_rows import StoreOutlook, store_outlook
+from central.ledger.outlook_rows import Part, StoreOutlook, outlook_parts, store_outlooks
 from central.ledger.past_weeks import Past
 from contract.api.outlook import CategoryOutlook, Driver, RegionalOutlook
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 FRESH_S = 15 * 60.0
 BUDGET_S = 2.0
-"""Of reading for one question: a store of 2,000 SKUs takes a fifth of a second, so a chain comes in over several questions."""
+"""Of reading for one question: a store of 2,000 SKUs takes a fifth of a second, so a chain of such comes in over several questions."""
 MAX_SUMMED = 16
 """Answers that are kept until a store is read again: summing a chain's categories takes as long as a page may."""
 NO_REGION = "no region"
@@ -87,19 +86,29 @@ class Regions:
             return
         try:
             begin_s = self._monotonic_s()
-            due = sorted(rows, key=lambda row: self._age_key(row.store_id))
-            for row in due:
+            due = [row.store_id for row in rows if self._is_old(row.store_id, begin_s)]
+            due.sort(key=self._age_key)
+            for part in self._parts(due):
                 now_s = self._monotonic_s()
-                kept = self._read.get(row.store_id)
-                if now_s - begin_s > BUDGET_S or (kept is not None and now_s - kept.at_s < FRESH_S):
+                if now_s - begin_s > BUDGET_S:
                     return
-                # A connection a store: a reader that stays long would keep SQLite's log from shrinking.
+                # A connection a part: a reader that stays long would keep SQLite's log from shrinking.
                 with self._centre.ledger.read.connect() as connection:
-                    found = store_outlook(connection, row.store_id, ZoneInfo(row.timezone))
-                self._read[row.store_id] = _Read(now_s, found)
+                    found = store_outlooks(connection, part)
+                self._read.update({store: _Read(now_s, one) for store, one in found.items()})
                 self._reads += 1
         finally:
             self._reading.release()
+
+    def _parts(self, stores: list[str]) -> list[Part]:
+        if not stores:
+            return []
+        with self._centre.ledger.read.connect() as connection:
+            return outlook_parts(connection, stores)
+
+    def _is_old(self, store: str, now_s: float) -> bool:
+        kept = self._read.get(store)
+        return kept is None or now_s - kept.at_s >= FRESH_S
 
     def _age_key(self, store: str) -> float:
         kept = self._read.get(store)

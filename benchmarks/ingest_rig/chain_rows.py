@@ -12,8 +12,10 @@ from sqlalchemy.engine import Connection
 
 from central.core.days import day_after, day_start_ms
 from central.ledger.category_days import pack_hours
+from central.ledger.coupon_rows import Campaign, put_campaign
 from central.ledger.engine import Ledger
 from central.ledger.facts import STATEMENTS
+from contract.api.offers import CampaignCause, CampaignPut
 from contract.documents import SupplyDocument, SupplyLine
 from contract.records import QUANTILE_LEVELS
 
@@ -106,6 +108,15 @@ _SUPPLY = sa.text("INSERT INTO documents (store_id, kind, version, body) VALUES 
 _REGION = sa.text("UPDATE stores SET region = :region WHERE store_id = :store")
 
 
+_MEMBERS_BUY = sa.text(
+    "UPDATE receipts SET member = CAST(:name AS TEXT) || (sequence % 20) WHERE store_id = :store"
+)
+_ASSIGN_ALL = sa.text(
+    """INSERT INTO assignments (campaign, member, store_id, arm, at_ms) SELECT :campaign, member, :store, CASE WHEN max(sequence) % 5 = 0
+    THEN 'holdout' ELSE 'treated' END, 0 FROM receipts WHERE member IS NOT NULL GROUP BY member"""
+)
+
+
 def fill(ledger: Ledger, stores: list[str], size: Size) -> None:
     with ledger.write.begin() as connection:
         connection.execute(sa.text(_NUMBERS))
@@ -118,6 +129,23 @@ def fill(ledger: Ledger, stores: list[str], size: Size) -> None:
         with ledger.watch.connect() as connection:
             connection.execute(sa.text("SET statement_timeout = 0"))
             connection.execute(sa.text("VACUUM ANALYZE"))
+
+
+def fill_campaigns(ledger: Ledger, stores: list[str], campaigns: int) -> int:
+    """Campaigns that give every member of a twentieth of the shops an arm. Returns how many members each has."""
+    put = CampaignPut(
+        cause=CampaignCause.SURPLUS, name="Too much", discount_percent=10, max_discount_cents=100, budget_cents=1000, starts_ms=0, ends_ms=1,
+    )  # fmt: skip
+    some = stores[:: max(len(stores) // 25, 1)]
+    with ledger.write.begin() as connection:
+        for number, store in enumerate(some):
+            connection.execute(_MEMBERS_BUY, {"store": store, "name": f"m-{number}-"})
+        for number in range(campaigns):
+            campaign = Campaign(f"campaign-{number:03d}", put, f"{number:04d}", "00", "salt")
+            put_campaign(connection, campaign, 0)
+            connection.execute(_ASSIGN_ALL, {"campaign": campaign.campaign, "store": some[0]})
+        members = connection.execute(sa.text("SELECT count(*) FROM assignments")).scalar_one() // campaigns
+    return int(members)
 
 
 def _fill_shop(ledger: Ledger, store: str, size: Size, *, in_sample: bool) -> None:

@@ -19,11 +19,14 @@ from benchmarks.ingest_rig.chain_rows import (
     ZONE,
     Size,
     fill,
+    fill_campaigns,
     that_fits,
 )
 from benchmarks.ingest_rig.databases import InProcess, NewUrl, size_bytes, timed
 from benchmarks.ingest_rig.rows import Result, row
 from central.core.days import day_after, day_start_ms
+from central.ledger import coupon_rows
+from central.ledger.campaign_views import campaign_views
 from central.ledger.chain_views import sku_day
 from central.ledger.gateway_views import gateway_views
 from central.ledger.leading_categories import leading_categories
@@ -39,6 +42,7 @@ GOAL_BOOKS_MS = 100
 GOAL_REPLAY_S = 10
 """Of one shop: a person waits for it at HQ's page."""
 TURNS = 40
+CAMPAIGNS = 50
 Ask = Callable[[Connection, int], object]
 
 
@@ -54,6 +58,7 @@ def hq_queries(kind: str, new_url: NewUrl, *, quick: bool) -> Iterator[Result]:
         goal_ms = GOAL_BOOKS_MS if name.startswith("the books") else GOAL_QUERY_MS
         yield _asked(f"{kind}: {name}", rig, ask, goal_ms)
     yield from _outlook(kind, rig)
+    yield _campaigns(kind, rig, stores)
     yield _replay(kind, rig, size)
     rig.ledger.close()
 
@@ -121,7 +126,7 @@ def _questions(rig: InProcess, stores: list[str], size: Size) -> dict[str, Ask]:
     }
 
 
-def _asked(name: str, rig: InProcess, ask: Ask, goal_ms: int) -> Result:
+def _asked(name: str, rig: InProcess, ask: Ask, goal_ms: int | None) -> Result:
     spent, worked = [], []
     for turn in range(TURNS):
         with rig.ledger.read.connect() as connection:
@@ -137,7 +142,12 @@ def _asked(name: str, rig: InProcess, ask: Ask, goal_ms: int) -> Result:
 
 def _outlook(kind: str, rig: InProcess) -> Iterator[Result]:
     """Asked until each shop was read: one question reads for a bounded time."""
-    regions, spent, read = rig.centre.regions, [], 0
+    regions, spent, read, ran = rig.centre.regions, [], 0, []
+
+    def note(*of: object) -> None:
+        ran.append(of[2])
+
+    sa.event.listen(rig.ledger.read, "before_cursor_execute", note)
     while read < len(rig.fleet):
         began = time.perf_counter()
         answer = regions.outlook(None, None, 200)
@@ -145,9 +155,10 @@ def _outlook(kind: str, rig: InProcess) -> Iterator[Result]:
         spent.append(time.perf_counter() - began)
         assert answer.stores_read > read
         read = answer.stores_read
+    sa.event.remove(rig.ledger.read, "before_cursor_execute", note)
     again = timed(lambda: regions.outlook(None, None, 200).model_dump_json())
     yield row(f"{kind}: regional outlook of {read} shops, until all are read", round(sum(spent), 2), "s", None, "lower",
-              questions=len(spent), longest_s=round(max(spent), 2))  # fmt: skip
+              questions=len(spent), longest_s=round(max(spent), 2), statements=len(ran))  # fmt: skip
     yield row(
         f"{kind}: regional outlook of {read} shops, asked again",
         round(again * 1000, 1),
@@ -155,6 +166,18 @@ def _outlook(kind: str, rig: InProcess) -> Iterator[Result]:
         GOAL_QUERY_MS,
         "lower",
     )
+
+
+def _campaigns(kind: str, rig: InProcess, stores: list[str]) -> Result:
+    """The funnels of all campaigns with their lift: each member's sales since it was assigned, in either arm."""
+    members = fill_campaigns(rig.ledger, stores, CAMPAIGNS)
+
+    def ask(connection: Connection, _: int) -> None:
+        found = campaign_views(connection, coupon_rows.all_campaigns(connection))
+        assert sum(one.lift_cents is not None for one in found) == CAMPAIGNS
+        Page(rows=found).model_dump_json()
+
+    return _asked(f"{kind}: {CAMPAIGNS} campaigns of {members} members each, with their lift", rig, ask, None)
 
 
 def _replay(kind: str, rig: InProcess, size: Size) -> Result:

@@ -99,8 +99,8 @@ def get_kept_calendar(_: FromHqOrSystem, centre: TheCentre, region: Region = Non
     with centre.ledger.read.connect() as connection:
         kept = kept_calendar(connection, region)
         stores = [
-            _standing(store, store_rows.document(connection, store, KIND), kept[2] if kept else None)
-            for store in store_rows.stores_of(connection, region)
+            _standing(store, document, kept[2] if kept else None)
+            for store, document in store_rows.documents_of(connection, region, KIND)
         ]
         if kept is None:
             return KeptCalendar(region=region, stores=stores)

@@ -24,11 +24,11 @@ _DELIVERED = sa.text(
     AND EXISTS (SELECT 1 FROM endpoints e WHERE e.delivered_total > 0) GROUP BY c.campaign"""
 )
 _LIFT = sa.text(
-    """SELECT arm, count(*) AS n, sum(cents) AS total, sum(1.0 * cents * cents) AS squares FROM (
-    SELECT a.member, a.arm, coalesce(sum(r.total_cents), 0) AS cents FROM assignments a
-    LEFT JOIN receipts r ON r.member = a.member AND r.at_ms >= a.at_ms WHERE a.campaign = :campaign
-    GROUP BY a.member, a.arm) spent GROUP BY arm"""
-)
+    """SELECT campaign, arm, count(*) AS n, sum(cents) AS total, sum(1.0 * cents * cents) AS squares FROM (
+    SELECT a.campaign, a.member, a.arm, coalesce(sum(r.total_cents), 0) AS cents FROM assignments a
+    LEFT JOIN receipts r ON r.member = a.member AND r.at_ms >= a.at_ms WHERE a.campaign IN :campaigns
+    GROUP BY a.campaign, a.member, a.arm) spent GROUP BY campaign, arm"""
+).bindparams(sa.bindparam("campaigns", expanding=True, type_=sa.Text()))
 
 
 def campaign_views(connection: Connection, campaigns: list[Campaign]) -> list[CampaignView]:
@@ -36,7 +36,12 @@ def campaign_views(connection: Connection, campaigns: list[Campaign]) -> list[Ca
     events = {(row.campaign, row.event): row for row in connection.execute(_EVENTS)}
     states = {(row.campaign, row.state): row.n for row in connection.execute(_COUPONS)}
     delivered = {row.campaign: row.n for row in connection.execute(_DELIVERED)}
-    return [_view(connection, campaign, arms, events, states, delivered) for campaign in campaigns]
+    named = {"campaigns": [campaign.campaign for campaign in campaigns]}
+    spent = {
+        (row.campaign, row.arm): (int(row.n), float(row.total), float(row.squares))
+        for row in connection.execute(_LIFT, named)
+    }
+    return [_view(campaign, arms, events, states, delivered, spent) for campaign in campaigns]
 
 
 def lift_interval(
@@ -58,8 +63,9 @@ def lift_interval(
 
 
 def _view(
-    connection: Connection, campaign: Campaign, arms: dict[tuple[str, str], int], events: dict[tuple[str, str], Any],
+    campaign: Campaign, arms: dict[tuple[str, str], int], events: dict[tuple[str, str], Any],
     states: dict[tuple[str, str], int], delivered: dict[str, int],
+    spent_by: dict[tuple[str, str], tuple[int, float, float]],
 ) -> CampaignView:  # fmt: skip
     name, put = campaign.campaign, campaign.put
 
@@ -72,11 +78,9 @@ def _view(
         for event in ("redeemed", "reversed", "refused")
         if (name, event) in events
     )
-    by_arm = {
-        row.arm: (int(row.n), float(row.total), float(row.squares))
-        for row in connection.execute(_LIFT, {"campaign": name})
-    }
-    lift = lift_interval(by_arm.get("treated", (0, 0.0, 0.0)), by_arm.get("holdout", (0, 0.0, 0.0)))
+    lift = lift_interval(
+        spent_by.get((name, "treated"), (0, 0.0, 0.0)), spent_by.get((name, "holdout"), (0, 0.0, 0.0))
+    )
     treated, holdout = arms.get((name, "treated"), 0), arms.get((name, "holdout"), 0)
     return CampaignView(
         campaign=name, cause=put.cause, name=put.name, active=put.active, starts_ms=put.starts_ms,

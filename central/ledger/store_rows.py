@@ -40,6 +40,10 @@ _WATERMARKS = sa.text(
 )
 _EXISTS = sa.text("SELECT 1 FROM stores WHERE store_id = :store")
 _DOCUMENT = sa.text("SELECT version, body FROM documents WHERE store_id = :store AND kind = :kind")
+_DOCUMENTS_OF = sa.text(
+    """SELECT s.store_id, d.version, d.body FROM stores s LEFT JOIN documents d ON d.store_id = s.store_id AND d.kind = :kind
+    WHERE CAST(:region AS TEXT) IS NULL OR s.region = :region ORDER BY s.store_id"""
+)
 _PUT_DOCUMENT = sa.text(
     """INSERT INTO documents (store_id, kind, version, body) VALUES (:store, :kind, :version, :body)
     ON CONFLICT (store_id, kind) DO UPDATE SET version = excluded.version, body = excluded.body"""
@@ -110,6 +114,14 @@ def document(connection: Connection, store: str, kind: str) -> tuple[int, str] |
     """(version, body) of the newest desired-state document of `kind`; None when none was put."""
     row = connection.execute(_DOCUMENT, {"store": store, "kind": kind}).first()
     return None if row is None else (row.version, row.body)
+
+
+def documents_of(
+    connection: Connection, region: str | None, kind: str
+) -> list[tuple[str, tuple[int, str] | None]]:
+    """Each store of the region, or of the chain, with its document as `document` gives it."""
+    rows = connection.execute(_DOCUMENTS_OF, {"region": region, "kind": kind})
+    return [(row.store_id, None if row.version is None else (row.version, row.body)) for row in rows]
 
 
 def put_document(connection: Connection, store: str, kind: str, version: int, body: str) -> None:

@@ -6,16 +6,18 @@ from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+import sqlalchemy as sa
 from central_rows import gtin
+from sqlalchemy import event
 from test_ledger import StandingClock
 
 from central.centre import Centre
 from central.core.days import day_start_ms
 from central.core.outlook import DRIVERS, WEEKS, Z_80, CategorySum, SkuOutlook, spread_of, sums_of
 from central.core.rollups import DAY_MS
-from central.ledger import tables
+from central.ledger import outlook_rows, tables
 from central.ledger.engine import Ledger
-from central.ledger.outlook_rows import store_outlook
+from central.ledger.outlook_rows import StoreOutlook, outlook_parts, store_outlooks
 from central.regional import FRESH_S, NO_REGION, Regions
 from central.settings import CentralSettings
 from contract.records import QUANTILE_LEVELS
@@ -96,6 +98,14 @@ def test_the_spread_of_a_week_is_that_of_days_that_move_together():
 
 
 # ---- from the ledger ----
+
+
+def store_outlook(connection, store) -> StoreOutlook:
+    """Of one shop alone."""
+    found = {}
+    for part in outlook_parts(connection, [store]):
+        found |= store_outlooks(connection, part)
+    return found[store]
 
 
 def shop(
@@ -184,7 +194,7 @@ def test_usual_is_the_same_weekdays_of_four_weeks_and_today_is_not_over(centre):
             forecast=6.0,
             sold=lambda day: 999 if day == TODAY else 10 if day.weekday() == 5 else 4,
         )
-        found = store_outlook(connection, "s1", ZONE)
+        found = store_outlook(connection, "s1")
     assert (found.from_day, found.left_out) == ("2017-09-04", 0)
     drinks = found.sums["drinks"]
     assert (drinks.expected_units, drinks.usual_units) == (pytest.approx(42), pytest.approx(6 * 4 + 10))
@@ -194,9 +204,11 @@ def test_usual_is_the_same_weekdays_of_four_weeks_and_today_is_not_over(centre):
 def test_an_old_forecast_is_left_out_and_said(centre):
     with centre.ledger.write.begin() as connection:
         shop(connection, "s1", "north", forecast=6.0, first_day=TODAY - timedelta(days=3))
-        found = store_outlook(connection, "s1", ZONE)
+        found = store_outlook(connection, "s1")
         assert (found.sums, found.left_out) == ({}, 2)
-        assert store_outlook(connection, "s9", ZONE).from_day is None
+        shop(connection, "s9", "north", forecast=6.0, heard=0)
+        assert store_outlook(connection, "s9").from_day is None
+        assert outlook_parts(connection, ["a shop that nobody knows"]) == []
 
 
 def test_a_shop_of_two_days_compares_those_two_weekdays_and_has_no_verdict(centre):
@@ -222,7 +234,7 @@ def test_usual_of_two_weeks_is_less_sure_than_of_four(centre):
     with centre.ledger.write.begin() as connection:
         shop(connection, "s1", "north", forecast=6.0, heard=15)
         shop(connection, "s2", "north", forecast=6.0)
-        two, four = (store_outlook(connection, store, ZONE).sums["drinks"] for store in ("s1", "s2"))
+        two, four = (store_outlook(connection, store).sums["drinks"] for store in ("s1", "s2"))
     assert (two.is_young, four.is_young) == (False, False)
     assert two.usual_units == four.usual_units
     assert two.usual_variance == pytest.approx(2 * four.usual_variance)
@@ -258,8 +270,11 @@ def test_a_chain_comes_in_over_several_questions_and_is_read_again_when_it_is_ol
             shop(connection, f"s{number}", "north", forecast=5.0, categories=("drinks",))
     import central.regional as module
 
-    real = module.store_outlook
-    monkeypatch.setattr(module, "store_outlook", lambda *of: (now.__setitem__(0, now[0] + 1.5), real(*of))[1])
+    real = module.store_outlooks
+    monkeypatch.setattr(
+        module, "store_outlooks", lambda *of: (now.__setitem__(0, now[0] + 1.5), real(*of))[1]
+    )
+    monkeypatch.setattr(outlook_rows, "SKUS_AT_ONCE", 1)
     assert [regions.outlook(None, None, 9).stores_read for _ in range(3)] == [2, 4, 4]
     before = now[0]
     regions.outlook(None, None, 9)
@@ -267,3 +282,47 @@ def test_a_chain_comes_in_over_several_questions_and_is_read_again_when_it_is_ol
     now[0] += FRESH_S
     regions.outlook(None, None, 9)
     assert now[0] > before + FRESH_S
+
+
+def test_shops_read_together_say_what_each_says_alone(centre, monkeypatch):
+    """Of other days, zones and sizes, one unknown to gateways, one whose SKU is not managed."""
+    with centre.ledger.write.begin() as connection:
+        for number in range(5):
+            shop(connection, f"s{number}", "north", forecast=4.0 + number, heard=8 * number)
+        shop(connection, "s5", "north", forecast=4.0, first_day=TODAY - timedelta(days=3))
+        connection.execute(tables.items.update().where(tables.items.c.sku == "sku-2").values(managed=0))
+        stores = [f"s{number}" for number in range(6)]
+        alone = {store: store_outlook(connection, store) for store in stores}
+        for at_once in (1, 3, 1_000):
+            monkeypatch.setattr(outlook_rows, "SKUS_AT_ONCE", at_once)
+            parts = outlook_parts(connection, stores)
+            together = {}
+            for part in parts:
+                together |= store_outlooks(connection, part)
+            assert together == alone, at_once
+            assert sum(len(part.stores) for part in parts) == 6
+    assert [alone[store].is_young for store in stores] == [False, True, False, False, False, False]
+
+
+def test_a_chain_of_five_hundred_shops_costs_a_dozen_statements_the_first_time(centre):
+    with centre.ledger.write.begin() as connection:
+        shop(connection, "s-0", "north", forecast=12.0)
+        for table in ("stores", "items", "forecasts", "rollups"):
+            _copied(connection, table, 499)
+    regions, ran = Regions(centre, lambda: 0.0), []
+    event.listen(centre.ledger.read, "before_cursor_execute", lambda *of: ran.append(of[2]))
+    seen = regions.outlook(None, None, 10)
+    assert (seen.stores_read, seen.stores_total, seen.rows[0].stores) == (500, 500, 500)
+    assert len(ran) <= 12, ran
+    ran.clear()
+    assert regions.outlook(None, None, 10) == seen
+    assert len(ran) == 1, "only which shops there are"
+
+
+def _copied(connection, table, times):
+    """The rows of `s-0` for so many more shops."""
+    names = [column.name for column in tables.metadata.tables[table].columns if column.name != "store_id"]
+    connection.execute(sa.text(
+        f"""WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :times)
+        INSERT INTO {table} (store_id, {", ".join(names)}) SELECT 's-' || n.i, {", ".join(names)} FROM {table}, n"""
+    ), {"times": times})  # fmt: skip
