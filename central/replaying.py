@@ -61,7 +61,7 @@ SIMULATED = (
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """Sums over all stores and SKUs. days: of each store. made: what was really ordered; now and then are simulated."""
+    """Sums over all stores and SKUs. days: of the store that was heard the longest. made: what was really ordered; now and then are simulated."""
 
     stores: int
     skus: int
@@ -122,7 +122,7 @@ def replay(
     """models: a models.inference.Models whose forecasts the changed rule uses; None: the stored forecasts for both."""
     now = then = Outcome()
     made, agrees = MadeOrders(), Agreement()
-    stores = skus = 0
+    stores = skus = played = 0
     shown = sys.stderr if sys.stderr.isatty() else None
     for row in connection.execute(_STORES, {"store": store}).all():
         stores += 1
@@ -131,11 +131,12 @@ def replay(
         )  # fmt: skip
         skus, now, then = skus + found.skus, now + found.now, then + found.then
         made, agrees = made + found.made, agrees + found.agreement
+        played = max(played, len(found.days))
         if shown is not None:
             print(f"\r{row.store_id}: {skus} SKUs played", end="", file=shown, flush=True)
     if shown is not None:
         print(file=shown)
-    return Replayed(stores, skus, days, now, then, made, agrees)
+    return Replayed(stores, skus, played, now, then, made, agrees)
 
 
 def table(found: Replayed) -> str:

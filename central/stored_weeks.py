@@ -78,7 +78,8 @@ class StoredWeeks:
 def stored_weeks(
     connection: Connection, store: str, zone: ZoneInfo, n_days: int, max_skus: int | None = None
 ) -> StoredWeeks | None:
-    """The newest `n_days` days that are over; None when there is no supply, or nothing was heard.
+    """The newest `n_days` days that are over, from the first on of which anything was heard; None when there is no supply, or nothing
+    was heard.
 
     SKUs have a supply line, sales and a forecast in these days; beyond max_skus the slowest sellers are left out.
     """
@@ -87,14 +88,14 @@ def stored_weeks(
         return None
     end = date.fromisoformat(day_of(last_ms, zone))  # the newest day is not over
     dates = tuple(end - timedelta(days=back) for back in range(n_days, 0, -1))
-    span = _span(store, zone, dates)
     lines = {line.sku: line for line in SupplyDocument.from_json(body).lines}
     forecast = rows.forecast_skus(connection, store, dates[0].isoformat(), end.isoformat())
     asked = [STORE_TOTAL, *sorted(lines.keys() & forecast)]
-    before = Span(
-        store, day_start_ms((dates[0] - timedelta(days=HISTORY_DAYS)).isoformat(), zone), span.to_ms
-    )
+    history = day_start_ms((dates[0] - timedelta(days=HISTORY_DAYS)).isoformat(), zone)
+    before = Span(store, history, _span(store, zone, dates).to_ms)
     facts = _facts(connection, before, zone, asked)
+    dates = _heard(dates, facts)
+    span = _span(store, zone, dates)
     played = [sku for sku in asked[1:] if any(day >= dates[0] for day in facts.get(sku, ()))]
     skus = _best_sellers(played, facts, max_skus)
     told, bundle = _told(connection, store, dates, skus)
@@ -122,6 +123,12 @@ def _facts(connection: Connection, span: Span, zone: ZoneInfo, skus: Sequence[st
             day = days[at_ms] = date.fromisoformat(day_of(at_ms, zone))
         found.setdefault(sku, {})[day] = (sold_units, stock_out_ms, on_hand_units)
     return found
+
+
+def _heard(dates: tuple[date, ...], facts: Mapping[str, DayRows]) -> tuple[date, ...]:
+    """Before its first word a store is not empty: its opening stock would wait there, and expire."""
+    first = min((day for of_sku in facts.values() for day in of_sku), default=dates[0])
+    return dates[max(0, (first - dates[0]).days) :]
 
 
 def _best_sellers(skus: list[str], facts: Mapping[str, DayRows], max_skus: int | None) -> list[str]:

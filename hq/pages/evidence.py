@@ -1,12 +1,13 @@
 """What an order was decided from, and the same decision computed again now."""
 
-import json
+from collections.abc import Sequence
 
 from nicegui import ui
 
 from hq.desk import Desk
 from hq.errors import HqError
-from hq.words import UNKNOWN, counted, number
+from hq.evidence_words import as_stored, decided_from
+from hq.words import UNKNOWN, counted
 
 
 async def show_evidence(desk: Desk, trigger: str) -> None:
@@ -41,25 +42,20 @@ async def show_evidence(desk: Desk, trigger: str) -> None:
             )
         if evidence.note:
             ui.label(evidence.note).classes("panel-note")
-        with ui.element("dl").classes("facts"):
-            for name, value in [
-                ("rule", evidence.rule),
-                ("bundle", evidence.bundle),
-                *evidence.inputs.items(),
-            ]:
-                with ui.element("dt"):
-                    ui.label(name.replace("_", " "))
-                with ui.element("dd"):
-                    ui.label(_shown(value))
+        stored = [("rule", evidence.rule), ("bundle", evidence.bundle), *evidence.inputs.items()]
+        told = decided_from(evidence.inputs)
+        _facts(told)
+        if told:
+            with ui.expansion("All that is stored with it").classes("more").props("dense"):
+                _facts([(name.replace("_", " "), as_stored(value)) for name, value in stored])
+        else:
+            _facts([(name.replace("_", " "), as_stored(value)) for name, value in stored])
 
 
-def _shown(value: object) -> str:
-    if value is None:
-        return UNKNOWN
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int | float):
-        return number(value, 0 if isinstance(value, int) else 2)
-    if isinstance(value, str):
-        return value or UNKNOWN
-    return json.dumps(value, ensure_ascii=False)
+def _facts(rows: Sequence[tuple[str, str]]) -> None:
+    with ui.element("dl").classes("facts"):
+        for name, text in rows:
+            with ui.element("dt"):
+                ui.label(name)
+            with ui.element("dd"):
+                ui.label(text)

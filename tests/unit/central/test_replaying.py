@@ -73,12 +73,18 @@ def settings(tmp_path):
     return settings
 
 
-def played(settings, changes, models=None):
+def played(settings, changes, models=None, days=10):
     ledger = Ledger(settings.url)
     with ledger.read.connect() as connection:
-        found = replay(connection, settings, changes, 10, models=models)
+        found = replay(connection, settings, changes, days, models=models)
     ledger.close()
     return found
+
+
+def test_no_day_is_played_before_the_store_was_first_heard(settings):
+    found = played(settings, {"service_level": 0.99}, days=60)
+    assert found.days == DAYS - 1, "the newest day is not over"
+    assert found.now == played(settings, {"service_level": 0.99}, days=DAYS - 1).now
 
 
 def test_a_rule_that_changes_nothing_makes_no_difference(settings):
