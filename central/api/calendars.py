@@ -4,17 +4,17 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
-from starlette.concurrency import run_in_threadpool
 
 from central.access import Principal, Scope
+from central.api.csv_file import take_csv, takes_csv
 from central.api.gate import FromHqOrSystem, FromReaders, TheCentre, scoped
 from central.api.json_body import described, json_body
-from central.api.masters import csv_text, read_csv, takes_csv
 from central.api.stores import StorePath
 from central.calendars import KIND, calendar_in, import_calendar, put_calendar, remove_entries, says
 from central.centre import Centre
 from central.context import CHAIN, Work
-from central.core.calendars import CALENDAR_COLUMNS, calendar_from_csv
+from central.core.calendars import CALENDAR_COLUMNS, CalendarRow, calendar_from_csv
+from central.core.masters import Read
 from central.errors import NotFoundError
 from central.kept_calendars import drop_kept_entries, keep_calendar, keep_rows, kept_calendar
 from central.ledger import restock_views, store_rows
@@ -73,13 +73,11 @@ async def import_store_calendar(
     store: StorePath, request: Request, principal: FromCalendarKeepers, centre: TheCentre
 ) -> ImportReport:
     """Adds and changes rows of the store's calendar. Those that the file does not name stay as they are."""
-    text = await csv_text(request)
-
-    def take() -> ImportReport:
-        read = read_csv(calendar_from_csv, text)
-        return centre.call_store(store, lambda work: import_calendar(work, read, principal.name))
-
-    return await run_in_threadpool(take)
+    return await take_csv(
+        request,
+        calendar_from_csv,
+        lambda read: centre.call_store(store, lambda work: import_calendar(work, read, principal.name)),
+    )
 
 
 @router.post("/stores/{store}/calendar/remove")
@@ -128,10 +126,8 @@ async def import_calendars(
     request: Request, principal: FromHqOrSystem, centre: TheCentre, region: Region = None
 ) -> CalendarsReport:
     """Adds and changes rows in the calendar of every store of the region, or of the chain, and of those that open later; a store's own rows stay."""
-    text = await csv_text(request)
 
-    def take() -> CalendarsReport:
-        read = read_csv(calendar_from_csv, text)
+    def take(read: Read[CalendarRow]) -> CalendarsReport:
         good = [row.value for row in read.good]
         stores = _stores(centre, region, lambda work: keep_rows(work, region, good, principal.name))
         reports: dict[str, Any] = {
@@ -140,7 +136,7 @@ async def import_calendars(
         }
         return CalendarsReport(stores=reports)
 
-    return await run_in_threadpool(take)
+    return await take_csv(request, calendar_from_csv, take)
 
 
 @router.post("/calendar/remove")

@@ -4,10 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
 from sqlalchemy.engine import Connection
-from starlette.concurrency import run_in_threadpool
 
+from central.api.csv_file import take_csv, takes_csv
 from central.api.gate import FromHqOrSystem, FromStoreSystem, TheCentre
-from central.api.masters import csv_text, read_csv, takes_csv
 from central.api.paging import Limit
 from central.context import CHAIN, Work
 from central.core.masters import ARRIVAL_COLUMNS, arrivals_from_csv, supplier_problem
@@ -129,13 +128,13 @@ async def import_arrivals_file(
     supplier: SupplierPath, request: Request, principal: FromHqOrSystem, centre: TheCentre
 ) -> ImportReport:
     """Adds and changes what its distribution centre expects. What the file does not name stays."""
-    text = await csv_text(request)
-
-    def take() -> ImportReport:
-        read = read_csv(arrivals_from_csv, text)
-        return centre.call_store(CHAIN, lambda work: import_arrivals(work, supplier, read, principal.name))
-
-    return await run_in_threadpool(take)
+    return await take_csv(
+        request,
+        arrivals_from_csv,
+        lambda read: centre.call_store(
+            CHAIN, lambda work: import_arrivals(work, supplier, read, principal.name)
+        ),
+    )
 
 
 @router.put("/stores/{store}/budget")

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -226,6 +226,16 @@ class Receiver:
     def close(self) -> None:
         self.server.shutdown()
         self.server.server_close()
+
+
+def running(process: CentreProcess) -> Iterator[CentreProcess]:
+    """`process`, initialised and started, for a fixture; that it ends in order is part of a test that passed."""
+    process.command("init")
+    process.start()
+    yield process
+    if sys.exc_info()[0] is None:
+        process.stop()
+    kill_leftover(process.process)
 
 
 def kill_leftover(process: subprocess.Popen[bytes] | None) -> None:

@@ -1,13 +1,12 @@
 """From a batch to the order, the offer and the books: a real centre, real HTTP, real webhooks."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from central_rig import START_MS, STORE, CentreProcess, Gateway, Receiver, kill_leftover
+from central_rig import START_MS, STORE, CentreProcess, Gateway, Receiver, running
 from central_rows import (
     alert,
     day_close,
@@ -36,20 +35,11 @@ CELL = "882a930995fffff"
 @pytest.fixture(params=MOSTLY_SQLITE)
 def centre(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[CentreProcess]:
     with database(request.param) as url:
-        yield from _centre(
+        yield from running(
             CentreProcess(
                 tmp_path, database_url=url, auto_approve_below_cents=10_000, campaign_interval_min=10
             )
         )
-
-
-def _centre(process: CentreProcess) -> Iterator[CentreProcess]:
-    process.command("init")
-    process.start()
-    yield process
-    if sys.exc_info()[0] is None:
-        process.stop()
-    kill_leftover(process.process)
 
 
 @pytest.fixture

@@ -1,12 +1,11 @@
 """Orders wait for their supplier's cut-off, change and shrink until then, and ask for a change after it: over real HTTP."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from central_rig import START_MS, STORE, CentreProcess, Gateway, kill_leftover
+from central_rig import START_MS, STORE, CentreProcess, Gateway, running
 from central_rows import forecast, proposal
 from ledger_kinds import MOSTLY_SQLITE, database
 from test_central_loop import get, post, put, set_up_store, supply_on_order
@@ -24,13 +23,7 @@ TRIGGER, CHANGE = "shelfloop.restock.trigger.v1", "shelfloop.restock.change.v1"
 @pytest.fixture(params=MOSTLY_SQLITE)
 def centre(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[CentreProcess]:
     with database(request.param) as url:
-        process = CentreProcess(tmp_path, database_url=url, auto_approve_below_cents=100_000)
-        process.command("init")
-        process.start()
-        yield process
-        if sys.exc_info()[0] is None:
-            process.stop()
-        kill_leftover(process.process)
+        yield from running(CentreProcess(tmp_path, database_url=url, auto_approve_below_cents=100_000))
 
 
 @pytest.fixture

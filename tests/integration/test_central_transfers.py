@@ -1,11 +1,10 @@
 """Surplus in one shop, shortage in another: a transfer is proposed with its worth, decided by a person, and closed by the delivery."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from central_rig import START_MS, STORE, CentreProcess, Gateway, kill_leftover
+from central_rig import START_MS, STORE, CentreProcess, Gateway, running
 from central_rows import delivery, forecast, level, proposal
 from ledger_kinds import MOSTLY_SQLITE, database
 from test_central_loop import get, post, put, set_up_store
@@ -17,15 +16,11 @@ FAR_CELL = "881f1d4b11fffff"
 @pytest.fixture(params=MOSTLY_SQLITE)
 def centre(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[CentreProcess]:
     with database(request.param) as url:
-        process = CentreProcess(
-            tmp_path, database_url=url, transfer_handling_cents=10, auto_approve_below_cents=100_000
+        yield from running(
+            CentreProcess(
+                tmp_path, database_url=url, transfer_handling_cents=10, auto_approve_below_cents=100_000
+            )
         )
-        process.command("init")
-        process.start()
-        yield process
-        if sys.exc_info()[0] is None:
-            process.stop()
-        kill_leftover(process.process)
 
 
 @pytest.fixture
