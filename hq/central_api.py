@@ -12,8 +12,16 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from contract.api.calendars import (
+    CalendarRemoval,
+    CalendarsRemoved,
+    CalendarsReport,
+    CalendarView,
+    KeptCalendar,
+)
 from contract.api.common import Accepted, AuditView, Decision, Health, Page, Problem
 from contract.api.doors import DoorsView
+from contract.api.masters import ImportReport
 from contract.api.offers import CampaignChange, CampaignView
 from contract.api.outlook import RegionalOutlook
 from contract.api.people import LogIn, Me, SessionMade
@@ -173,6 +181,42 @@ class CentralApi:
     async def put_supplier(self, supplier: str, put: SupplierPut) -> SupplierView:
         path, what = f"/v1/suppliers/{_part(supplier)}", f"setting the calendar of supplier {supplier}"
         return await self._send("PUT", path, what, put, SupplierView)
+
+    async def calendar(self, store: str) -> CalendarView:
+        return await self._get(
+            CalendarView, f"/v1/stores/{_part(store)}/calendar", f"calendar of shop {store}"
+        )
+
+    async def kept_calendar(self, region: str = "") -> KeptCalendar:
+        whose = f"region {region}" if region else "the chain"
+        return await self._get(KeptCalendar, "/v1/calendar", f"the calendar of {whose}", region=region)
+
+    async def add_to_calendar(self, rows: str, store: str = "", region: str = "") -> dict[str, ImportReport]:
+        """By store, what became of the file's rows; of the region's stores or the chain's where no store is given."""
+        self._answers.clear()
+        sent = {"content": rows.encode(), "headers": {"Content-Type": "text/csv"}}
+        try:
+            if store:
+                path, what = f"/v1/stores/{_part(store)}/calendar", f"changing the calendar of shop {store}"
+                return {store: await self._call("POST", path, what, ImportReport, **sent)}
+            path, asked = "/v1/calendar", {"region": region} if region else {}
+            what = "changing the calendar"
+            return (await self._call("POST", path, what, CalendarsReport, params=asked, **sent)).stores
+        finally:
+            self._answers.clear()
+
+    async def remove_from_calendar(
+        self, removal: CalendarRemoval, store: str = "", region: str = ""
+    ) -> dict[str, int]:
+        """By store, how many rows its calendar lost."""
+        if store:
+            path, what = (
+                f"/v1/stores/{_part(store)}/calendar/remove",
+                f"changing the calendar of shop {store}",
+            )
+            return {store: (await self._send("POST", path, what, removal, Accepted)).accepted}
+        path = f"/v1/calendar/remove?region={_part(region)}" if region else "/v1/calendar/remove"
+        return (await self._send("POST", path, "changing the calendar", removal, CalendarsRemoved)).stores
 
     async def doors(self) -> DoorsView:
         return await self._get(DoorsView, "/v1/doors", "what the centre turned away")

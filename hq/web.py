@@ -24,6 +24,7 @@ from hq.login_page import register_login
 from hq.missing_page import register_missing
 from hq.origin_guard import OriginGuard, allowed_names
 from hq.pages import (
+    calendar,
     campaigns,
     config,
     fleet,
@@ -146,6 +147,7 @@ def web_app(desk: Desk, settings: HqSettings) -> FastAPI:
         suppliers,
         transfers,
         regions,
+        calendar,
         config,
         campaigns,
         fleet,

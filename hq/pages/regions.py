@@ -10,6 +10,7 @@ from hq.charts.interval import interval_svg
 from hq.desk import Desk
 from hq.pages.frame import figures, frame, section
 from hq.pages.live import Live
+from hq.pages.shops_tabs import shops_tabs
 from hq.pages.table import Action, Column, DataTable, Row, cell
 from hq.scope import Scope
 from hq.words import UNKNOWN, counted, day, number
@@ -45,9 +46,7 @@ class _Regions:
     def __init__(self, desk: Desk, scope: Scope) -> None:
         self._desk, self._scope = desk, scope
         self._rows: dict[str, CategoryOutlook] = {}
-        with ui.element("div").classes("tabs").props('role="navigation" aria-label="Shops"'):
-            ui.link("Shops", scope.link("/shops")).classes("tab")
-            ui.link("Regions", scope.link("/regions")).classes("tab here")
+        shops_tabs(scope, "/regions")
         Live(self._load, self._build, max(desk.refresh_s, 5.0), skeleton_rows=8)
 
     async def _load(self) -> RegionalOutlook:

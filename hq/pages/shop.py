@@ -124,6 +124,7 @@ class _Shop:
                 with ui.element("div").classes("links"):
                     ui.link("Orders of this shop", f"/restock?scope=store:{quote(self._store)}")
                     ui.link("Its gateway", f"/fleet?scope=store:{quote(self._store)}")
+                    ui.link("Calendar", f"/calendar?scope=store:{quote(self._store)}")
                     ui.link("Rules and limits", f"/shops/{quote(self._store)}/config")
             with section("Sales by day", "last 28 days"):
                 show_chart = chart(self._chart(seen), HEIGHT_PX)

@@ -7,6 +7,7 @@ from hq.desk import Desk
 from hq.pages.frame import frame, section
 from hq.pages.live import Live
 from hq.pages.shop_table import COLUMNS, shop_rows
+from hq.pages.shops_tabs import shops_tabs
 from hq.pages.table import DataTable
 from hq.scope import Scope
 
@@ -34,7 +35,5 @@ def register(desk: Desk) -> None:
             return lambda overview: table.set_rows(shop_rows(overview, chosen.stores(overview.stores)))
 
         with frame(desk, "shops", "Shops", chosen):
-            with ui.element("div").classes("tabs").props('role="navigation" aria-label="Shops"'):
-                ui.link("Shops", chosen.link("/shops")).classes("tab here")
-                ui.link("Regions", chosen.link("/regions")).classes("tab")
+            shops_tabs(chosen, "/shops")
             Live(load, build, desk.refresh_s, skeleton_rows=8)

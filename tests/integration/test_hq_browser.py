@@ -154,6 +154,8 @@ PAGES = {
     "campaigns": ("/campaigns", "Eat it while it is fresh", 2),
     "suppliers": ("/restock/suppliers", "daily until 16:30", 0),
     "regions": ("/regions", "more than usual", 0),
+    "calendar": ("/calendar", "Memorial Day", 0),
+    "calendar-shop": ("/calendar?scope=store:s31862", "Mill Road fair", 0),
     "transfers": ("/restock/transfers", "24 units from", 0),
     "fleet": ("/fleet", "GTIN 952123 has 6 digits", 0),
     "models": ("/models", "demo-2025-04", 0),
@@ -457,6 +459,88 @@ def test_a_region_says_which_category_it_will_want_and_who_carries_it(rig):
     rig.open("/regions?scope=region:South")
     rig.see("Bakery")
     assert "Soft drinks" not in rig.text()
+    assert not rig.severe()
+
+
+def test_a_day_is_added_to_the_chains_calendar_changed_and_removed_with_a_way_back(rig):
+    rig.open("/calendar")
+    rig.see("was set by Ada Lovelace")
+    rig.see("1 shop has a calendar of its own")
+    rig.see("Snacks, 900003 and 2 more")
+    assert "<b>Dairy & more</b>" in rig.text(), "a name is text, whatever it holds"
+    rig.click("Add…")
+    rig.see("3 shops get this with the next call, and so does one that opens later")
+    rig.click("Save", ".dialog")
+    rig.see("A day such as 2026-12-25")
+    rig.fill("First day", "2025-05-08")
+    rig.fill("Name", "Founders' Day")
+    keep_screenshot(rig.driver, "calendar-add-desk")
+    rig.click("Save", ".dialog")
+    rig.see("saved; shops follow with their next call")
+    rig.dialog_gone()
+    marks = "return [...document.querySelectorAll('.month-day.is-holiday')].map((el) => el.title)"
+    wait_for(
+        lambda: (
+            "Thu 8: holiday Founders' Day; promotion Leaflet 19, 20 to 30 % off"
+            in rig.driver.execute_script(marks)
+        ),
+        "the day in its month",
+    )
+
+    press = """const row = [...document.querySelectorAll('.list tbody tr')].find((el) => el.innerText.includes(arguments[0]));
+        const button = row && [...row.querySelectorAll('button')].find((el) => el.innerText === arguments[1]);
+        if (!button) return false; button.click(); return true;"""
+    wait_for(lambda: rig.driver.execute_script(press, "Founders' Day", "Change…"), "the entry's button")
+    rig.fill("Last day", "2025-05-09")
+    rig.click("Save", ".dialog")
+    wait_for(
+        lambda: [day for day in rig.fake.calendars[""].days if day.until_day == "2025-05-09"], "the change"
+    )
+    rig.dialog_gone()
+    assert len([day for day in rig.fake.calendars[""].days if day.name == "Founders' Day"]) == 1
+
+    wait_for(lambda: rig.driver.execute_script(press, "Founders' Day", "Remove…"), "the entry's button")
+    rig.see("What is taken out counts as an ordinary day.")
+    rig.click("Remove", ".dialog")
+    rig.see("taken out of 3 calendars")
+    assert not [day for day in rig.fake.calendars[""].days if day.name == "Founders' Day"]
+    rig.click("Undo", ".toast")
+    rig.see("it stands in the calendar again")
+    assert [day.until_day for day in rig.fake.calendars[""].days if day.name == "Founders' Day"] == [
+        "2025-05-09"
+    ]
+    wait_for(lambda: rig.driver.execute_script(press, "Leaflet 19", "Change…"), "the entry's button")
+    rig.see("more than one discount")
+    rig.click("Back", ".dialog")
+    assert not rig.severe()
+
+
+def test_a_calendar_file_is_taken_row_by_row_and_bad_rows_are_told(rig, tmp_path):
+    file = tmp_path / "leaflet.csv"
+    file.write_text(
+        "kind,from_day,until_day,sku,discount_percent,name\npromotion,2025-05-19,2025-05-25,900001,25,Leaflet 21\n"
+        "carnival,2025-05-20,,,,\npromotion,2025-05-19,2025-05-18,900001,25,Leaflet 21\n"
+    )
+    rig.open("/calendar?scope=store:s367")
+    rig.see("Memorial Day")
+    rig.click("Send a file…")
+    rig.see("A bad row is told, and the others are taken.")
+    choose = "return document.querySelector('.dialog input[type=file]')"
+    wait_for(lambda: rig.driver.execute_script(choose), "a place for the file").send_keys(str(file))
+    rig.see("Of 3 rows 1 were taken in 1 shop, 2 were not: see below.")
+    rig.see("lies before from_day")
+    keep_screenshot(rig.driver, "calendar-file-desk")
+    [promotion] = rig.fake.calendars["s367"].promotions
+    assert (promotion.name, promotion.skus, promotion.discount_percent) == ("Leaflet 21", ["900001"], 25)
+    rig.click("Close", ".dialog")
+    rig.dialog_gone()
+    rig.see("Leaflet 21")
+    written = rig.hq.get("/export/calendar.csv?scope=store:s367").splitlines()
+    assert written[1] == "promotion,2025-05-19,2025-05-25,900001,,25,,,Leaflet 21"
+    rig.fake.empty = True
+    rig.open("/calendar")
+    rig.see("No calendar was set here yet.")
+    rig.see("forecasts go by weekday and price alone")
     assert not rig.severe()
 
 

@@ -21,8 +21,18 @@ from fake_shops import DAY_MS, TOKEN
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
+from central.core.calendars import calendar_from_csv, merged, without
+from contract.api.calendars import (
+    CalendarRemoval,
+    CalendarsRemoved,
+    CalendarsReport,
+    CalendarView,
+    KeptCalendar,
+    StoreCalendar,
+)
 from contract.api.common import Accepted, AuditView, Decision, Health, Page
 from contract.api.doors import DoorsView
+from contract.api.masters import ImportReport
 from contract.api.offers import CampaignChange, CampaignView
 from contract.api.outlook import RegionalOutlook
 from contract.api.proposals import ProposalView
@@ -281,6 +291,71 @@ def fake_app(fake: FakeCentral) -> FastAPI:
     @app.get("/v1/suppliers")
     def suppliers() -> Page[SupplierView]:
         return Page[SupplierView](rows=[] if fake.empty else supplier_views(fake.now_ms))
+
+    @app.get("/v1/stores/{store}/calendar", response_model=None)
+    def calendar(store: str):
+        found = None if fake.empty else fake.calendars.get(store, fake.calendars.get(""))
+        if found is None:
+            return problem(404, "Not found", f"store {store} has no calendar")
+        return CalendarView(
+            store=store,
+            version=fake.calendar_version,
+            calendar=found,
+            set_by="Ada Lovelace",
+            set_ms=fake.now_ms - DAY_MS,
+        )
+
+    @app.get("/v1/calendar")
+    def kept_calendar(region: str = "") -> KeptCalendar:
+        mine = [row.store for row in fake.stores() if region in ("", row.region)]
+        if fake.empty:
+            return KeptCalendar(region=region or None)
+        return KeptCalendar(
+            region=region or None,
+            version=fake.calendar_version,
+            calendar=fake.calendars[""],
+            set_by="Ada Lovelace",
+            set_ms=fake.now_ms - DAY_MS,
+            stores=[StoreCalendar(store=store, version=1, differs=store in fake.calendars) for store in mine],
+        )
+
+    def taken(text: str, store: str) -> ImportReport:
+        read = calendar_from_csv(text)
+        found = merged(fake.calendars.get(store), [row.value for row in read.good])
+        fake.calendars[store], fake.calendar_version = found.calendar, fake.calendar_version + 1
+        return ImportReport(
+            rows=read.rows,
+            added=found.added,
+            changed=found.changed,
+            unchanged=0,
+            rejected_total=read.bad_rows,
+            rejected=list(read.problems),
+        )
+
+    @app.post("/v1/stores/{store}/calendar")
+    async def add_to_calendar(store: str, request: Request) -> ImportReport:
+        return taken((await request.body()).decode(), store)
+
+    @app.post("/v1/calendar")
+    async def add_to_calendars(request: Request, region: str = "") -> CalendarsReport:
+        report = taken((await request.body()).decode(), "")
+        return CalendarsReport(
+            stores={row.store: report for row in fake.stores() if region in ("", row.region)}
+        )
+
+    @app.post("/v1/stores/{store}/calendar/remove")
+    def remove_from_calendar(store: str, removal: CalendarRemoval) -> Accepted:
+        fake.calendars[store], removed = without(
+            fake.calendars.get(store, fake.calendars[""]), removal.entries
+        )
+        return Accepted(accepted=removed, version=2)
+
+    @app.post("/v1/calendar/remove")
+    def remove_from_calendars(removal: CalendarRemoval, region: str = "") -> CalendarsRemoved:
+        fake.calendars[""], removed = without(fake.calendars[""], removal.entries)
+        return CalendarsRemoved(
+            stores={row.store: removed for row in fake.stores() if region in ("", row.region)}
+        )
 
     @app.get("/v1/mismatch")
     def mismatch(side: str = "", region: str = "", store: str = "") -> Page[MismatchView]:

@@ -4,6 +4,7 @@ import math
 import random
 from dataclasses import dataclass, field
 
+from fake_rows import chain_calendar, mill_calendar
 from fake_shops import DAY_MS, MIDNIGHT_MS, NAMES, NOW_MS, SHOPS, STEPS, Z, day_text
 
 from contract.api.common import AuditView, Decision
@@ -37,6 +38,7 @@ from contract.api.stores import (
     TransmissionTally,
     TriggerTally,
 )
+from contract.calendar import Calendar
 from contract.devices import ClockQuality
 from contract.gateway_state import GatewayState
 from contract.records import QUANTILE_LEVELS
@@ -65,6 +67,10 @@ class FakeCentral:
     sku_count: int = 120
     noted: list[AlertNote] = field(default_factory=list)
     rollouts: dict[int, RolloutView] = field(default_factory=dict)
+    calendars: dict[str, Calendar] = field(
+        default_factory=lambda: {"": chain_calendar(), "s31862": mill_calendar()}
+    )
+    calendar_version: int = 3
     rollout_acts: list[tuple[int, str, RolloutAction]] = field(default_factory=list)
 
     def __post_init__(self) -> None:

@@ -18,6 +18,7 @@ from contract.api.rollouts import (
 )
 from contract.api.suppliers import SupplierView
 from contract.api.transfers import MismatchRegion, MismatchView, TransferOffer, TransferView
+from contract.calendar import Calendar, CalendarDays, DayKind
 
 
 def supplier_views(now_ms: int) -> list[SupplierView]:
@@ -32,6 +33,38 @@ def supplier_views(now_ms: int) -> list[SupplierView]:
             delivery_weekdays=[1, 4], next_cutoff_ms=None, next_delivery_day=None,
         ),
     ]  # fmt: skip
+
+
+def chain_calendar() -> Calendar:
+    """Around the chain's day, Sat 3 May 2025: holidays, a school holiday, paydays, a leaflet with two discounts, one that is over."""
+    spring = {"from_day": "2025-05-05", "until_day": "2025-05-11", "name": "Leaflet 19"}
+    return Calendar.model_validate(
+        {
+            "from_day": "2025-03-01", "until_day": "2025-06-30",
+            "days": [
+                {"kind": "holiday", "from_day": "2025-05-26", "until_day": "2025-05-26", "name": "Memorial Day"},
+                {"kind": "event", "from_day": "2025-05-11", "until_day": "2025-05-11", "name": "Mother's Day"},
+                {"kind": "school_holiday", "from_day": "2025-04-14", "until_day": "2025-04-18", "name": "Spring break"},
+                {"kind": "payday", "from_day": "2025-05-15", "until_day": "2025-05-15"},
+                {"kind": "payday", "from_day": "2025-05-30", "until_day": "2025-05-30"},
+            ],
+            "promotions": [
+                {**spring, "skus": ["900003", "900004", "900009"], "discount_percent": 20},
+                {**spring, "categories": ["Snacks"], "discount_percent": 30},
+                {"from_day": "2025-04-21", "until_day": "2025-04-27", "skus": ["900001"], "name": "<b>Dairy & more</b>"},
+            ],
+            "weather": [{"day": "2025-05-04", "rain_mm": 3.5, "temperature_c": 14.0}],
+        }
+    )  # fmt: skip
+
+
+def mill_calendar() -> Calendar:
+    """The chain's with a fair of its own."""
+    fair = CalendarDays(
+        kind=DayKind.EVENT, from_day="2025-05-10", until_day="2025-05-10", name="Mill Road fair"
+    )
+    known = chain_calendar()
+    return known.model_copy(update={"days": [*known.days, fair]})
 
 
 def mismatch_rows() -> list[MismatchView]:
