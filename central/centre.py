@@ -171,7 +171,7 @@ class Centre:
             return
         self._swept_s = time.monotonic()
         for store in outgoing.stores_with_unplaced(transaction.connection):
-            self.rounds.add(store, lambda work: setattr(work.transaction, "has_outgoing", True))
+            self._next_round(transaction, store, lambda work: setattr(work.transaction, "has_outgoing", True))
 
     # ---- the work that time brings ----
 
@@ -213,12 +213,13 @@ class Centre:
         renewed = [campaign for campaign in campaigns if asks.get(campaign.campaign) is Ask.RENEW]
         is_shared = work.transaction.is_shared
         if asks and is_shared:
-            # It reads what is committed when it runs: should this job be rolled back, it finds nothing to do.
-            self.rounds.add(CHAIN, lambda chain: self._answer(chain, store, asks))
+            self._next_round(work.transaction, CHAIN, lambda chain: self._answer(chain, store, asks))
         elif asks:
             self._answer(work, store, asks)
         if renewed and again and is_shared:
-            self.rounds.add(store, lambda work: self._run_campaigns(work, renewed, again=False))
+            self._next_round(
+                work.transaction, store, lambda work: self._run_campaigns(work, renewed, again=False)
+            )
         elif renewed and again:
             self._run_campaigns(work, renewed, again=False)
 
@@ -252,11 +253,15 @@ class Centre:
         """In this transaction; where one may not span stores, as a job of each store."""
         for store in stores:
             if transaction.is_shared:
-                self.rounds.add(store, job)
+                self._next_round(transaction, store, job)
                 continue
             work = self.work(transaction, store)
             job(work)
             self.finish(work)
+
+    def _next_round(self, transaction: Transaction, store: str, job: Callable[[Work], object]) -> None:
+        """As a job of `store`, which finds what `transaction` wrote: another lane could be at it before the commit."""
+        transaction.after_commit(lambda: self.rounds.add(store, job))
 
     def _prune(self, transaction: Transaction) -> None:
         """Blanks codes of old, some stores a tick: nobody waits for it."""

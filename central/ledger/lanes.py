@@ -102,6 +102,7 @@ class LaneTransaction(Transaction):
 
     def commit(self) -> None:
         if self._connection is None or not self._connection.in_transaction():
+            self._do_what_follows()
             return
         wrote = bool(self._connection.info.get("wrote"))
         if self._held is not None and wrote:
@@ -118,6 +119,7 @@ class LaneTransaction(Transaction):
         if self._memory is not None:
             self._memory.version = self._version
         self._held, self._memory = None, None
+        self._do_what_follows()
 
     def close(self) -> None:
         with contextlib.suppress(sa.exc.DBAPIError):  # of statements that are rolled back

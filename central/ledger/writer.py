@@ -67,6 +67,14 @@ class Transaction:
         self._connection: Connection | None = None
         self._later: dict[BulkStatement, list[tuple[Any, ...]]] = {}
         self._later_rows = 0
+        self._after: list[Callable[[], None]] = []
+
+    def after_commit(self, act: Callable[[], None]) -> None:
+        """`act` is called in this thread once all of it is on the disk, never when it is rolled back.
+
+        For work in another transaction that must find what this one wrote.
+        """
+        self._after.append(act)
 
     def hold(self, store: str) -> int:
         """Makes this transaction the only writer of `store`. Returns the version that memory of it must have."""
@@ -109,10 +117,16 @@ class Transaction:
             self._write_later(self._begun())
         if self._connection is not None:
             self._connection.commit()
+        self._do_what_follows()
+
+    def _do_what_follows(self) -> None:
+        acts, self._after = self._after, []
+        for act in acts:
+            act()
 
     def close(self) -> None:
         """Rolls back what was not committed."""
-        self._later, self._later_rows = {}, 0
+        self._later, self._later_rows, self._after = {}, 0, []
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -22,7 +22,7 @@ def demo_argv(keep: Path, *words: str) -> list[str]:
     return [sys.executable, "-m", "simulator.demo", "--keep", str(keep), "--no-browser", *words]
 
 
-def run_demo(tmp_path: Path, *words: str, limit_s: float = 280) -> DemoRun:
+def run_demo(tmp_path: Path, *words: str, limit_s: float = 800) -> DemoRun:
     keep, report = tmp_path / "demo", tmp_path / "report.json"
     argv = demo_argv(keep, "--speed", "max", "--exit", "--report", str(report), *words)
     done = subprocess.run(argv, capture_output=True, text=True, timeout=limit_s, check=False)

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from demo_runs import DemoRun, demo_argv, processes_of, run_demo
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 RSS_LIMIT_MB = {"edge": 120.0}
 RSS_LIMIT_OTHERS_MB = 200.0
 
@@ -110,7 +110,7 @@ def read_feed_by_the_page(folder: Path) -> None:
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script], cwd=folder, env={**os.environ, "PATH": path}, capture_output=True,
-        text=True, check=False, timeout=120,
+        text=True, check=False, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads(done.stdout.splitlines()[-1])["next"] >= 0
@@ -164,7 +164,7 @@ def test_a_demo_that_is_killed_leaves_no_process(tmp_path: Path) -> None:
 )
 def test_an_argument_that_cannot_work_is_named(tmp_path: Path, words: list[str], reason: str) -> None:
     done = subprocess.run(
-        demo_argv(tmp_path / "demo", *words), capture_output=True, text=True, timeout=60, check=False
+        demo_argv(tmp_path / "demo", *words), capture_output=True, text=True, timeout=180, check=False
     )
     assert done.returncode in (2, 78)
     assert reason in done.stderr
@@ -172,7 +172,7 @@ def test_an_argument_that_cannot_work_is_named(tmp_path: Path, words: list[str],
 
 def test_a_folder_with_something_in_it_is_refused(tmp_path: Path) -> None:
     (tmp_path / "precious").write_text("x")
-    done = subprocess.run(demo_argv(tmp_path), capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(demo_argv(tmp_path), capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 78
     assert "not empty" in done.stdout
     assert (tmp_path / "precious").exists()

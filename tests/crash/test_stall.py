@@ -35,7 +35,7 @@ def test_a_disk_that_stalls_is_seen_at_hq_while_it_does_and_loses_nothing(shop):
     finally:
         with stall.open("r+b") as file:
             file.write(struct.pack("=q", 0))
-    with urllib.request.urlopen(f"http://127.0.0.1:{shop.gateway.status_port}/metrics", timeout=10) as page:
+    with urllib.request.urlopen(f"http://127.0.0.1:{shop.gateway.status_port}/metrics", timeout=30) as page:
         [line] = [
             line for line in page.read().decode().splitlines() if line.startswith("shelfloop_edge_slowest")
         ]

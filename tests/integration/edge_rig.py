@@ -1,5 +1,6 @@
 """A real broker, a tiny centre and a real gateway process, for the edge's integration tests."""
 
+import http.client
 import json
 import signal
 import socket
@@ -197,10 +198,14 @@ class Gateway:
     def answer(self):
         """Of one try; None when nobody answered."""
         assert self.process.poll() is None, (self.folder / "edge.log").read_text()[-3000:]
+        return self.answer_if_any()
+
+    def answer_if_any(self):
+        """As `answer`, of a process that may die, even in the midst of it."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.status_port}/status", timeout=2) as reply:
                 return json.load(reply)
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
+        except (urllib.error.URLError, ConnectionError, TimeoutError, http.client.HTTPException):
             return None
 
     def rests(self):

@@ -23,7 +23,7 @@ PAGES = Path(__file__).resolve().parents[2] / "docs" / "howto"
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CLONE_NEWNET = 0x4000_0000  # linux/sched.h
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1  # linux/sockios.h, linux/if.h
-BLOCK_LIMIT_S = 120
+BLOCK_LIMIT_S = 300
 BIN = Path(sys.executable).parent
 
 

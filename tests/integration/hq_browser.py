@@ -125,15 +125,20 @@ def keep_screenshot(driver: webdriver.Chrome, name: str) -> Path:
     return path
 
 
-PATIENCE_S = 45.0
+PATIENCE_S, LOOK_S = 120.0, 0.05
 """How long a page may take on a machine that is busy with other tests; speed is measured elsewhere."""
 
 
-def wait_for(condition: Callable[[], object], what: str, seconds: float = PATIENCE_S) -> object:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+def wait_for(
+    condition: Callable[[], object], what: str, seconds: float = PATIENCE_S, told: Callable[[], str] = str
+) -> object:
+    """What the condition gave, by looks: nobody who stops this test and its processes for a while makes it fail.
+
+    told: what the message of a failure adds.
+    """
+    for _ in range(int(seconds / LOOK_S)):
         value = condition()
         if value:
             return value
-        time.sleep(0.05)
-    raise AssertionError(f"waited {seconds} s for {what}")
+        time.sleep(LOOK_S)
+    raise AssertionError(f"waited {seconds} s for {what}\n{told()}")

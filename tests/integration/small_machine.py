@@ -16,8 +16,8 @@ from pathlib import Path
 
 SYSTEMD = Path("/lib/systemd/systemd")
 CGROUP_TREES = (Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup"))
-START_LIMIT_S = 60
-COMMAND_LIMIT_S = 120
+START_LIMIT_S = 180
+COMMAND_LIMIT_S = 300
 REPO = Path(__file__).resolve().parents[2]
 
 BOOT = r"""

@@ -49,14 +49,12 @@ def rollout(rig, sha256, **more):
 def test_a_bundle_goes_out_is_taken_back_and_a_shadow_stays_in_the_shadow(rig):
     first = rig.gateway.status()["bundle"]
     number = rollout(rig, put_bundle(rig, "one"))
-    wait_for(lambda: rig.gateway.status()["bundle"] == "test@one", "the bundle in the shop", 60)
-    wait_for(
-        lambda: get(rig.hq, f"/v1/rollouts/{number}")["by_state"] == {"applied": 1}, "its news at HQ", 60
-    )
+    wait_for(lambda: rig.gateway.status()["bundle"] == "test@one", "the bundle in the shop")
+    wait_for(lambda: get(rig.hq, f"/v1/rollouts/{number}")["by_state"] == {"applied": 1}, "its news at HQ")
     assert rig.hq.post(f"/v1/rollouts/{number}/roll-back", json={"who": "j.doe"}).status_code == 200
-    wait_for(lambda: rig.gateway.status()["bundle"] == first, "the bundle of before", 60)
+    wait_for(lambda: rig.gateway.status()["bundle"] == first, "the bundle of before")
     shadow = rollout(rig, put_bundle(rig, "two", scale=1.02), mode="shadow")
-    wait_for(lambda: get(rig.hq, f"/v1/rollouts/{shadow}")["by_state"] == {"shadow": 1}, "the candidate", 60)
+    wait_for(lambda: get(rig.hq, f"/v1/rollouts/{shadow}")["by_state"] == {"shadow": 1}, "the candidate")
     assert rig.gateway.status()["bundle"] == first
 
 
@@ -64,14 +62,14 @@ def test_a_warm_refrigerator_is_noted_in_the_shop_and_hq_knows_by_whom(rig):
     limits = {"devices": [{"device": "fridge-1", "min_c": 0, "max_c": 5}], "after_min": 0}
     put = rig.hq.put("/v1/stores/store-1/config", json={"rules": {"cold_chain": limits}})
     assert put.status_code == 200
-    wait_for(lambda: rig.gateway.status()["documents"].get("config"), "the configuration in the shop", 60)
+    wait_for(lambda: rig.gateway.status()["documents"].get("config"), "the configuration in the shop")
     rig.fridge.send("heartbeat", START_MS, keep=False, uptime_ms=1, temperature_c=9.5)
 
     def warm():
         rows = get(rig.hq, "/v1/alerts", open=True)["rows"]
         return next((row for row in rows if row["code"] == "cold-chain"), None)
 
-    alert = wait_for(warm, "the alert at HQ", 60)
+    alert = wait_for(warm, "the alert at HQ")
     assert (alert["subject"], alert["severity"], alert["acknowledged_by"]) == ("fridge-1", "critical", "")
     words = [
         "acknowledge",
@@ -86,4 +84,4 @@ def test_a_warm_refrigerator_is_noted_in_the_shop_and_hq_knows_by_whom(rig):
         [sys.executable, "-m", "edge", *words], check=False, capture_output=True, text=True, timeout=60
     )
     assert (done.returncode, done.stdout) == (0, "cold-chain of fridge-1: noted\n"), done.stderr
-    wait_for(lambda: warm()["acknowledged_by"] == "M. Keeper", "the note at HQ", 60)
+    wait_for(lambda: warm()["acknowledged_by"] == "M. Keeper", "the note at HQ")

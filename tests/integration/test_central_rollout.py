@@ -151,6 +151,7 @@ def test_shops_that_refuse_halt_a_roll_out_and_hq_sees_why(rig):
     assert get(rig.hq, "/v1/rollouts/1")["state"] == "running"
     rig.gateways[1].send(said(rig, rig.folders["one"], StagingState.REVERTED, START_MS + 120_000, reason=why))
     rig.centre.advance_to(START_MS + 240_000)
+    rig.centre.wait_quiet()  # on PostgreSQL each shop's document is a job of its own after the halt
     view = get(rig.hq, "/v1/rollouts/1")
     assert (view["state"], view["who"]) == ("halted", "the centre")
     assert view["refusals"] == [f"store-2: {why}", f"store-1: {why}"]
@@ -242,6 +243,7 @@ def test_a_new_shop_and_a_restarted_centre_follow_the_roll_outs(rig):
     begin(rig, "one", 100)
     set_up_store(rig.admin, "store-9")
     rig.centre.advance_to(START_MS + 120_000)
+    rig.centre.wait_quiet()
     late = Gateway(rig.centre, rig.centre.add_gateway("store-9", "gw-9"), store="store-9", name="gw-9")
     assert ask(late)["bundle"].name == "test@one"
     rig.centre.kill()

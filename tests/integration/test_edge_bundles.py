@@ -66,7 +66,7 @@ def test_kills_in_the_middle_of_staging_leave_the_last_good_bundle_and_the_new_o
         )
         stack.callback(gateway.stop)
         gateway.start()
-        wait_for(lambda: gateway.status()["bundle"] == "test@1", "the first bundle", 60)
+        wait_for(lambda: gateway.status()["bundle"] == "test@1", "the first bundle")
         gateway.kill()
         # From here on a newer one is wanted, with kills from the first moments of a start to the end of staging.
         centre.documents = [*shop_documents(), plain(models_document(2, second, trial_days=0)), plain(bundle_document(second))]  # fmt: skip
@@ -82,12 +82,12 @@ def test_kills_in_the_middle_of_staging_leave_the_last_good_bundle_and_the_new_o
             tell("kills of the gateway while a bundle is staged")
         gateway.start()
         assert gateway.status()["bundle"] in ("test@1", "test@2")
-        wait_for(lambda: gateway.status()["bundle"] == "test@2", "the new bundle", 60)
-        wait_for(lambda: ("test@2", "good") in bundle_states(centre), "its news", 60)
+        wait_for(lambda: gateway.status()["bundle"] == "test@2", "the new bundle")
+        wait_for(lambda: ("test@2", "good") in bundle_states(centre), "its news")
         stored = {path.name for path in (tmp_path / "state" / "bundles").iterdir() if path.is_dir()}
         assert sha_of(second) in stored
         centre.documents = [*shop_documents(), plain(models_document(3, bad)), plain(bundle_document(bad))]
-        wait_for(lambda: ("test@bad", "refused") in bundle_states(centre), "the refusal", 60)
+        wait_for(lambda: ("test@bad", "refused") in bundle_states(centre), "the refusal")
         assert gateway.status()["bundle"] == "test@2"
         (why,) = {row.reason for row in centre.of_kind("staging") if row.state == "refused"}
         assert why.startswith("golden:")

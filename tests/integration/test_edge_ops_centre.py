@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from central.process import STALLED_AFTER_S, _problems
 from runtime.systemd_notify import ServiceNotifier
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def _series(centre: CentreProcess) -> dict[str, float]:

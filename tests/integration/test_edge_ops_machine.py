@@ -13,7 +13,7 @@ from small_machine import REPO, SmallMachine, small_machine, why_not
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(900),
     pytest.mark.skipif(bool(why_not()), reason=f"NOT TESTED: install.sh on a real systemd {why_not()}"),
 ]
 

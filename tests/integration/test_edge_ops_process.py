@@ -18,9 +18,9 @@ from selenium import webdriver
 
 from runtime.clock import ClockOwner
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 SCREENSHOTS = Path(__file__).parents[2] / "var" / "screenshots"
-LIMIT_S = 60
+LIMIT_S = 120
 
 
 @pytest.fixture
@@ -72,6 +72,11 @@ def _told(rig, what):
     return [line for line in (rig.folder / "edge.log").read_text().splitlines() if what in line]
 
 
+def _problems(rig):
+    """On a slow machine the first look at conditions may come before the broker's answer to the connection: that is told, too."""
+    return [line for line in _told(rig, "a problem") if "condition=broker" not in line]
+
+
 def test_without_the_centre_the_shop_sees_what_it_needs(rig):
     """No WAN from the first minute on: devices, last data, stock alerts, backlog, clock, versions."""
     rig.gateway.start()
@@ -110,8 +115,8 @@ def test_without_the_centre_the_shop_sees_what_it_needs(rig):
         wait_for(lambda: _get(rig, "/healthz")[0] == 200, "health", LIMIT_S)
     finally:
         shelf.stop()
-    wait_for(lambda: len(_told(rig, "a problem")) == 2, "both lines", LIMIT_S)
-    problems = _told(rig, "a problem")
+    wait_for(lambda: len(_problems(rig)) == 2, "both lines", LIMIT_S)
+    problems = _problems(rig)
     assert [("begins" in line, "condition=centre" in line) for line in problems] == [
         (True, True),
         (False, True),

@@ -17,7 +17,7 @@ OFFLINE = re.compile(
     r"Max retries|NameResolution|name resolution|Network is unreachable|ConnectionError|ProxyError|timed out"
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def _environment(python: str, machine: str) -> dict[str, str]:

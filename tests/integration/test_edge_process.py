@@ -339,7 +339,7 @@ def test_a_second_gateway_on_the_same_folder_does_not_start(rig):
     rig.gateway.start()
     done = subprocess.run(
         [sys.executable, "-m", "edge", "run", "--config", str(rig.gateway.config)],
-        capture_output=True, text=True, check=False, timeout=60,
+        capture_output=True, text=True, check=False, timeout=180,
     )  # fmt: skip
     assert done.returncode == 78
     assert "state_dir" in done.stderr

@@ -14,7 +14,7 @@ import pytest
 from howto_runner import BIN, PAGES, HowtoRun, howto
 from selenium import webdriver
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 CENTRE = "http://127.0.0.1:8700"
 WAIT_S = 60
 

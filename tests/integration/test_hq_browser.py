@@ -43,11 +43,19 @@ class Rig:
     def text(self):
         return self.driver.execute_script("return document.body ? document.body.innerText : ''")
 
+    def wait(self, condition, what):
+        """Tells the page's text, what stands in its fields and the process's log where it fails."""
+        return wait_for(condition, what, told=self.told)
+
+    def told(self):
+        fields = "return [...document.querySelectorAll('input')].map((el) => el.value)"
+        return f"{self.text()}\n{self.driver.execute_script(fields)}\n{self.hq.log()[-2000:]}"
+
     def see(self, text):
-        wait_for(lambda: text in self.text(), f"{text!r} on the page")
+        self.wait(lambda: text in self.text(), f"{text!r} on the page")
 
     def loaded(self):
-        wait_for(
+        self.wait(
             lambda: self.driver.execute_script(
                 "return !document.querySelector('.skeleton') && !!document.querySelector('.live-content > *')"
             ),
@@ -56,7 +64,7 @@ class Rig:
 
     def charts(self):
         """Of one moment in which each is drawn."""
-        (now,) = wait_for(
+        (now,) = self.wait(
             lambda: [now for now in [self.driver.execute_script(CHARTS_JS)] if now is not None],
             "drawn charts",
         )
@@ -64,7 +72,7 @@ class Rig:
 
     def chart(self):
         """The one with pixels and bars."""
-        return wait_for(
+        return self.wait(
             lambda: next(
                 (one for one in self.charts() if one["painted"] > 500 and OURS in one["colours"]), None
             ),
@@ -72,26 +80,26 @@ class Rig:
         )
 
     def fits(self):
-        wait_for(lambda: self.driver.execute_script(FITS_JS), "nothing to stand beside the page")
+        self.wait(lambda: self.driver.execute_script(FITS_JS), "nothing to stand beside the page")
 
     def click(self, text, within="body"):
         script = """const all = [...document.querySelectorAll(arguments[1] + ' button, ' + arguments[1] + ' a')];
             const found = all.filter((el) => el.innerText.trim() === arguments[0] && el.offsetParent && !el.disabled);
             if (!found.length) return false; found[arguments[1] === '.dialog' ? found.length - 1 : 0].click(); return true;"""
-        wait_for(
+        self.wait(
             lambda: self.driver.execute_script(script, text, within), f"something called {text!r} to click"
         )
 
     def dialog_gone(self):
         """A dialog that fades out still has its buttons; the server no longer hears them."""
         gone = "return !document.querySelector('.dialog')"
-        wait_for(lambda: self.driver.execute_script(gone), "the dialog to be gone")
+        self.wait(lambda: self.driver.execute_script(gone), "the dialog to be gone")
 
     def fill(self, label, text):
         script = """const found = [...document.querySelectorAll('.dialog .q-field')].filter((el) => el.innerText.includes(arguments[0])).pop();
             if (!found) return false; const input = found.querySelector('input'); input.focus();
             input.value = arguments[1]; input.dispatchEvent(new Event('input', {bubbles: true})); return true;"""
-        wait_for(lambda: self.driver.execute_script(script, label, text), f"a field called {label!r}")
+        self.wait(lambda: self.driver.execute_script(script, label, text), f"a field called {label!r}")
 
     def severe(self):
         return [line["message"] for line in self.driver.get_log("browser") if line["level"] == "SEVERE"]
@@ -174,8 +182,8 @@ def test_a_page_shows_its_content_and_no_chart_is_empty(rig, name, size):
     rig.open(path, size)
     rig.loaded()
     rig.see(text)
-    wait_for(lambda: len(rig.charts()) == charts, f"{charts} charts")
-    wait_for(
+    rig.wait(lambda: len(rig.charts()) == charts, f"{charts} charts")
+    rig.wait(
         lambda: all(shows_data(one) for one in rig.charts()),
         f"pixels, data and a bar in each of {charts} charts",
     )
@@ -187,7 +195,7 @@ def test_a_page_shows_its_content_and_no_chart_is_empty(rig, name, size):
 def test_the_sku_chart_has_every_series(rig):
     rig.open("/shops/s367/skus/900003")
     rig.loaded()
-    wait_for(
+    rig.wait(
         lambda: any(one["painted"] > 500 and {OURS, OK} <= set(one["colours"]) for one in rig.charts()),
         "the chart",
     )
@@ -211,7 +219,7 @@ def test_an_empty_chart_would_be_noticed(rig):
     rig.fake.empty = True
     rig.open("/")
     rig.loaded()
-    (chart,) = wait_for(rig.charts, "the chart")
+    (chart,) = rig.wait(rig.charts, "the chart")
     assert not any(chart["series"].values())
     assert OURS not in chart["colours"]
 
@@ -266,7 +274,7 @@ def test_figures_change_without_a_reload_and_the_zoom_stays(rig):
     rig.fake.now_ms += 86_400_000
     rig.see("Sun 4 May 2025, 09:59")
     newest = find + "return chart.getOption().series.find((s) => s.name === 'Sold').data.at(-1).head"
-    wait_for(lambda: rig.driver.execute_script(newest) == "Sun 4 May 2025", "a new bar")
+    rig.wait(lambda: rig.driver.execute_script(newest) == "Sun 4 May 2025", "a new bar")
     zoom = rig.driver.execute_script(
         find + "return chart.getOption().dataZoom.map((z) => [Math.round(z.start), Math.round(z.end)])"
     )
@@ -292,7 +300,7 @@ def test_an_approval_wants_a_name_and_can_be_taken_back(patient_rig):
     rig.click("Undo", ".toast")
     rig.see("Taken back: nothing was sent.")
     assert rig.fake.decisions == []
-    wait_for(lambda: "going out" not in rig.text(), "the row to be free again")
+    rig.wait(lambda: "going out" not in rig.text(), "the row to be free again")
 
 
 def test_an_order_is_approved_and_the_name_is_remembered(rig):
@@ -302,7 +310,7 @@ def test_an_order_is_approved_and_the_name_is_remembered(rig):
     rig.see("Approve 1 order?")
     rig.fill("Your name", "Ada Lovelace")
     rig.click("Approve", ".dialog")
-    wait_for(lambda: rig.fake.decisions, "the decision to go out")
+    rig.wait(lambda: rig.fake.decisions, "the decision to go out")
     rig.see("1 order approved. The audit has a line for each.")
     ((trigger, act, decision),) = rig.fake.decisions
     assert (act, decision.who) == ("approve", "Ada Lovelace")
@@ -313,7 +321,7 @@ def test_an_order_is_approved_and_the_name_is_remembered(rig):
     rig.see("Bananas, loose")
     rig.click("Approve", ".list")
     rig.see("Approve 1 order?")
-    wait_for(
+    rig.wait(
         lambda: rig.driver.execute_script(
             "return [...document.querySelectorAll('.dialog input')].some((el) => el.value === 'Ada Lovelace')"
         ),
@@ -331,7 +339,7 @@ def test_a_rejection_wants_a_reason(rig):
     rig.see("Give a reason")
     rig.fill("Reason", "the shop closes for a week")
     rig.click("Reject", ".dialog")
-    wait_for(lambda: rig.fake.decisions, "the decision to go out")
+    rig.wait(lambda: rig.fake.decisions, "the decision to go out")
     assert rig.fake.decisions[0][1] == "reject"
     assert rig.fake.decisions[0][2].reason == "the shop closes for a week"
 
@@ -363,7 +371,7 @@ def test_automatic_orders_are_stopped_with_a_reason_and_started_again(rig):
     rig.see("Stopped for the whole chain")
     assert rig.fake.switches["chain", ""].on
     rig.click("Undo", ".toast")
-    wait_for(lambda: not rig.fake.switches["chain", ""].on, "the undo")
+    rig.wait(lambda: not rig.fake.switches["chain", ""].on, "the undo")
 
 
 def test_a_candidate_is_promoted_on_its_scores(rig):
@@ -380,7 +388,7 @@ def test_a_candidate_is_promoted_on_its_scores(rig):
     rig.fill("Your name", "J. Doe")
     rig.fill("Reason", "five good days")
     rig.click("Do it", ".dialog")
-    wait_for(lambda: rig.fake.rollout_acts, "the promotion")
+    rig.wait(lambda: rig.fake.rollout_acts, "the promotion")
     number, action, by = rig.fake.rollout_acts[0]
     assert (number, action, by.who, by.percent, by.override) == (1, "promote", "J. Doe", 100, False)
 
@@ -392,7 +400,7 @@ def test_a_bundle_is_rolled_out_in_the_shadow_first(rig):
     rig.fill("Your name", "J. Doe")
     rig.fill("Reason", "new training")
     rig.click("Begin", ".dialog")
-    wait_for(lambda: rig.fake.rollouts, "the roll-out")
+    rig.wait(lambda: rig.fake.rollouts, "the roll-out")
     view = rig.fake.rollouts[1]
     assert (view.mode, view.percent, view.who) == ("shadow", 10, "J. Doe")
 
@@ -415,7 +423,7 @@ def test_a_second_box_a_bad_disk_and_a_centre_that_hangs_are_seen_with_what_to_d
     rig.fake.troubled, rig.fake.problems = False, []
     rig.open("/fleet")
     rig.loaded()
-    wait_for(lambda: "Out of order" not in rig.text(), "nothing out of order")
+    rig.wait(lambda: "Out of order" not in rig.text(), "nothing out of order")
 
 
 def test_a_rule_is_tried_over_stored_weeks_shop_by_shop(rig):
@@ -428,10 +436,10 @@ def test_a_rule_is_tried_over_stored_weeks_shop_by_shop(rig):
     set_number = """const found = [...document.querySelectorAll('.q-field')].find((el) => el.innerText.includes(arguments[0]));
         if (!found) return false; const input = found.querySelector('input'); input.focus(); input.value = arguments[1];
         input.dispatchEvent(new Event('input', {bubbles: true})); return true;"""
-    wait_for(lambda: rig.driver.execute_script(set_number, "Service level", "0.3"), "the field")
+    rig.wait(lambda: rig.driver.execute_script(set_number, "Service level", "0.3"), "the field")
     rig.click("Play")
     rig.see("Service level: input should be greater than or equal to 0.5")
-    wait_for(lambda: rig.driver.execute_script(set_number, "Service level", "0.99"), "the field")
+    rig.wait(lambda: rig.driver.execute_script(set_number, "Service level", "0.99"), "the field")
     rig.click("Play")
     rig.see("2 shops played")
     rig.see("fewer units missed")
@@ -452,7 +460,7 @@ def test_a_region_says_which_category_it_will_want_and_who_carries_it(rig):
     rig.see("Soft drinks")
     rig.see("+34 %")
     circles = "return document.querySelectorAll('.list svg circle').length"
-    wait_for(lambda: rig.driver.execute_script(circles) == 3, "three points of a picture")
+    rig.wait(lambda: rig.driver.execute_script(circles) == 3, "three points of a picture")
     rig.click("Why", ".list")
     rig.see("812 units expected (716 to 908 in eight of ten weeks), 604 usual: +34 %, more than usual.")
     keep_screenshot(rig.driver, "regions-why")
@@ -567,14 +575,14 @@ def test_a_shops_rules_are_set_and_a_wrong_field_says_so_itself(rig):
     set_number = """const found = [...document.querySelectorAll('.q-field')].find((el) => el.innerText.includes(arguments[0]));
         if (!found) return false; const input = found.querySelector('input'); input.focus(); input.value = arguments[1];
         input.dispatchEvent(new Event('input', {bubbles: true})); return true;"""
-    wait_for(lambda: rig.driver.execute_script(set_number, "Raise, days of demand", "9"), "the field")
+    rig.wait(lambda: rig.driver.execute_script(set_number, "Raise, days of demand", "9"), "the field")
     rig.click("Save")
     rig.see("clear_days is 2.0; it must be above raise_days, 9.0")
     assert rig.fake.configs == {}
-    wait_for(lambda: rig.driver.execute_script(set_number, "Clear, days of demand", "12"), "the field")
+    rig.wait(lambda: rig.driver.execute_script(set_number, "Clear, days of demand", "12"), "the field")
     rig.click("Save")
     rig.see("Saved as version 1")
-    wait_for(lambda: "it must be above" not in rig.text(), "the error to fade")
+    rig.wait(lambda: "it must be above" not in rig.text(), "the error to fade")
     assert rig.fake.configs["s367"].rules.low_stock.clear_days == 12
     keep_screenshot(rig.driver, "config-desk")
     set_size(rig.driver, PHONE)
@@ -630,7 +638,7 @@ def test_a_chart_that_is_open_follows_the_readers_machine_into_the_dark_and_back
             option = rig.driver.execute_script(GREYS_JS)
             return shown in option and gone not in option
 
-        wait_for(are_there, f"a chart in {shown}")
+        rig.wait(are_there, f"a chart in {shown}")
 
     def be(scheme):
         media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
@@ -640,7 +648,7 @@ def test_a_chart_that_is_open_follows_the_readers_machine_into_the_dark_and_back
         be("light")
         rig.open("/")
         rig.loaded()
-        wait_for(lambda: rig.charts() and rig.charts()[0]["painted"] > 500, "a painted chart")
+        rig.wait(lambda: rig.charts() and rig.charts()[0]["painted"] > 500, "a painted chart")
         greys(LIGHT_QUIET, DARK_QUIET)
         be("dark")
         greys(DARK_QUIET, LIGHT_QUIET)
@@ -680,7 +688,7 @@ def test_a_list_is_filtered_sorted_and_paged_by_the_centre(rig):
         "[...document.querySelectorAll('.list th')].find((th) => th.innerText.includes('On hand')).click()"
     )
     rig.see("1 to 50 of 120")
-    wait_for(lambda: "Cola 12 x 12 fl oz\n" in rig.text(), "the emptiest shelf first")
+    rig.wait(lambda: "Cola 12 x 12 fl oz\n" in rig.text(), "the emptiest shelf first")
     rig.driver.execute_script(
         "const i = document.querySelector('.filter input'); i.value = 'coffee'; i.dispatchEvent(new Event('input', {bubbles: true}));"
     )
@@ -695,7 +703,7 @@ def test_the_search_finds_shops_and_skus(rig):
     )
     rig.see("900007 · Shop 367, Elm Street")
     hit = "const hit = document.querySelector('.found .hit'); if (hit) hit.click(); return !!hit;"
-    wait_for(lambda: rig.driver.execute_script(hit), "a hit to click")
+    rig.wait(lambda: rig.driver.execute_script(hit), "a hit to click")
     rig.see("Forecast held")
 
 
@@ -709,14 +717,14 @@ def test_a_centre_that_is_down_is_told_and_the_last_answer_stays(rig):
     assert "6,370.71 USD" in rig.text()
     keep_screenshot(rig.driver, "hq-away-desk")
     rig.fake.fail = 0
-    wait_for(lambda: "No news of" not in rig.text(), "the banner to go")
+    rig.wait(lambda: "No news of" not in rig.text(), "the banner to go")
 
 
 def test_an_unknown_shop_and_an_unknown_sku_say_what_to_do(rig):
     rig.open("/shops/nowhere")
     rig.see("There is no shop nowhere.")
     hidden = "return [...document.querySelectorAll('.skeleton')].every((el) => !el.offsetParent)"
-    wait_for(lambda: rig.driver.execute_script(hidden), "the shape of the page to be gone")
+    rig.wait(lambda: rig.driver.execute_script(hidden), "the shape of the page to be gone")
     rig.open("/shops/s367/skus/1")
     rig.see("There is no SKU 1 of shop s367.")
     rig.see("Go back to the list")
@@ -724,13 +732,13 @@ def test_an_unknown_shop_and_an_unknown_sku_say_what_to_do(rig):
 
 def test_closed_pages_are_forgotten_and_memory_stays_small(rig):
     rig.driver.get("about:blank")
-    before = wait_for(rig.hq.status, "HQ's status")["pages_open"]
+    before = rig.wait(rig.hq.status, "HQ's status")["pages_open"]
     for _ in range(3):
         for path in ("/", "/shops/s367", "/shops/s367/skus/900003", "/restock", "/fleet"):
             rig.open(path)
             rig.loaded()
     rig.driver.get("about:blank")
-    wait_for(
+    rig.wait(
         lambda: (status := rig.hq.status()) and status["pages_open"] <= before, "closed pages to be forgotten"
     )
     assert rig.hq.rss_mb() < 180

@@ -43,7 +43,7 @@ class Pages:
                 stderr=log,
                 env=environ,
             )
-        centre.wait_until(self.is_up, 60)
+        centre.wait_until(self.is_up, 180)
 
     def is_up(self) -> bool:
         assert self.process.poll() is None

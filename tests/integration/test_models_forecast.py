@@ -67,7 +67,7 @@ def forecast(folder, *more: str) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "cli", "models", "forecast", "--history", folder / "h.parquet",
                "--future", folder / "f.parquet", "--horizon", HORIZON, "--out", folder / "o.parquet", *more]  # fmt: skip
     return subprocess.run(
-        [str(word) for word in command], capture_output=True, text=True, timeout=280, check=False
+        [str(word) for word in command], capture_output=True, text=True, timeout=800, check=False
     )
 
 

@@ -27,7 +27,7 @@ NOT_IN_A_GATEWAY = {
 NOT_IN_A_CENTRE = {"pyserial", "cobs", "nicegui", "pandas", "pyarrow", "iotcore"}
 START_S = 60
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def _needs_extra(command: str, folder: Path, room: str, settings: list[str]) -> 
         text=True,
         check=False,
         cwd=folder,
-        timeout=60,
+        timeout=180,
     )
     assert refused.returncode == 78, refused.stderr
     assert f"pip install 'shelfloop[{room}]'" in refused.stderr
@@ -111,7 +111,7 @@ def _needs_extra(command: str, folder: Path, room: str, settings: list[str]) -> 
 def _doctor_misses_no_package(command: str, room: str, config: Path) -> None:
     """What else the doctor says of a machine of tests (its clock, its disk) is not this test's."""
     asked = [command, "doctor", f"--{room}", str(config)]
-    done = subprocess.run(asked, capture_output=True, text=True, check=False, cwd=config.parent, timeout=60)
+    done = subprocess.run(asked, capture_output=True, text=True, check=False, cwd=config.parent, timeout=180)
     (line,) = [line for line in done.stdout.splitlines() if f"{room} packages" in line]
     assert line.startswith("ok "), done.stdout + done.stderr
 

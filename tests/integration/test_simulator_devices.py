@@ -252,7 +252,7 @@ def test_a_file_that_is_no_shop_stops_the_start(tmp_path):
         "--broker-port",
         "1",
     ]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 78
     assert "simulate receipts" in done.stderr
 

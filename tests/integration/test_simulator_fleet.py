@@ -11,7 +11,7 @@ from central_rig import CentreProcess, kill_leftover
 
 def _fleet(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "cli", "simulate", "fleet", *words], capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-m", "cli", "simulate", "fleet", *words], capture_output=True, text=True, check=False, timeout=300
     )  # fmt: skip
 
 

@@ -82,12 +82,12 @@ def test_a_big_shop_is_cut_to_its_best_sellers_and_says_so(centre, monkeypatch):
 def test_one_replay_runs_at_a_time_and_the_next_is_told(centre, monkeypatch):
     monkeypatch.setattr(replay_desk, "WAIT_S", 0.01)
     entered, go_on = threading.Event(), threading.Event()
-    monkeypatch.setattr(centre.replays, "_rest", lambda: (entered.set(), go_on.wait(30)))
+    monkeypatch.setattr(centre.replays, "_rest", lambda: (entered.set(), go_on.wait(60)))
     thread = threading.Thread(target=centre.replays.replay, args=("s1", HIGHER))
     thread.start()
-    assert entered.wait(30)
+    assert entered.wait(60)
     with pytest.raises(BusyError, match="another replay runs"):
         centre.replays.replay("s1", HIGHER)
     go_on.set()
-    thread.join(30)
+    thread.join(60)
     assert centre.replays.replay("s1", HIGHER).skus == 1

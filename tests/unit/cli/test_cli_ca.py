@@ -49,7 +49,7 @@ def _handshake(made: Path, ca: Path, host: str) -> str:
         return error.verify_message
     finally:
         ours.close()
-        thread.join(30)
+        thread.join(60)
 
 
 def test_a_client_that_trusts_the_ca_is_content_with_each_name(made: Path) -> None:

@@ -79,7 +79,7 @@ def test_the_command_sends_the_note_through_the_status_port(port, inbox):
     ],
 )
 def test_what_is_no_note_is_refused(port, inbox, path, body, kind, code):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("POST", path, body, {"Content-Type": kind})
     answer = connection.getresponse()
     assert answer.status == code

@@ -123,7 +123,7 @@ class FakeBroker:
         if self._early:
             thread = threading.Thread(target=self._publisher.confirmed, args=(mid,))
             thread.start()
-            thread.join(5)
+            thread.join(60)
             assert not thread.is_alive(), "the publisher holds its lock while it publishes"
         return mid
 

@@ -23,7 +23,7 @@ from runtime.status import StatusServer
 
 def _python(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=20, check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
     )
 
 
@@ -137,7 +137,7 @@ with supervisor.stop._cond:
         [sys.executable, "-c", SUPERVISED.format(setup=setup)], stdout=subprocess.PIPE, text=True
     ) as process:
         try:
-            assert process.communicate(timeout=10)[0] == "orderly end\n"
+            assert process.communicate(timeout=60)[0] == "orderly end\n"
         finally:
             process.kill()
 
@@ -161,7 +161,7 @@ def status(report: dict[str, object]) -> Iterator[StatusServer]:
 
 
 def _get(server: StatusServer, path: str) -> tuple[int, dict[str, object]]:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     connection.request("GET", path)
     response = connection.getresponse()
     body = json.loads(response.read())
@@ -187,7 +187,7 @@ def test_any_other_page_is_404(status: StatusServer) -> None:
 
 
 def test_one_connection_serves_many_questions(status: StatusServer) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", status.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", status.port, timeout=60)
     for _ in range(50):
         connection.request("GET", "/status")
         connection.getresponse().read()

@@ -146,7 +146,7 @@ class Outside:
             "webhook-timestamp": str(int(now.timestamp())),
             "webhook-signature": Webhook(secret).sign(event["id"], now.replace(microsecond=0), body),
         }
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             connection.request("POST", "/webhook", body, headers)
             reply = connection.getresponse()
@@ -166,10 +166,10 @@ def running(module: str, centre: SmallCentre, tmp_path: Path, *more: str) -> Ite
     finally:
         outside.client.close()
         outside.process.send_signal(signal.SIGTERM)
-        outside.process.wait(10)
+        outside.process.wait(60)
 
 
-def until(condition: Callable[[], bool], limit_s: float = 15.0) -> None:
+def until(condition: Callable[[], bool], limit_s: float = 60.0) -> None:
     deadline_s = time.monotonic() + limit_s
     while not condition():
         assert time.monotonic() < deadline_s, "not in time"

@@ -19,7 +19,7 @@ def spec(tmp_path: Path, code: str = SLEEPER, **more: object) -> ProcessSpec:
     return ProcessSpec("child", (sys.executable, "-I", "-S", "-c", code), tmp_path / "child.log", **more)  # type: ignore[arg-type]
 
 
-def until(condition: Callable[[], bool], limit_s: float = 10.0) -> None:
+def until(condition: Callable[[], bool], limit_s: float = 60.0) -> None:
     deadline_s = time.monotonic() + limit_s
     while not condition():
         assert time.monotonic() < deadline_s, "not in time"
