@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from central.secret_place import SecretPlace
 from central.settings import CentralSettings
 from central.upkeep import add_commands
 from runtime.errors import EXIT_BAD_CONFIG, EXIT_FAULT, EXIT_OK, OperatorError, reason_of
@@ -61,17 +62,17 @@ def _init(settings: CentralSettings, _: argparse.Namespace) -> int:
 def _gateway_add(settings: CentralSettings, arguments: argparse.Namespace) -> int:
     from central.setup import add_gateway  # noqa: PLC0415
 
-    _show_secret(add_gateway(settings, arguments.store, arguments.gateway), arguments.key_file)
+    with SecretPlace(arguments.key_file) as place:
+        place.put(add_gateway(settings, arguments.store, arguments.gateway))
     return EXIT_OK
 
 
 def _token_create(settings: CentralSettings, arguments: argparse.Namespace) -> int:
     from central.setup import create_token  # noqa: PLC0415
 
-    token = create_token(
-        settings, arguments.scope, arguments.name, days=arguments.days, reach=_reach(arguments)
-    )
-    _show_secret(token, arguments.token_file)
+    days, reach = arguments.days, _reach(arguments)
+    with SecretPlace(arguments.token_file) as place:
+        place.put(create_token(settings, arguments.scope, arguments.name, days=days, reach=reach))
     _warn_of_unknown(settings, _reach(arguments))
     return EXIT_OK
 
@@ -92,11 +93,12 @@ def _person_add(settings: CentralSettings, arguments: argparse.Namespace) -> int
         raise OperatorError("--by-link and --password-file exclude each other; leave one out")
     check_minutes(arguments.minutes)
     password = None if by_link else _password(arguments.password_file)
-    put_person(settings, arguments.name, arguments.role, password, reach=_reach(arguments))
-    print(f"{arguments.name} can log in as {arguments.role}; sessions opened before have ended")
-    _warn_of_unknown(settings, _reach(arguments))
-    if by_link:
-        _show_secret(make_link(settings, arguments.name, arguments.minutes), arguments.by_link)
+    with SecretPlace(arguments.by_link) as place:
+        put_person(settings, arguments.name, arguments.role, password, reach=_reach(arguments))
+        print(f"{arguments.name} can log in as {arguments.role}; sessions opened before have ended")
+        _warn_of_unknown(settings, _reach(arguments))
+        if by_link:
+            place.put(make_link(settings, arguments.name, arguments.minutes))
     return EXIT_OK
 
 
@@ -113,7 +115,8 @@ def _person_remove(settings: CentralSettings, arguments: argparse.Namespace) -> 
 def _person_link(settings: CentralSettings, arguments: argparse.Namespace) -> int:
     from central.setup import make_link  # noqa: PLC0415
 
-    _show_secret(make_link(settings, arguments.name, arguments.minutes), arguments.link_file)
+    with SecretPlace(arguments.link_file) as place:
+        place.put(make_link(settings, arguments.name, arguments.minutes))
     return EXIT_OK
 
 
@@ -196,21 +199,6 @@ def _status(settings: CentralSettings, _: argparse.Namespace) -> int:
         print(f"shelfloop central: no answer at {url}: {reason_of(error)}; is it running?", file=sys.stderr)
         return EXIT_FAULT
     return EXIT_OK
-
-
-def _show_secret(secret: str, path: Path | None) -> None:
-    """Prints the secret once, or writes it to a file that only its owner can read."""
-    if path is None:
-        print(secret)
-        return
-    try:
-        path.unlink(missing_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(secret + "\n")
-    except OSError as error:
-        raise OperatorError(f"{path}: {error.strerror}; the secret was not shown, make a new one") from None
-    print(f"written to {path} (readable for its owner only)")
 
 
 def _parser() -> argparse.ArgumentParser:

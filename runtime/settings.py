@@ -73,7 +73,9 @@ def _message_from_validation(where: str, error: ValidationError) -> str:
         elif problem["type"] == "extra_forbidden":
             lines.append(f"  {name}: is no setting; see docs/settings.md for those that are")
         else:
-            lines.append(f"  {name}: {problem['msg']}, got {problem['input']!r}")
+            lines.append(
+                f"  {name}: {problem['msg'].removeprefix('Value error, ')}, got {problem['input']!r}"
+            )
     return "\n".join(lines)
 
 

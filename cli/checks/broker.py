@@ -9,6 +9,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from cli.findings import Finding, fail, ok, warn
+from runtime.errors import reason_of
 
 TIMEOUT_S = 4.0
 VERSION_TOPIC = "$SYS/broker/version"
@@ -93,7 +94,7 @@ def ask_broker(
         client.connect_timeout = TIMEOUT_S
         client.connect(host, port, keepalive=10)
     except (OSError, ValueError) as error:
-        return BrokerAnswer(connected=False, reason=str(error), answered=False)
+        return BrokerAnswer(connected=False, reason=reason_of(error), answered=False)
     client.loop_start()
     try:
         if not answered.wait(TIMEOUT_S):

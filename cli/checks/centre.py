@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 from cli.findings import Finding, fail, ok, warn
+from runtime.errors import reason_of
 
 TIMEOUT_S = 5.0
 MAX_SKEW_MS = 60_000
@@ -94,7 +95,7 @@ def ask(
         finally:
             connection.close()
     except (OSError, http.client.HTTPException, ValueError) as error:
-        return Answer(0, str(error) or type(error).__name__)
+        return Answer(0, reason_of(error))
 
 
 def _connection(parts: SplitResult, ca_file: str) -> http.client.HTTPConnection:

@@ -136,6 +136,29 @@ def test_who_has_no_password_comes_in_by_a_link_and_by_no_password(tmp_path: Pat
     made.ledger.close()
 
 
+def test_a_key_that_could_not_be_written_is_not_made_and_the_old_one_works_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = Bench(tmp_path)
+    config, key = tmp_path / "central.toml", tmp_path / "gw-9.key"
+    config.write_text(f'state_dir = "{tmp_path}"\n')
+    words = ["gateway", "add", "--config", str(config), "--store", STORE, "--gateway", "gw-9", "--key-file"]
+    assert main([*words, str(key)]) == 0
+    assert key.stat().st_mode & 0o777 == 0o600
+    before = made.rows("SELECT key_hash FROM gateways WHERE gateway = 'gw-9'"), entries(made), key.read_text()
+    for place in (tmp_path / "no-folder" / "key", tmp_path):
+        assert main([*words, str(place)]) == 78
+        assert "nothing was changed" in capsys.readouterr().err
+    assert main([*words[:-2], "GW", "--key-file", str(key)]) == 78, "a bad name leaves the file alone, too"
+    assert before == (
+        made.rows("SELECT key_hash FROM gateways WHERE gateway = 'gw-9'"), entries(made), key.read_text()
+    )  # fmt: skip
+    assert main([*words, str(key)]) == 0
+    assert key.read_text() != before[2]
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    made.ledger.close()
+
+
 def test_what_would_do_nothing_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     made = Bench(tmp_path)
     config, secret = tmp_path / "central.toml", tmp_path / "password"
