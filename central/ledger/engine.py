@@ -3,6 +3,7 @@
 import sqlite3
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from central.ledger.schema import migrate, pending_migrations
 from runtime.errors import OperatorError
 
 READERS = 8
+WRITER_CACHE_KB, READER_CACHE_KB = 8_000, 2_000
+"""Pages of a SQLite file that a connection keeps to itself; the system keeps the file for all of them. Eight readers with as much as the
+writer would hold 64 MB of the same pages."""
 WATCHERS = 4
 """Connections that hold a lead or listen, and are in no transaction."""
 LANES = 4
@@ -39,8 +43,8 @@ class Ledger:
                 self.watch: Engine = self._postgresql(WATCHERS, "AUTOCOMMIT")
                 event.listen(self.write, "before_cursor_execute", _note_writing)
             else:
-                self.write = self._sqlite("BEGIN IMMEDIATE", 1)
-                self.read = self.watch = self._sqlite("BEGIN", READERS)
+                self.write = self._sqlite("BEGIN IMMEDIATE", 1, WRITER_CACHE_KB)
+                self.read = self.watch = self._sqlite("BEGIN", READERS, READER_CACHE_KB)
         except (sa.exc.ArgumentError, ModuleNotFoundError) as error:
             raise OperatorError(f"database_url: {error}; see docs/settings.md") from None
 
@@ -107,16 +111,17 @@ class Ledger:
         self.read.dispose()
         self.watch.dispose()
 
-    def _sqlite(self, begin: str, connections: int) -> Engine:
+    def _sqlite(self, begin: str, connections: int, cache_kb: int) -> Engine:
         engine = sa.create_engine(
             self.url,
             pool_size=connections,
             max_overflow=0,
             pool_timeout=30,
+            pool_use_lifo=True,  # the same few connections answer as long as few ask: the others hold no pages and statements
             connect_args={"check_same_thread": False},
             hide_parameters=True,  # a failed statement is logged; its values name members
         )
-        event.listen(engine, "connect", _set_pragmas)
+        event.listen(engine, "connect", partial(_set_pragmas, cache_kb))
         event.listen(engine, "begin", _begin_with(begin))
         return engine
 
@@ -168,7 +173,7 @@ _WAL_PAGES = 8_000
 """Of 4 kB, before they are copied into the database: a page that many batches change is copied once for all of them."""
 
 
-def _set_pragmas(connection: Any, _record: object) -> None:
+def _set_pragmas(cache_kb: int, connection: Any, _record: object) -> None:
     # The driver would open transactions late and as DEFERRED; ours begin where we say.
     connection.isolation_level = None
     for pragma in (
@@ -176,7 +181,7 @@ def _set_pragmas(connection: Any, _record: object) -> None:
         "synchronous=FULL",
         f"wal_autocheckpoint={_WAL_PAGES}",
         "busy_timeout=15000",
-        "cache_size=-8000",
+        f"cache_size=-{cache_kb}",
         "temp_store=MEMORY",
         "foreign_keys=ON",
     ):
