@@ -4,6 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from runtime.errors import OperatorError
 
@@ -18,7 +19,7 @@ class SecretPlace:
         self._path = path
         self._beside: Path | None = None
 
-    def __enter__(self) -> "SecretPlace":
+    def __enter__(self) -> Self:
         if self._path is None:
             return self
         try:
