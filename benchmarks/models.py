@@ -6,7 +6,7 @@ Scores: pooled Complete Journey shops, days that the bundle was not trained on, 
 sellers (--quick: 180). Peers: a 28-day moving average and last week again, both with a negative binomial of the
 series' own moments. "Prices known" takes the mean price that the chain was paid that week as known beforehand, as a
 shop knows its own price plan; it flatters a little, since what people paid is not quite what was on the label. Also, for the whole-table speed, the numpy baseline that stands in for a missing bundle.
-Drift: a simulated shop, bands as stated and as corrected day by day. Empty shelves: a simulated shop that sells out each
+Drift: simulated shops, bands as stated and as corrected day by day (`recalibrating/shops.py`). Empty shelves: a simulated shop that sells out each
 evening, forecast from demand as it is recovered and from sales.
 Speed: 1,000 SKUs x 14 days on one thread, history to order by the order graph, median of runs; 10,000 SKUs likewise, in time of the
 processor, so that a busy machine tells the same.
@@ -20,7 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.recalibrating.shops import drift_rows, restless_rows  # noqa: E402
 from contract.records import QUANTILE_LEVELS  # noqa: E402
 from models.arrays import F64  # noqa: E402
 from models.bundle import DEMO_BUNDLE, DEMO_PUBLIC_KEY  # noqa: E402
@@ -39,7 +40,7 @@ from models.known_days import FLAGS  # noqa: E402
 from models.manifest import Score  # noqa: E402
 from models.order_plan import SkuSupply, questions_from  # noqa: E402
 from models.quantile_network import DAY_LEVELS  # noqa: E402
-from models.recalibration import Recalibration, recalibrated_quantiles, recalibrated_span  # noqa: E402
+from models.recalibration import Recalibration, recalibrated_span  # noqa: E402
 from models.training.completejourney import completejourney_series  # noqa: E402
 from models.training.rolling import held_out_scores  # noqa: E402
 
@@ -68,7 +69,8 @@ def main() -> int:
     options = parser.parse_args()
     rows = [
         *score_rows(180 if options.quick else 540),
-        *drift_rows(60 if options.quick else 300),
+        *drift_rows(_demo_models(), 60 if options.quick else 300),
+        *restless_rows(_demo_models(), 3 if options.quick else 8),
         *empty_shelf_rows(100 if options.quick else 1000),
         *speed_rows(5 if options.quick else 30),
         *size_rows(),
@@ -108,45 +110,6 @@ def score_rows(series: int) -> list[Row]:
         near("inside the 95 % band", "coverage_95", 0.95),
         near("bias of the mean", "bias", 0.0),
     ]
-
-
-def drift_rows(skus: int) -> list[Row]:
-    """A shop of steady sales that become restless, each SKU at two fifths or eight fifths of its level by the day: the bands of its last 20 of 60 days.
-
-    Each day is forecast by the demo's bundle from the 56 before it, and recalibrated as a gateway does it. Peer: not recalibrated.
-    """
-    random, models = np.random.default_rng(6), _demo_models()
-    usual = random.gamma(6, 4, (skus, 1))
-    days = (
-        random.poisson(usual, (skus, 56)),
-        random.poisson(usual * random.choice([0.4, 1.6], (skus, 60)), (skus, 60)),
-    )
-    units, state = np.concatenate(days, axis=1).astype(float), Recalibration.start()
-    seen = {True: np.zeros(3), False: np.zeros(3)}
-    for day in range(56, 116):
-        forecast = models.demand.forecast(
-            units[:, day - 56 : day], TEST_FROM + timedelta(days=day), horizon_days=1
-        )
-        sold = units[:, day]
-        for is_kept in (True, False) if day >= 96 else ():
-            band = recalibrated_quantiles(
-                forecast, state if is_kept else Recalibration.start(), (0.025, 0.1, 0.9, 0.975)
-            )[:, 0]
-            inside = [
-                ((sold >= band[:, low]) & (sold <= band[:, high])).sum() for low, high in ((1, 2), (0, 3))
-            ]
-            seen[is_kept] += np.array([*inside, skus])
-        state = state.observed(
-            forecast.mean[:, 0].astype(float), forecast.dispersion[:, 0].astype(float), sold
-        )
-    kept, plain = (seen[is_kept][:2] / seen[is_kept][2] for is_kept in (True, False))
-    return [
-        _row(
-            f"drifting shop, inside the {round(100 * level)} % band", round(float(kept[place]), 3), "share", level,
-            f"near {level}", {"not recalibrated": round(float(plain[place]), 3)},
-        )
-        for place, level in enumerate((0.8, 0.95))
-    ]  # fmt: skip
 
 
 def empty_shelf_rows(skus: int) -> list[Row]:

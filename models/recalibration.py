@@ -2,12 +2,14 @@
 
 Each evening every day that is over says where in its forecast the sales fell (the probability integral transform, PIT).
 A class keeps a fading histogram of them: flat while the forecasts are calibrated. The level that then really covers
-`level` is read off the histogram, and quantiles are asked at it. The state is small, and every step is a pure function.
+`level` is read off the histogram, and quantiles are asked at it. A forecast learns of restless demand by itself, too, and widens;
+what older days say of narrower ones is taken back by as much. The state is small, and every step is a pure function.
 Sources: Kuleshov, Fenner & Ermon 2018 (recalibrated levels); Czado, Gneiting & Held 2009 (PIT of counts, without dice).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -16,33 +18,55 @@ from models.arrays import F64, I64
 from models.forecast import Forecast
 from models.quantiles import negbin_cdf, negbin_quantiles
 
-BINS = 40
+BINS = 36
+LOWEST_LEVEL = 1e-4
+"""No level below it, nor above 1 - LOWEST_LEVEL, is asked for."""
+_NORMAL = NormalDist()
+_REACH = -_NORMAL.inv_cdf(LOWEST_LEVEL)
+EDGES: F64 = np.array([0.0, *map(_NORMAL.cdf, np.linspace(-_REACH, _REACH, BINS - 1)), 1.0])
+"""Of the bins, even in normal deviates: how wide a band must be is decided in the tails. With 40 bins of equal width all days of a
+restless shop fell into the two outermost, and where in them was not known."""
 CLASS_EDGES = (0.3, 2.0)
 """Units a day that part slow, middling and busy SKUs."""
 CLASSES = len(CLASS_EDGES) + 1
 CLASS_NAMES = ("slow", "middling", "busy")
-_PRIOR_DAYS = 400.0
-"""SKU-days of evidence for the model as it came: the map moves when more than that speaks against it."""
-_FADE_DAYS = 7.0
-"""Half-life. In simulated shops whose demand became restless, by the day, by SKU or for half a month, 7 days kept the 80 % band within
-six points of its level, 14 days within ten: the models take new demand in by themselves, and old evidence then widens too much."""
+_PRIOR_DAYS = 60.0
+"""SKU-days of evidence for the model as it came. 20 SKUs keep some 300 (_FADE_DAYS), two of them 30: with 400, bands of 80 %
+held .71 of 40 SKUs that all sold half or one and a half times the usual each day, and .59 of 20."""
+_DOUBT_DAYS = 400.0
+"""As _PRIOR_DAYS, before drift is told: a map that errs a little costs little, an alert without a cause is not believed again."""
+_FADE_DAYS = 10.0
+"""Half-life. A shop that stays steady pays for the days' common chances: .4 % of its pinball loss with 10 days, .8 % with 7."""
 KEPT_A_DAY = 0.5 ** (1 / _FADE_DAYS)
 """Of all older evidence, each day that brings new."""
+KEPT_LATELY = 0.7
+"""As KEPT_A_DAY, of how wide the forecasts have been lately: some three days."""
+LATELY_NUMBERS = 2
+"""At the end of each row of to_numbers, what fades by KEPT_LATELY."""
+_LARGEST_CHANGE = 2.0
+"""In how wide forecasts are, that is believed."""
 DRIFT_LIMIT = 0.05
 """A class whose levels are off by more is reported: coverage of a band is then off by up to twice that."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recalibration:
-    """counts: (CLASSES, BINS), SKU-days seen with their PIT in each bin, faded. sold, said: (CLASSES,), units, faded."""
+    """counts: (CLASSES, BINS), SKU-days seen with their PIT in each bin. sold, said: (CLASSES,), units. All faded.
+
+    spread: (CLASSES,), sum over the same SKU-days of the forecast's standard deviation beside Poisson's of its mean.
+    lately: (CLASSES, 2), the same sum and its SKU-days, faded by KEPT_LATELY.
+    """
 
     counts: F64
     sold: F64
     said: F64
+    spread: F64
+    lately: F64
 
     @classmethod
     def start(cls) -> "Recalibration":
-        return cls(np.zeros((CLASSES, BINS)), np.zeros(CLASSES), np.zeros(CLASSES))
+        sold, said, spread = np.zeros((3, CLASSES))
+        return cls(np.zeros((CLASSES, BINS)), sold, said, spread, np.zeros((CLASSES, 2)))
 
     def observed(self, mean: F64, dispersion: F64, sold: F64) -> "Recalibration":
         """After one more day: its forecast of each SKU and what sold, (n_sku,), NaN where demand was not seen."""
@@ -54,6 +78,8 @@ class Recalibration:
             self.counts * KEPT_A_DAY + day.counts,
             self.sold * KEPT_A_DAY + day.sold,
             self.said * KEPT_A_DAY + day.said,
+            self.spread * KEPT_A_DAY + day.spread,
+            self.lately * KEPT_LATELY + day.lately,
         )
 
     @property
@@ -63,19 +89,34 @@ class Recalibration:
 
     def levels(self, levels: Sequence[float]) -> F64:
         """The level to ask for in each class so that `level` is covered, (CLASSES, len(levels)), never falling."""
-        edges = np.linspace(0, 1, BINS + 1)
         out = np.empty((CLASSES, len(levels)))
-        for place, counts in enumerate(self.counts):
-            weighed = counts + _PRIOR_DAYS / BINS
-            reached = np.concatenate([[0.0], np.cumsum(weighed) / weighed.sum()])
-            out[place] = np.interp(levels, reached, edges)
-        return np.clip(out, 0.001, 0.999)
+        for place, (reached, narrower) in enumerate(
+            zip(self._reached(_PRIOR_DAYS), self._narrower(), strict=True)
+        ):
+            asked = np.clip(np.interp(levels, reached, EDGES), LOWEST_LEVEL, 1 - LOWEST_LEVEL)
+            if narrower != 1:
+                asked = np.array([_NORMAL.cdf(_NORMAL.inv_cdf(level) * narrower) for level in asked])
+            out[place] = asked
+        return np.clip(out, LOWEST_LEVEL, 1 - LOWEST_LEVEL)
+
+    def _narrower(self) -> F64:
+        """How wide the forecasts were that the histogram tells of, by how wide they are now, (CLASSES,); 1 before anything was seen."""
+        days = self.counts.sum(axis=1)
+        seen = (days > 0) & (self.lately[:, 1] > 0) & (self.lately[:, 0] > 0)
+        then = np.where(seen, self.spread / np.where(seen, days, 1), 1.0)
+        now = np.where(seen, self.lately[:, 0] / np.where(seen, self.lately[:, 1], 1), 1.0)
+        change = np.clip(then / now, 1 / _LARGEST_CHANGE, _LARGEST_CHANGE)
+        return np.asarray(1 + days / (days + _PRIOR_DAYS) * (change - 1))
 
     def drift(self) -> F64:
         """How far off the levels of each class are, (CLASSES,): the largest gap of the histogram's distribution from flat."""
-        weighed = self.counts + _PRIOR_DAYS / BINS
-        reached = np.cumsum(weighed, axis=1) / weighed.sum(axis=1, keepdims=True)
-        return np.asarray(np.abs(reached - np.arange(1, BINS + 1) / BINS).max(axis=1))
+        return np.asarray(np.abs(self._reached(_DOUBT_DAYS) - EDGES).max(axis=1))
+
+    def _reached(self, prior_days: float) -> F64:
+        """What share of days fell below each edge, (CLASSES, BINS + 1), drawn to the model's own word."""
+        weighed = self.counts + prior_days * np.diff(EDGES)
+        below = np.cumsum(weighed, axis=1) / weighed.sum(axis=1, keepdims=True)
+        return np.concatenate([np.zeros((CLASSES, 1)), below], axis=1)
 
     def bias(self) -> F64:
         """(said - sold) / sold of each class, (CLASSES,); 0 before anything sold."""
@@ -91,21 +132,20 @@ class Recalibration:
         ]
 
     def to_numbers(self) -> list[list[float]]:
-        """For a state file: one row a class, its bins, then sold and said."""
-        return [
-            [round(float(value), 4) for value in (*counts, sold, said)]
-            for counts, sold, said in zip(self.counts, self.sold, self.said, strict=True)
-        ]
+        """For a state file: one row a class, its bins, then sold, said, spread and lately."""
+        table = np.column_stack([self.counts, self.sold, self.said, self.spread, self.lately])
+        return [[round(float(value), 4) for value in row] for row in table]
 
     @classmethod
     def from_numbers(cls, rows: Sequence[Sequence[float]]) -> "Recalibration":
         """Raises ValueError when the rows are not those of to_numbers."""
         table = np.asarray(rows, dtype=np.float64)
-        if table.shape != (CLASSES, BINS + 2) or not np.isfinite(table).all() or (table < 0).any():
+        if table.shape != (CLASSES, BINS + 5) or not np.isfinite(table).all() or (table < 0).any():
             raise ValueError(
-                f"recalibration state has shape {table.shape}, expected {(CLASSES, BINS + 2)}, finite and >= 0"
+                f"recalibration state has shape {table.shape}, expected {(CLASSES, BINS + 5)}, finite and >= 0"
             )
-        return cls(table[:, :BINS], table[:, BINS], table[:, BINS + 1])
+        sold, said, spread = table[:, BINS : BINS + 3].T
+        return cls(table[:, :BINS], sold, said, spread, table[:, BINS + 3 :])
 
 
 def evidence_of(
@@ -119,13 +159,15 @@ def evidence_of(
     known = np.isfinite(sold) & np.isfinite(mean)
     m, a, units = mean[known], dispersion[known], np.maximum(sold[known], 0)
     cut = np.zeros(len(m), dtype=bool) if is_cut is None else np.asarray(is_cut, dtype=bool)[known]
-    counts, real, said = np.zeros((CLASSES, BINS)), np.zeros(CLASSES), np.zeros(CLASSES)
+    day = Recalibration.start()
     classes = classes_of(m)
     high = np.where(cut, 1.0, negbin_cdf(m, a, units))
-    np.add.at(counts, classes, _spread(negbin_cdf(m, a, units - 1), high))
-    np.add.at(real, classes, np.where(cut, 0.0, units))
-    np.add.at(said, classes, np.where(cut, 0.0, m))
-    return Recalibration(counts, real, said)
+    np.add.at(day.counts, classes, _spread(negbin_cdf(m, a, units - 1), high))
+    np.add.at(day.sold, classes, np.where(cut, 0.0, units))
+    np.add.at(day.said, classes, np.where(cut, 0.0, m))
+    np.add.at(day.spread, classes, np.sqrt(1 + np.maximum(a * m, 0)))
+    day.lately[:] = np.column_stack([day.spread, day.counts.sum(axis=1)])
+    return day
 
 
 def recalibrated_quantiles(forecast: Forecast, state: Recalibration, levels: Sequence[float]) -> F64:
@@ -188,11 +230,10 @@ def _at_levels(
 
 def _spread(low: F64, high: F64) -> F64:
     """Each SKU's one day over the bins that lie between P(D < sold) and P(D <= sold), (n, BINS), rows summing to 1."""
-    edges = np.linspace(0, 1, BINS + 1)
     width = np.maximum(high - low, 1e-9)[:, None]
-    inside = np.minimum(edges[None, 1:], high[:, None]) - np.maximum(edges[None, :-1], low[:, None])
+    inside = np.minimum(EDGES[None, 1:], high[:, None]) - np.maximum(EDGES[None, :-1], low[:, None])
     share = np.maximum(inside, 0) / width
     total = share.sum(axis=1, keepdims=True)
-    at = np.minimum((high * BINS).astype(int), BINS - 1)
+    at = np.clip(np.searchsorted(EDGES, high) - 1, 0, BINS - 1)
     single = np.arange(BINS)[None, :] == at[:, None]
     return np.asarray(np.where(total > 0.5, share / np.maximum(total, 1e-9), single))

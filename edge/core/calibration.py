@@ -15,8 +15,10 @@ from edge.core.rows import Row, Rows
 Evidence: TypeAlias = tuple[tuple[float, ...], ...]
 """Rows of numbers, one a class; () says nothing."""
 
-KEPT_A_DAY = 0.5 ** (1 / 7)
+KEPT_A_DAY = 0.5 ** (1 / 10)
 """As models.recalibration.KEPT_A_DAY: of older evidence, each day that brings new."""
+KEPT_LATELY, LATELY_NUMBERS = 0.7, 2
+"""As there: so much is kept of so many numbers at the end of each row."""
 MAX_BUNDLES = 4
 _DIGITS = 4
 
@@ -51,9 +53,8 @@ class Calibrations:
             return
         # Numbers of another form are another version's: it begins anew.
         before = known.numbers if known is not None and _shape(known.numbers) == _shape(evidence) else ()
-        faded = tuple(tuple(value * KEPT_A_DAY for value in row) for row in before)
         days = known.days + 1 if known is not None and before else 1
-        self.rows.put(bundle, CalibrationRow(_rounded(added(faded, evidence)), days, text))
+        self.rows.put(bundle, CalibrationRow(_rounded(added(_faded(before), evidence)), days, text))
         oldest = sorted(self.rows.by_key, key=lambda name: (self.rows.by_key[name].last_day, name == bundle))
         for name in oldest[:-MAX_BUNDLES]:
             self.rows.drop(name)
@@ -67,6 +68,14 @@ def added(one: Evidence, other: Evidence) -> Evidence:
     if not one or not other:
         return one or other
     return tuple(tuple(a + b for a, b in zip(*rows, strict=True)) for rows in zip(one, other, strict=True))
+
+
+def _faded(numbers: Evidence) -> Evidence:
+    return tuple(
+        tuple(value * KEPT_A_DAY for value in row[:-LATELY_NUMBERS])
+        + tuple(value * KEPT_LATELY for value in row[-LATELY_NUMBERS:])
+        for row in numbers
+    )
 
 
 def _rounded(numbers: Evidence) -> Evidence:

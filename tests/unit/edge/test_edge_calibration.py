@@ -8,7 +8,7 @@ from edge_bundles import BundleShop
 from edge_world import World
 
 from edge.calibrated import drift_of, evidence_from, recalibration_from
-from edge.core.calibration import KEPT_A_DAY, MAX_BUNDLES, Calibrations, added
+from edge.core.calibration import KEPT_A_DAY, KEPT_LATELY, LATELY_NUMBERS, MAX_BUNDLES, Calibrations, added
 from models import recalibration
 from models.recalibration import BINS, CLASSES, Recalibration, evidence_of
 
@@ -32,15 +32,14 @@ def inside(scores, band):
     return sum(getattr(each, band) for each in scores) / sum(each.skus for each in scores)
 
 
-def test_in_a_drifting_world_calibration_closes_most_of_what_the_bands_lack_of_what_they_say():
-    world = live(46)
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_in_a_drifting_world_the_bands_cover_what_they_say_and_without_calibration_they_do_not(seed):
+    world = live(46, seed=seed)
     told, plain = zip(*world.scored[-22:], strict=True)
     assert inside(plain, "inside_80") < 0.62
     assert inside(plain, "inside_95") < 0.85
-    # Less than is stated: see the next test.
-    for band, stated in (("inside_80", 0.8), ("inside_95", 0.95)):
-        lacking = stated - inside(plain, band)
-        assert abs(stated - inside(told, band)) < lacking / 2
+    assert inside(told, "inside_80") == pytest.approx(0.8, abs=0.07)
+    assert inside(told, "inside_95") == pytest.approx(0.95, abs=0.04)
     assert sum(each.pinball for each in told) < 0.97 * sum(each.pinball for each in plain)
     found = recalibration_from(world.core.state.calibrations.of(world.models.name))
     assert drift_of(found)["busy"].is_over
@@ -49,17 +48,6 @@ def test_in_a_drifting_world_calibration_closes_most_of_what_the_bands_lack_of_w
     assert world.jobs[-1].calibration  # forecasts and orders are made at the corrected levels
     score = world.of_kind("model_score")[-1]
     assert score.inside_95 == told[-1].inside_95
-
-
-@pytest.mark.xfail(
-    strict=True,
-    reason="missed: bands of 80 and 95 % cover .70 and .84; 40 SKUs weigh as little as the prior of 400 SKU-days",
-)
-def test_in_a_drifting_world_the_bands_cover_what_they_say():
-    world = live(46)
-    told = world.scored[-22:]
-    assert inside(told, "inside_80") == pytest.approx(0.8, abs=0.07)
-    assert inside(told, "inside_95") == pytest.approx(0.95, abs=0.04)
 
 
 def test_a_kill_at_any_night_neither_loses_a_day_nor_counts_it_twice():
@@ -90,6 +78,8 @@ def test_the_gateways_loop_keeps_the_levels_in_its_file_and_raises_the_alert(tmp
 
 def test_the_gateway_adds_up_as_the_models_do():
     assert KEPT_A_DAY == recalibration.KEPT_A_DAY
+    assert KEPT_LATELY == recalibration.KEPT_LATELY
+    assert LATELY_NUMBERS == recalibration.LATELY_NUMBERS
     random, kept, state = np.random.default_rng(2), Calibrations(), Recalibration.start()
     mean = random.gamma(0.6, 4.0, 90) + 0.05
     for day in range(1, 9):
@@ -105,7 +95,7 @@ def test_the_gateway_adds_up_as_the_models_do():
 
 
 def test_a_day_counts_once_an_empty_one_not_at_all_and_other_versions_numbers_begin_anew():
-    kept, day = Calibrations(), ((1.0,) * (BINS + 2),) * CLASSES
+    kept, day = Calibrations(), ((1.0,) * (BINS + 5),) * CLASSES
     kept.after_day("a@1", date(2024, 1, 2), day)
     for again, evidence in (
         (date(2024, 1, 2), day),

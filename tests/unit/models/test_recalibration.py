@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -6,6 +7,7 @@ import pytest
 from models.forecast import Forecast
 from models.quantiles import negbin_cdf, negbin_quantiles
 from models.recalibration import (
+    BINS,
     CLASSES,
     DRIFT_LIMIT,
     Recalibration,
@@ -86,6 +88,38 @@ def test_coverage_comes_back_after_the_world_has_drifted_and_the_drift_is_told()
     assert state.bias()[-1] == pytest.approx(1 / 1.4 - 1, abs=0.05)
 
 
+def test_what_narrower_forecasts_taught_is_taken_back_once_forecasts_are_as_wide_as_demand():
+    random, mean = np.random.default_rng(4), np.full(200, 12.0)
+    narrow, wide, state = np.zeros(200), np.full(200, 0.4), Recalibration.start()
+    for _ in range(20):
+        state = state.observed(mean, narrow, sold(mean, wide, random))
+    assert state.levels((0.9,))[-1, 0] > 0.99
+    for _ in range(8):
+        state = state.observed(mean, wide, sold(mean, wide, random))
+    never_taken_back = replace(state, lately=np.zeros((CLASSES, 2)))
+    assert never_taken_back.levels((0.9,))[-1, 0] > 0.96
+    assert 0.85 < state.levels((0.9,))[-1, 0] < 0.93
+
+
+def test_the_rarest_levels_are_told_apart():
+    """All of a restless shop's days lie in the tails; which of its tenths they are in decides the band."""
+    random, mean, state = np.random.default_rng(6), np.full(40, 24.0), Recalibration.start()
+    for _ in range(30):
+        state = state.observed(
+            mean, np.full(40, 0.05), random.poisson(mean * random.choice([0.5, 1.5])).astype(float)
+        )
+    asked = state.levels((0.025, 0.1, 0.9, 0.975))[-1]
+    assert asked[0] < asked[1] / 3 < 0.02
+    assert 1 - asked[3] < (1 - asked[2]) / 3 < 0.02
+
+
+def test_chance_in_a_small_steady_shop_is_no_drift():
+    random, mean, state = np.random.default_rng(7), np.full(20, 8.0), Recalibration.start()
+    for _ in range(40):
+        state = state.observed(mean, np.zeros(20), random.poisson(mean).astype(float))
+        assert state.drift().max() < DRIFT_LIMIT
+
+
 def test_unknown_days_teach_nothing():
     mean, dispersion = shop()
     state = Recalibration.start().observed(mean, dispersion, np.full(SKUS, np.nan))
@@ -111,6 +145,6 @@ def test_the_state_survives_a_file_and_a_lying_file_is_refused():
     again = Recalibration.from_numbers(state.to_numbers())
     assert np.allclose(again.levels(LEVELS), state.levels(LEVELS), atol=1e-4)
     assert len(state.to_numbers()) == CLASSES
-    for bad in ([[1.0]], [[-1.0] * 42] * 3, [[float("nan")] * 42] * 3):
+    for bad in ([[1.0]], [[-1.0] * (BINS + 5)] * 3, [[float("nan")] * (BINS + 5)] * 3):
         with pytest.raises(ValueError, match="recalibration state"):
             Recalibration.from_numbers(bad)

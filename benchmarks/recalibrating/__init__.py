@@ -1,0 +1,1 @@
+"""What benchmarks/models.py says of recalibration is made of."""
