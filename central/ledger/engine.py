@@ -57,9 +57,7 @@ class Ledger:
             with self.write.begin() as connection:
                 return migrate(connection, self.shown)
         except sa.exc.DatabaseError as error:
-            raise OperatorError(
-                f"ledger {self.shown}: {error.orig}; restore it from a backup, or move it away"
-            ) from None
+            raise self._unusable(error) from None
 
     def pending(self) -> tuple[str, ...]:
         """Migrations that the database lacks."""
@@ -67,9 +65,7 @@ class Ledger:
             with self.read.connect() as connection:
                 return pending_migrations(connection, self.shown)
         except sa.exc.DatabaseError as error:
-            raise OperatorError(
-                f"ledger {self.shown}: {error.orig}; restore it from a backup, or move it away"
-            ) from None
+            raise self._unusable(error) from None
 
     def require(self) -> None:
         """Raises OperatorError when the ledger was never made, or is of an older form."""
@@ -84,6 +80,15 @@ class Ledger:
                 f"ledger {self.shown} lacks the migrations {', '.join(pending)}; back it up, then run "
                 "`shelfloop central migrate --config FILE`"
             )
+
+    def _unusable(self, error: sa.exc.DatabaseError) -> OperatorError:
+        is_away = self.is_shared and isinstance(error, sa.exc.OperationalError)
+        step = (
+            "start the database's server, or correct database_url"
+            if is_away
+            else "restore it from a backup, or move it away"
+        )
+        return OperatorError(f"ledger {self.shown}: {' '.join(str(error.orig).split())}; {step}")
 
     def wait_until_up(self, limit_s: float = CONNECT_WAIT_S) -> None:
         """Returns when the database answers. Raises sqlalchemy's OperationalError when it does not in time.

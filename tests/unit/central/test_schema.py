@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from free_ports import free_port
 from ledger_kinds import POSTGRESQL, on_both
 from local_postgresql import shared_server
 
@@ -213,3 +214,14 @@ def test_the_page_on_scale_distributes_every_table_of_the_stores() -> None:
     page = (Path(__file__).parents[3] / "docs" / "scale.md").read_text()
     listed = set(re.findall(r"'(\w+)'", page.partition("ARRAY[")[2].partition("]")[0])) | {"store_heads"}
     assert listed == {table.name for table in metadata.sorted_tables} - CHAIN_TABLES
+
+
+def test_a_server_that_does_not_answer_is_told_apart_from_a_file_that_is_no_ledger(tmp_path: Path) -> None:
+    away = Ledger(f"postgresql://user:secret@127.0.0.1:{free_port()}/ledger")
+    with pytest.raises(OperatorError, match=r"Connection refused.*; start the database's server") as told:
+        away.create()
+    assert "secret" not in str(told.value)
+    assert "\n" not in str(told.value)
+    (tmp_path / "ledger.sqlite3").write_bytes(b"no database" * 1000)
+    with pytest.raises(OperatorError, match="restore it from a backup, or move it away"):
+        Ledger(f"sqlite:///{tmp_path}/ledger.sqlite3").create()
