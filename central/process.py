@@ -76,7 +76,7 @@ def _run(settings: CentralSettings, ledger: Ledger) -> int:
         app, log_config=None, access_log=False, lifespan="on", timeout_keep_alive=75, server_header=False,
         limit_concurrency=500, backlog=256, timeout_graceful_shutdown=5,
     )  # fmt: skip
-    server = Server(config)
+    server = uvicorn.Server(config)  # in a thread of its own, so signals stay the supervisor's
     keep_what_is_loaded()
     supervisor.stop_on_signals()
     supervisor.start("writer", centre.run)
@@ -128,13 +128,6 @@ def _projection(centre: Centre) -> Projection:
         centre.ledger, centre.writer, store, f"{kind} {url} {bucket}", centre.count, settings.watch_skus,
         prepare=lambda: prepare_server(kind, url, token, bucket),
     )  # fmt: skip
-
-
-class Server(uvicorn.Server):
-    """Leaves the signals to the supervisor."""
-
-    def install_signal_handlers(self) -> None:
-        """Nothing: SIGTERM ends all threads, not this one alone."""
 
 
 def _then(tick: Callable[[Transaction], object], done: Callable[[], None]) -> Callable[[Transaction], object]:
