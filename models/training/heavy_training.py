@@ -11,7 +11,7 @@ from models.paths import window_quantiles
 from models.quantile_network import DAY_LEVELS
 from models.scores import pinball
 from models.training.heavy import DailyModel, HeavyModel, asked, by_class
-from models.training.median_trees import TreeFit, fitted_trees, with_measured_share
+from models.training.median_trees import TreeFit, at_level, fitted_trees, with_measured_share
 from models.training.newcomers import measured_newcomers
 from models.training.panel_examples import Draw, PanelExamples, joined_examples, panel_examples
 from models.training.partitions import panel_part, parts_of_stores
@@ -61,6 +61,7 @@ def train_heavy(
     trees = None
     if beside is not None:
         trees = with_measured_share(beside, examples, networks[-1], recipe.fit.scale_power)
+        trees = None if trees is None else at_level(trees, panel, recipe.trees)
         say(
             f"drawn to the median of {recipe.trees.rounds} trees: {0.0 if trees is None else trees.share:g} of the way"
         )

@@ -25,6 +25,15 @@ def tree_graph(models: Sequence[Mapping[str, Any]], n_features: int) -> bytes:
     return draw.model("median_trees", {"features": ["n", n_features]}, {TREES_OUTPUT: ["n", 1]})
 
 
+def scaled_graph(content: bytes, factor: float) -> bytes:
+    """The graph that says `factor` times what `content`, a tree_graph, says."""
+    model = onnx.load_from_string(content)
+    (weights,) = (each for each in model.graph.node[0].attribute if each.name == "target_weights")
+    weights.floats[:] = [weight * factor for weight in weights.floats]
+    scaled: bytes = model.SerializeToString(deterministic=True)
+    return scaled
+
+
 def tree_node(models: Sequence[Mapping[str, Any]], features: str, to: str) -> onnx.NodeProto:
     """Raises ValueError for a tree that this does not know: of categories, or with a way for missing values."""
     columns: dict[str, list[Any]] = {name: [] for name in (

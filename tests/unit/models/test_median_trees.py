@@ -19,12 +19,13 @@ from models.training.heavy_training import Recipe
 from models.training.median_trees import (
     MOST_SCALING,
     TreeFit,
+    at_level,
     fitted_trees,
     scaling_to,
     with_measured_share,
 )
 from models.training.panel_examples import Draw, PanelExamples
-from models.training.quantile_fit import QuantileFit
+from models.training.quantile_fit import SHORT_DAYS, QuantileFit
 from models.training.quantile_graph import PARITY_TOLERANCE
 from models.training.tree_graph import TREES_OUTPUT, single_below, tree_graph
 from models.training.workers import ThisProcess
@@ -135,6 +136,30 @@ def test_the_share_is_measured_on_days_that_neither_family_saw() -> None:
     assert drawn.share >= 0.4
     misled = replace(fitted, medians=fitted.medians * 3)
     assert with_measured_share(misled, given, flat, 0.5) is None
+
+
+def test_the_median_is_lowered_after_a_short_history_that_is_often_sold_out() -> None:
+    given = steps_of(3000)
+    fitted = fitted_trees(given, SMALL, 1)
+    assert fitted is not None
+    trees, fit = fitted.trees, replace(SMALL, short_level=0.9)
+    short = chain(SHORT_DAYS - 1, sold_out=0.3)
+    lowered = at_level(trees, short, fit)
+    said = trees.median(given.rows, given.level)
+    assert lowered.median(given.rows, given.level) == pytest.approx(0.9 * said, rel=1e-5, abs=1e-5)
+    assert lowered.share == trees.share
+    assert at_level(trees, short, fit) == lowered
+    assert at_level(trees, short, replace(fit, short_level=1.0)) == trees
+    assert at_level(trees, chain(SHORT_DAYS, sold_out=0.3), fit) == trees
+    assert at_level(trees, chain(SHORT_DAYS - 1, sold_out=0.05), fit) == trees
+    assert at_level(trees, replace(short, served=None), fit) == trees
+
+
+def chain(days: int, sold_out: float) -> Panel:
+    """Of whose days that share is served by half."""
+    served = np.ones((20, days), np.float32)
+    served.reshape(-1)[: int(sold_out * served.size)] = 0.5
+    return Panel(date(2024, 1, 1), np.ones((20, days), np.float32), served)
 
 
 def flat_network(share_of_level: float) -> QuantileNetwork:
