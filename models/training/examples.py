@@ -26,6 +26,11 @@ LEAST_WEATHER_DAYS = 300
 """With fewer a warming spring is a trend that would be taken for a rule (measured: FreshRetailNet, 48 to 62 days)."""
 _DAYS_OF_NEW = 14
 """Of histories that are cut short are cut to nothing, as against one each for 1, 2, ... days: a fifth is as new as can be."""
+_AS_NEW = 0.1
+"""Share of examples that have no history at all, besides: with fewer a short fit does not learn how to take a category's level."""
+_CATEGORY_WITHHELD, _CATEGORY_WITHHELD_OF_NEW = 0.5, 0.2
+"""Share of examples that do not know their category's level. One without a history or a category is forecast far above its
+features' level; half of the new ones so taught the others, which look like them, to sell more than their category."""
 _WITHHELD = 0.5
 """Share of examples that know no calendar, no promotions, no weather: a shop may have none, and is to be served as well."""
 
@@ -44,7 +49,8 @@ def examples_from(
     """About `rows` examples over evenings every three days, days ahead drawn at random.
 
     So that a gateway's poor hours are in distribution: a fifth of the histories is cut short (to nothing, too), a
-    tenth has holes, prices and category levels are withheld half the time, and what is known of days, too.
+    tenth is as new, a tenth has holes, prices are withheld half the time, category levels (of new SKUs a fifth of the
+    time), and what is known of days, too.
     """
     random = np.random.default_rng(seed)
     if series.n_days < LEAST_WEATHER_DAYS:
@@ -122,13 +128,15 @@ def _features_at(
     days = history.shape[1]
     cut = random.random(len(rows)) < 0.2
     kept = np.where(cut, np.maximum(random.integers(-_DAYS_OF_NEW, days + 1, len(rows)), 0), days)
+    kept = np.where(random.random(len(rows)) < _AS_NEW, 0, kept)
     history[np.arange(days)[None, :] < (days - kept)[:, None]] = np.nan
     holed = (random.random(len(rows)) < 0.1)[:, None] & (random.random(history.shape) < 0.15)
     history[holed] = np.nan
     price = price_ratios(series, rows, origin, int(ahead.max()) + 1)
     price[random.random(len(rows)) < 0.5] = np.nan
     level = category_levels(series, rows, origin)
-    level[random.random(len(rows)) < 0.5] = np.nan
+    withheld = np.where(kept == 0, _CATEGORY_WITHHELD_OF_NEW, _CATEGORY_WITHHELD)
+    level[random.random(len(rows)) < withheld] = np.nan
     first = max(0, origin - HISTORY_DAYS)
     known_days = None
     if revision >= 2 and series.known_days:
