@@ -10,15 +10,19 @@ from models.bundle import DEMO_BUNDLE, DEMO_PUBLIC_KEY, load_bundle
 from models.errors import ModelsError
 from models.manifest import Manifest
 from models.policy.door import add_policy_cost, add_train_policy
-from models.policy.explain import add_explain
+from models.policy.explain import CentreError, add_explain
 from models.publish import add_publish
 from models.renew import add_renew_orders
+from runtime.errors import EXIT_BAD_CONFIG, EXIT_FAULT, EXIT_OK
 
-EXIT_BAD = 1
+EXIT_STATUSES = (
+    f"Exit status: {EXIT_OK} done; {EXIT_FAULT} the centre did not answer as asked, or a fault; 2 a command line that makes no sense;"
+    f" {EXIT_BAD_CONFIG} a bundle, key, token, table, setting, path or missing package that a person must put right."
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status: 0 done, 1 the bundle, key or data is bad (said on stderr), 2 wrong usage."""
+    """The exit status, as EXIT_STATUSES says; why is said on stderr."""
     arguments = _parser({}).parse_args(argv)
     try:
         if getattr(arguments, "config", None) is not None:
@@ -28,20 +32,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(arguments.run(arguments))
     except ModelsError as error:
         print(f"shelfloop models: {error}", file=sys.stderr)
-        return EXIT_BAD
+        return EXIT_FAULT if isinstance(error, CentreError) else EXIT_BAD_CONFIG
     except OSError as error:
         print(
             f"shelfloop models: {error.filename or error}: {error.strerror or 'failed'}; name a path that is there and open to"
             " you",
             file=sys.stderr,
         )
-        return EXIT_BAD
+        return EXIT_BAD_CONFIG
     except ModuleNotFoundError as error:
         print(
             f"shelfloop models: {error}; in a clone: pip install -c constraints.txt '.[train]'",
             file=sys.stderr,
         )
-        return EXIT_BAD
+        return EXIT_BAD_CONFIG
 
 
 def _parser(config: Mapping[str, str]) -> argparse.ArgumentParser:
@@ -49,7 +53,8 @@ def _parser(config: Mapping[str, str]) -> argparse.ArgumentParser:
         prog="shelfloop models",
         description=__doc__,
         epilog="A bundle is a folder: demand.onnx, order.onnx, replenishment.onnx, golden.json, manifest.json, manifest.sig."
-        " Typical: keygen, then train --key, then copy the folder and the public key to the gateway.",
+        " Typical: keygen, then train --key, then copy the folder and the public key to the gateway. "
+        + EXIT_STATUSES,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_keygen(commands)

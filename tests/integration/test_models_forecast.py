@@ -136,12 +136,12 @@ def test_a_table_without_the_needed_columns_is_refused(tmp_path, columns, told):
     pq.write_table(pa.table(columns or {"x": [1]}), tmp_path / "h.parquet")
     pq.write_table(pa.table({"date": [FIRST]}), tmp_path / "f.parquet")
     done = forecast(tmp_path)
-    assert done.returncode == 1
+    assert done.returncode == 78
     assert told in done.stderr
 
 
 def test_a_horizon_out_of_bounds_is_refused(tables):
     folder, _ = tables
     done = forecast(folder, "--horizon", "29")
-    assert done.returncode == 1
+    assert done.returncode == 78
     assert "limit is 1..28" in done.stderr

@@ -121,7 +121,7 @@ def test_the_how_tos_examples_run_as_written():
 def test_too_little_history_is_refused_with_what_to_do(tmp_path, capsys):
     table = tmp_path / "sales.csv"
     table.write_text("store,sku,date,units\na,b,2024-01-01,1\na,b,2024-01-20,2\n")
-    assert main(["train", str(tmp_path / "out"), "--table", str(table), "--test-from", "2024-01-21"]) == 1
+    assert main(["train", str(tmp_path / "out"), "--table", str(table), "--test-from", "2024-01-21"]) == 78
     assert "at least 30 are needed" in capsys.readouterr().err
     assert not (tmp_path / "out" / "manifest.json").exists()
 

@@ -115,7 +115,7 @@ def test_renewing_what_is_no_bundle_says_so(bundle_copy, tmp_path, capsys):
     private = tmp_path / "private.pem"
     write_key_pair(private, tmp_path / "public.pem")
     (bundle_copy / GOLDEN_FILE).write_text("[]")
-    assert main(["renew-orders", str(bundle_copy), "--key", str(private)]) == 1
+    assert main(["renew-orders", str(bundle_copy), "--key", str(private)]) == 78
     assert "give a bundle's folder" in capsys.readouterr().err
-    assert main(["renew-orders", str(tmp_path), "--key", str(private)]) == 1
+    assert main(["renew-orders", str(tmp_path), "--key", str(private)]) == 78
     assert "manifest.json" in capsys.readouterr().err

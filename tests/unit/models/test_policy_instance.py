@@ -134,9 +134,9 @@ def test_the_command_prints_cost_bounds_and_optimum(capsys, tmp_path):
 def test_a_bad_file_exits_1_and_says_why(capsys, tmp_path):
     path = tmp_path / "i.json"
     path.write_text("{")
-    assert main(["policy-cost", "--instance", str(path)]) == 1
+    assert main(["policy-cost", "--instance", str(path)]) == 78
     assert "no JSON" in capsys.readouterr().err
-    assert main(["policy-cost", "--instance", str(tmp_path / "none.json")]) == 1
+    assert main(["policy-cost", "--instance", str(tmp_path / "none.json")]) == 78
 
 
 def test_other_names_and_empty_fields_say_the_same():

@@ -119,7 +119,7 @@ def test_a_config_that_cannot_be_is_refused_by_name(tmp_path, change, says, caps
     config.write_text(SMALL.replace(*change))
     with pytest.raises(TrainingConfigError, match=says):
         training_from_file(config)
-    assert main(["train-policy", str(tmp_path / "out"), "--training", str(config)]) == 1
+    assert main(["train-policy", str(tmp_path / "out"), "--training", str(config)]) == 78
     assert "training of the policy" in capsys.readouterr().err
 
 

@@ -43,7 +43,7 @@ def test_no_command_repeats_a_secret_that_it_was_given_for_a_token(tmp_path):
         done = subprocess.run(
             [sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=60, check=False
         )
-        assert done.returncode == 1
+        assert done.returncode == 78
         assert str(path) in done.stderr
         for line in SECRET.splitlines():
             assert line not in done.stdout + done.stderr
