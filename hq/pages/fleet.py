@@ -1,7 +1,7 @@
 """Gateways: who is online, how far behind, what was lost, what was put aside and why."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -29,9 +29,12 @@ _SEVERITIES = {"critical": ("error", "bad"), "warning": ("warning", "warn"), "in
 
 @dataclass(frozen=True, slots=True)
 class Seen:
+    """more_alerts: there are more than are shown."""
+
     gateways: list[GatewayView]
     stores: list[StoreView]
     alerts: list[AlertView]
+    more_alerts: bool
     quarantine: list[QuarantineView]
     doors: DoorsView | None
     now_ms: int
@@ -55,6 +58,18 @@ async def _doors(central: CentralApi) -> DoorsView | None:
         return None
 
 
+async def _alerts(central: CentralApi, store: str) -> tuple[list[AlertView], bool]:
+    """Those that are open and the newest, and whether there are more."""
+    still_open, newest = await asyncio.gather(central.alerts(store), central.alerts(store, only_open=False))
+    return together(still_open.rows, newest.rows), still_open.next is not None or newest.next is not None
+
+
+def together(still_open: Sequence[AlertView], newest: Sequence[AlertView]) -> list[AlertView]:
+    """Each alert once: what has been open for long is not among the newest."""
+    found = {(alert.store, alert.code, alert.subject, alert.at_ms): alert for alert in (*still_open, *newest)}
+    return list(found.values())
+
+
 class _Fleet:
     def __init__(self, desk: Desk, scope: Scope) -> None:
         self._desk, self._scope = desk, scope
@@ -65,10 +80,10 @@ class _Fleet:
 
     async def _load(self) -> Seen:
         central = self._desk.central
-        gateways, stores, alerts, quarantine, doors, health = await asyncio.gather(
+        gateways, stores, (alerts, more_alerts), quarantine, doors, health = await asyncio.gather(
             central.gateways(),
             central.stores(),
-            central.alerts(self._scope.store, only_open=False),
+            _alerts(central, self._scope.store),
             central.quarantine(self._scope.store),
             _doors(central),
             central.health(),
@@ -78,7 +93,8 @@ class _Fleet:
         return Seen(
             [gateway for gateway in gateways.rows if gateway.store in names],
             mine,
-            [alert for alert in alerts.rows if alert.store in names],
+            [alert for alert in alerts if alert.store in names],
+            more_alerts,
             [row for row in quarantine.rows if row.store in names],
             doors,
             health.now_ms,
@@ -118,6 +134,9 @@ class _Fleet:
                 actions=(Action("note", "Acknowledge"),),
                 on_act=self._note,
             )
+            more_alerts = ui.label(
+                "The newest are shown, and those that are open. Choose a shop above for more of its own."
+            ).classes("panel-note")
         with section("Put aside", "input that broke a rule; the rest went on", anchor="quarantine"):
             ui.link("Download as CSV", f"/export/quarantine.csv?store={quote(self._scope.store)}").classes(
                 "csv"
@@ -142,6 +161,7 @@ class _Fleet:
                 key=lambda alert: (alert.cleared_ms is not None, bool(alert.acknowledged_by), -alert.at_ms),
             )
             rows = [_alert_row(place, alert, names, seen.now_ms) for place, alert in enumerate(ordered)]
+            more_alerts.set_visibility(seen.more_alerts)
             self._alerts = {row["id"]: alert for row, alert in zip(rows, ordered, strict=True)}
             alerts.set_rows(rows)
             quarantine.set_rows(

@@ -29,13 +29,14 @@ ROWS_SHOWN = 200
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """more: the group has more orders than are shown. suppliers: their names."""
+    """more, more_audit: there are more orders in the group, or entries, than are shown. suppliers: their names."""
 
     orders: list[TriggerView]
     more: bool
     stores: list[StoreView]
     switches: list[KillSwitch]
     audit: list[AuditView]
+    more_audit: bool
     suppliers: dict[str, str]
     now_ms: int
 
@@ -70,8 +71,9 @@ class _Restock:
         mine = {store.store for store in self._scope.stores(stores.rows)}
         shown = [order for order in orders.rows if order.store in mine]
         return Seen(
-            shown, orders.next is not None, stores.rows, switches.rows, audit.rows, names, health.now_ms
-        )
+            shown, orders.next is not None, stores.rows, switches.rows, audit.rows, audit.next is not None,
+            names, health.now_ms,
+        )  # fmt: skip
 
     async def _supplier_names(self) -> dict[str, str]:
         """By the supplier's id; none for a shop's team, which may not read the list of suppliers: its orders show the ids."""
@@ -125,11 +127,15 @@ class _Restock:
             audit = DataTable(
                 _AUDIT, empty="Nobody has decided anything yet.", page_rows=10, sort=("at", True)
             )
+            more_audit = ui.label(
+                "The newest are shown; GET /v1/audit has all, and a shop chosen above its own."
+            ).classes("panel-note")
 
         def update(now: Seen) -> None:
             self._seen = now
             self._show_orders()
             more.set_visibility(now.more)
+            more_audit.set_visibility(now.more_audit)
             self._panel.show(now.switches, now.stores, sorted({order.supplier for order in now.orders}))
             names = {store.store: store.name for store in now.stores}
             audit.set_rows([_audit_row(place, line, names, now) for place, line in enumerate(now.audit)])

@@ -8,11 +8,13 @@ from fake_shops import NOW_MS
 
 from contract.api.gateways import GatewaySign
 from contract.api.restock import TriggerState
+from contract.api.stores import AlertView
 from hq.needs import SIGN_ICONS
 from hq.pages.accounting_box import flow_rows
 from hq.pages.campaigns import lift_text
 from hq.pages.decide_dialog import consequence
 from hq.pages.doors_box import door_rows
+from hq.pages.fleet import together
 from hq.pages.gateway_box import SHORT, gateway_facts, gateway_row
 from hq.pages.restock import order_row
 from hq.pages.restock_tabs import GROUPS
@@ -183,3 +185,12 @@ def test_a_proposal_of_which_nothing_came_says_why():
     _, nothing = (proposal_row(each, store) for each in proposal_rows("s367"))
     assert nothing["outcome"]["t"] == "held: no item or supply line at the centre"
     assert nothing["proposed"]["u"] == "6 left, 0 on order"
+
+
+def test_an_alert_that_has_been_open_for_long_stands_beside_the_newest_and_each_once():
+    one = AlertView(
+        at_ms=NOW_MS, store="s367", code="low-stock", subject="900003", severity="warning", text="2 left", cleared_ms=None
+    )  # fmt: skip
+    old = one.model_copy(update={"at_ms": NOW_MS - 10**9})
+    over = one.model_copy(update={"subject": "900004", "cleared_ms": NOW_MS})
+    assert together([one, old], [one, over]) == [one, old, over]
