@@ -113,19 +113,21 @@ def _workers(address: str | None) -> "Iterator[Workers]":
 def _history(arguments: argparse.Namespace) -> "tuple[pa.Table, str]":
     """The long table of --table or --ledger, and what to call it."""
     from models.training.forecast_files import table_of  # noqa: PLC0415
-    from models.training.ledger import ledger_name, table_from_ledger  # noqa: PLC0415
 
     _note("reading sales")
     if arguments.ledger is not None:
-        address = _ledger(arguments.ledger)
-        return table_from_ledger(address), ledger_name(address)
+        return _sales_of(arguments.ledger)
     if arguments.table is None:
         raise TrainingDataError("no sales: give --table FILE or --ledger LEDGER")
     return table_of(arguments.table), str(arguments.table.name)
 
 
-def _ledger(given: str) -> str:
-    return Path(given[1:]).read_text(encoding="utf-8").strip() if given.startswith("@") else given
+def _sales_of(ledger: str) -> "tuple[pa.Table, str]":
+    """The sales of --ledger, of every form and command with what the shops' calendars say of their days, and its name."""
+    from models.training.ledger import ledger_name, table_from_ledger  # noqa: PLC0415
+
+    address = Path(ledger[1:]).read_text(encoding="utf-8").strip() if ledger.startswith("@") else ledger
+    return table_from_ledger(address, calendar=True), ledger_name(address)
 
 
 def _series(arguments: argparse.Namespace, best: int = 180) -> "tuple[DailySeries, DailySeries, date]":
@@ -134,12 +136,8 @@ def _series(arguments: argparse.Namespace, best: int = 180) -> "tuple[DailySerie
 
     given: date | None = arguments.test_from
     if arguments.ledger is not None:
-        from models.training.ledger import ledger_name, table_from_ledger  # noqa: PLC0415
-
         _note("reading sales")
-        address = _ledger(arguments.ledger)
-        table = table_from_ledger(address, calendar=True)
-        chain = shops = series_from_table(table, ledger_name(address))
+        chain = shops = series_from_table(*_sales_of(arguments.ledger))
     elif arguments.table is not None:
         _note("reading sales")
         chain = shops = series_from_file(arguments.table)

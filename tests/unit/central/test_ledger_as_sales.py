@@ -1,8 +1,10 @@
 """Training reads a chain's own history: what the centre took in from gateways, read back as a table of sales."""
 
+import argparse
 import json
 import sqlite3
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +17,8 @@ from central.ledger import store_rows, tables
 from contract.calendar import Calendar
 from contract.documents import Price
 from models.errors import TrainingDataError
+from models.training import actions
+from models.training.heavy_build import panel_of
 from models.training.ledger import is_ledger, ledger_name, table_from_ledger
 from models.training.panel_table import panel_from_tables
 from models.training.series import series_from_table
@@ -157,3 +161,31 @@ def test_a_promoted_day_on_which_nothing_sold_teaches_that(kind: str) -> None:
             if row["sku"] == "sku-2"
         }
         assert of_two == {day(0): (4.0, 0.0), day(2): (0.0, 1.0), day(3): (0.0, 0.0)}
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate --card, compare"])
+def test_every_form_and_command_reads_the_ledgers_calendar(command: str, tmp_path: Path) -> None:
+    """Of the heavy form's panel and of the gateway form's series the days are the same."""
+    with bench("sqlite") as centre:
+        centre.put_supply(2)
+        sold = [receipt(n + 1, [sale(1, 1 + n % 2), sale(2, 4)], business_date=day(n), at_ms=START_MS + n * DAY_MS)
+                for n in range(6)]  # fmt: skip
+        centre.send([row.model_copy(update={"seq": seq}) for seq, row in enumerate(sold, 1)])
+        holiday = {"kind": "holiday", "from_day": day(2), "until_day": day(2)}
+        offer = {"from_day": day(3), "until_day": day(3), "skus": ["sku-2"], "discount_percent": 20}
+        spans = {"from_day": day(0), "until_day": day(5)}
+        calendar = Calendar.model_validate({**spans, "days": [holiday], "promotions": [offer]}, strict=False)
+        centre.run(lambda work: put_calendar(work, calendar, "hq"))
+        where = tmp_path / "ledger"
+        where.write_text(str(centre.settings.url.removeprefix("sqlite:///")) + "\n")
+        arguments = argparse.Namespace(ledger=f"@{where}", table=None, test_from=date.fromisoformat(day(4)))
+        if command == "train":
+            series = actions._series(arguments)[1]
+            assert series.known_days["holiday"][0, :4].tolist() == [0, 0, 1, 0]
+            return
+        table, name = actions._history(arguments)
+        assert name.endswith("ledger.sqlite3")
+        panel = panel_of(table, lambda _: None).panel
+        assert panel.covariates["holiday"][0, :4].tolist() == [0, 0, 1, 0]
+        assert sorted(panel.covariates["promotion"][:, 3].tolist()) == [0, 1]
+        assert sorted(panel.covariates["discount"][:, 3].round(2).tolist()) == [0, pytest.approx(0.2)]
