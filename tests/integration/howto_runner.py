@@ -14,10 +14,13 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "howto"
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -25,6 +28,9 @@ CLONE_NEWNET = 0x4000_0000  # linux/sched.h
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1  # linux/sockios.h, linux/if.h
 BLOCK_LIMIT_S = 300
 BIN = Path(sys.executable).parent
+SHOPS_ZONE = ZoneInfo("Europe/Berlin")
+"""Of the shop that the pages make."""
+MIDNIGHT_S = 240
 
 
 @dataclass
@@ -98,12 +104,21 @@ class HowtoRun:
 @contextmanager
 def howto(folder: Path) -> Iterator[HowtoRun]:
     """The pages name fixed ports: where the system allows it, each run has a loopback of its own."""
+    wait_out_midnight()
     run = HowtoRun(folder)
     with _own_loopback():
         try:
             yield run
         finally:
             run.end()
+
+
+def wait_out_midnight() -> None:
+    """What is sold before the shop's midnight is not of today after it: who looks at "today" does not begin just before."""
+    now = datetime.now(SHOPS_ZONE)
+    left_s = ((now + timedelta(days=1)).replace(hour=0, minute=0, second=0) - now).total_seconds()
+    if left_s < MIDNIGHT_S:
+        time.sleep(left_s + 1)
 
 
 @contextmanager

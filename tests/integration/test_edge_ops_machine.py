@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from howto_runner import wait_out_midnight
 from small_machine import REPO, SmallMachine, small_machine, why_not
 
 pytestmark = [
@@ -106,6 +107,7 @@ def test_a_second_run_changes_nothing_and_restarts_nothing(gateway: SmallMachine
 
 
 def test_the_broker_lets_a_device_be_itself_by_tls_and_nobody_else(gateway: SmallMachine) -> None:
+    wait_out_midnight()  # the next test looks at the shop's today
     day, line = (
         gateway.run("TZ=Europe/Berlin date +%F").strip(),
         '{"kind": "sale", "gtin": "9521234567899", "quantity_units": 1, "unit_price_cents": 5, "extended_cents": 5}',

@@ -7,11 +7,12 @@ import sqlite3
 import subprocess
 import time
 import urllib.request
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from howto_runner import BIN, PAGES, HowtoRun, howto
+from howto_runner import BIN, PAGES, SHOPS_ZONE, HowtoRun, howto
 from selenium import webdriver
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -70,10 +71,10 @@ def test_a_strangers_gateway_and_a_centre_that_is_killed_agree_in_the_end(tmp_pa
         with sqlite3.connect(tmp_path / "gateway.sqlite3") as db:
             line = {"kind": "sale", "gtin": "9521234567899", "sku": "4011", "quantity_units": 1,
                     "unit_price_cents": 199, "extended_cents": 199}  # fmt: skip
-            receipt = {"at_ms": int(time.time() * 1000), "register_id": "till-9", "business_date": time.strftime("%Y-%m-%d"),
+            receipt = {"at_ms": int(time.time() * 1000), "register_id": "till-9", "business_date": f"{datetime.now(SHOPS_ZONE):%Y-%m-%d}",
                        "sequence": 20, "clock_quality": "synced", "total_cents": 199, "member": None, "lines": [line]}  # fmt: skip
             db.execute("INSERT INTO outbox VALUES (20, ?)", (json.dumps(receipt),))
-        run.run("python3 gateway.py 21 22")
+        run.run("TZ=Europe/Berlin python3 gateway.py 21 22")
         assert _ask(tmp_path, "/v1/stores/store-1")["receipts"] == 22
 
 
