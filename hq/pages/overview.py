@@ -148,7 +148,7 @@ class _Show:
                         ui.label(need.title).classes("need-title")
                         ui.label(need.detail).classes("need-detail")
             if len(needs) > NEEDS_SHOWN:
-                ui.label(f"and {len(needs) - NEEDS_SHOWN} more, in the places at the left").classes(
+                ui.label(f"and {len(needs) - NEEDS_SHOWN} more, on the pages of their places").classes(
                     "panel-note"
                 )
 
