@@ -17,6 +17,7 @@ from contract.api.calendars import CalendarView
 from contract.api.restock import Evidence, TriggerView
 from contract.api.stores import SkuView
 from models.errors import ModelsError
+from models.policy.told_days import ToldDay
 from models.policy.why import Explained, as_picture, as_words
 from models.token_file import token_from
 from runtime.errors import reason_of
@@ -74,8 +75,8 @@ def explained(central: str, token: str, store: str, sku: str) -> Explained:
     return Explained(view, _asked(at, token, TriggerView), _asked(f"{at}/evidence", token, Evidence), known)
 
 
-def _known_days(url: str, token: str, view: SkuView) -> tuple[str, ...] | None:
-    """What the shop's calendar says of the SKU's coming days, a line a day; None where the shop has no calendar."""
+def _known_days(url: str, token: str, view: SkuView) -> tuple[ToldDay, ...] | None:
+    """What the shop's calendar says of each of the SKU's coming days; None where the shop has no calendar."""
     try:
         calendar = _asked(url, token, CalendarView).calendar
     except CentreError as error:
@@ -89,8 +90,7 @@ def _known_days(url: str, token: str, view: SkuView) -> tuple[str, ...] | None:
     now = datetime.now(UTC) if view.newest_ms is None else datetime.fromtimestamp(view.newest_ms / 1000, UTC)
     first = now.date()
     days = [(first + timedelta(days=step)).isoformat() for step in range(TOLD_DAYS)]
-    told = [(day, calendar.told_of(view.sku, view.category, day)) for day in days]
-    return tuple(f"{day}: {', '.join(words)}" for day, words in told if words)
+    return tuple(ToldDay(day, calendar.told_of(view.sku, view.category, day)) for day in days)
 
 
 def _asked(url: str, token: str, kind: type[Answer]) -> Answer:

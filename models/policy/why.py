@@ -8,6 +8,7 @@ from typing import Any
 from contract.api.restock import Evidence, TriggerView
 from contract.api.stores import SkuView
 from models.errors import ModelsError
+from models.policy.told_days import ToldDay, drawn, in_words
 
 _WIDTH, _LEFT, _RIGHT = 700, 60, 640
 _CHANCES = (0.5, 0.95)
@@ -21,13 +22,13 @@ class OtherRuleError(ModelsError):
 class Explained:
     """What stands behind one order. evidence: None where no order is open; trigger is the last one then, None if there was none.
 
-    known_days: what the shop's calendar says of the SKU's coming days, () nothing unusual; None: the shop has no calendar.
+    known_days: what the shop's calendar says of each of the SKU's coming days; None: the shop has no calendar.
     """
 
     sku: SkuView
     trigger: TriggerView | None
     evidence: Evidence | None
-    known_days: tuple[str, ...] | None = None
+    known_days: tuple[ToldDay, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,11 @@ def decision_of(evidence: Evidence) -> Decision:
 
 def as_words(found: Explained) -> list[str]:
     """From what is there now to what was decided, and from what."""
-    return [f"{name:<16}{text}" if name else text for name, text in _facts(found)]
+    return [_line(name, text) for name, text in _facts(found)]
+
+
+def _line(name: str, text: str) -> str:
+    return f"{name:<16}{text}" if name else text
 
 
 def _facts(found: Explained) -> Iterator[tuple[str, str]]:
@@ -106,7 +111,7 @@ def _facts(found: Explained) -> Iterator[tuple[str, str]]:
     if sku.forecast_7_days_units is not None:
         yield "forecast", f"{sku.forecast_7_days_units:.1f} units in the next 7 days"
     if found.known_days is not None:
-        yield "days ahead", "; ".join(found.known_days) or "nothing in the calendar but ordinary days"
+        yield "days ahead", in_words(found.known_days)
     if found.evidence is None or trigger is None:
         covered = "stock and orders under way cover the target, or a person said no"
         unknown = "nobody knows what is there; a count or a delivery would tell"
@@ -168,37 +173,38 @@ def _bounds(made: Decision) -> Iterator[str]:
 
 
 def as_picture(found: Explained) -> str:
-    """An SVG: what was there and what is ordered, the chance that demand stays below so much, the target, and the reasons."""
+    """An SVG: what was there and what is ordered, the chance that demand stays below so much, the target, the reasons, and the days ahead."""
     if found.evidence is None or "transfer" in found.evidence.inputs:
-        texts = [
-            f'<text x="20" y="{70 + 20 * row}">{_safe(line)}</text>'
-            for row, line in enumerate(as_words(found))
-        ]
-        return _page(texts, found.sku.name, 100 + 20 * len(texts))
+        facts = [_line(name, text) for name, text in _facts(found) if name != "days ahead"]
+        parts = [f'<text x="20" y="{70 + 20 * row}">{_safe(line)}</text>' for row, line in enumerate(facts)]
+        return _with_days(found, parts, found.sku.name, 100 + 20 * len(parts))
     made, ordered = decision_of(found.evidence), float(found.evidence.quantity_units)
     there = (made.on_hand_units or 0.0) + made.on_order_units
     top = max(made.target_units, there + ordered, made.quantiles[-1], 1.0) * 1.08
-    parts = [*_stock_bar(made, ordered, top), *_demand_line(made, top)]
-    x = _place(made.target_units, top)
-    parts += [
-        f'<line x1="{x:.1f}" x2="{x:.1f}" y1="50" y2="290" stroke="#222" stroke-dasharray="5 4"/>',
-        f'<text x="{x:.1f}" y="327" text-anchor="middle">target {_round(made.target_units)}</text>',
-    ]
-    if made.max_units is not None and made.max_units <= top:
-        x = _place(made.max_units, top)
-        parts.append(
-            f'<line x1="{x:.1f}" x2="{x:.1f}" y1="50" y2="290" stroke="#c98a1b" stroke-dasharray="2 3"/>'
-        )
-        parts.append(
-            f'<text x="{x:.1f}" y="46" text-anchor="middle" fill="#c98a1b">room {made.max_units:g}</text>'
-        )
+    parts = [*_stock_bar(made, ordered, top), *_demand_line(made, top), *_marks(made, top)]
     for row, reason in enumerate(made.reasons):
         parts.append(f'<text x="{_LEFT}" y="{352 + 18 * row}">because {_safe(reason)}</text>')
-    return _page(
-        parts,
-        f"{found.sku.name}, {found.sku.store}, {_moment(made.decided_ms)}",
-        365 + 18 * len(made.reasons),
-    )
+    title = f"{found.sku.name}, {found.sku.store}, {_moment(made.decided_ms)}"
+    return _with_days(found, parts, title, 365 + 18 * len(made.reasons))
+
+
+def _with_days(found: Explained, parts: list[str], title: str, height: int) -> str:
+    """The page, with what the calendar says of the days ahead at its end."""
+    if found.known_days is None:
+        return _page(parts, title, height)
+    days, more = drawn(found.known_days, height)
+    return _page([*parts, *days], title, height + more)
+
+
+def _marks(made: Decision, top: float) -> Iterator[str]:
+    """The target, and the room where it is near."""
+    x = _place(made.target_units, top)
+    yield f'<line x1="{x:.1f}" x2="{x:.1f}" y1="50" y2="290" stroke="#222" stroke-dasharray="5 4"/>'
+    yield f'<text x="{x:.1f}" y="327" text-anchor="middle">target {_round(made.target_units)}</text>'
+    if made.max_units is not None and made.max_units <= top:
+        x = _place(made.max_units, top)
+        yield f'<line x1="{x:.1f}" x2="{x:.1f}" y1="50" y2="290" stroke="#c98a1b" stroke-dasharray="2 3"/>'
+        yield f'<text x="{x:.1f}" y="46" text-anchor="middle" fill="#c98a1b">room {made.max_units:g}</text>'
 
 
 def _stock_bar(made: Decision, ordered: float, top: float) -> Iterator[str]:

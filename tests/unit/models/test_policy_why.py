@@ -7,6 +7,7 @@ import pytest
 
 from contract.api.restock import Evidence, TriggerView
 from contract.api.stores import SkuView
+from models.policy.told_days import ToldDay
 from models.policy.why import Explained, OtherRuleError, as_picture, as_words, decision_of
 
 WANTED = {
@@ -104,7 +105,10 @@ def test_the_picture_is_whole_whatever_the_name(inputs):
 
 def test_the_calendar_s_coming_days_are_told_where_the_shop_has_one():
     assert "days ahead" not in said(explained(INPUTS))
-    known = replace(explained(INPUTS), known_days=("2026-12-14: promotion 20 % off", "2026-12-25: holiday"))
+    known = replace(
+        explained(INPUTS),
+        known_days=(ToldDay("2026-12-14", ("promotion 20 % off",)), ToldDay("2026-12-25", ("holiday",))),
+    )
     assert said(known)["days ahead"] == "2026-12-14: promotion 20 % off; 2026-12-25: holiday"
     assert "ordinary days" in said(replace(known, known_days=()))["days ahead"]
 
@@ -121,3 +125,39 @@ def test_evidence_of_another_rule_is_refused_by_name():
     other = {**INPUTS, "wanted": {}}
     with pytest.raises(OtherRuleError, match="store-1-r1 is of another rule"):
         decision_of(explained(other).evidence)
+
+
+DAYS = (
+    ToldDay("2017-09-03", ("promotion 20 % off (Mailer & more)",)),
+    ToldDay("2017-09-04", ("holiday (Labor Day)", "promotion 20 % off (Mailer & more)")),
+    ToldDay("2017-09-05", ()),
+    ToldDay("2017-09-06", ("school holiday",)),
+)
+
+
+@pytest.mark.parametrize("inputs", [INPUTS, None])
+def test_the_days_ahead_are_told_and_drawn_each_in_its_box(inputs):
+    plain = explained(inputs)
+    found = replace(plain, known_days=DAYS)
+    assert "days ahead" not in said(plain), "a shop without a calendar says nothing of days"
+    assert said(found)["days ahead"] == (
+        "2017-09-03: promotion 20 % off (Mailer & more); 2017-09-04: holiday (Labor Day), "
+        "promotion 20 % off (Mailer & more); 2017-09-06: school holiday"
+    )
+    picture, without_days = ET.fromstring(as_picture(found)), ET.fromstring(as_picture(plain))
+    texts = [each.text for each in picture.iter() if each.text and each.text.strip()]
+    assert [letters for letters in texts if letters in ("%", "H%", "S")] == ["%", "H%", "S"]
+    assert "Mon 4 Sep: holiday (Labor Day), promotion 20 % off (Mailer & more)" in texts
+    boxes = [
+        each for each in picture.iter("{http://www.w3.org/2000/svg}rect") if each.get("stroke") == "#bbb"
+    ]
+    assert [box.get("fill") for box in boxes] == ["#cfe3f5", "#f6dfae", "none", "#f6dfae"]
+    height, before = int(picture.get("height")), int(without_days.get("height"))
+    lowest = max(float(each.get("y", 0)) for each in picture.iter())
+    assert before < lowest < height, "nothing is drawn beside the page"
+
+
+def test_ordinary_days_are_drawn_as_such():
+    found = replace(explained(INPUTS), known_days=(ToldDay("2017-09-05", ()),))
+    assert said(found)["days ahead"] == "nothing in the calendar but ordinary days"
+    assert "the days ahead" in as_picture(found)
