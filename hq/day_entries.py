@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from contract.api.calendars import CalendarEntry, CalendarRemoval
+from contract.api.stores import SkuSeries, SkuView
 from contract.calendar import Calendar
-from hq.words import counted, day
+from hq.words import counted, day, local, zone_from_name
 
 KINDS = {
     "holiday": "Holiday",
@@ -137,3 +138,14 @@ def off_text(entry: Entry) -> str:
 def told(entry: Entry) -> str:
     """In a sentence: `Promotion Leaflet 51, Sat 3 May – Fri 9 May`."""
     return f"{KINDS[entry.kind]}{f' {entry.name}' if entry.name else ''}, {days_text(entry)}"
+
+
+def told_days(calendar: Calendar | None, sku: SkuView, series: SkuSeries) -> dict[str, str]:
+    """Day to what the calendar says of the SKU then, for the days of its history and forecast; ordinary days are left out."""
+    if calendar is None:
+        return {}
+    zone = zone_from_name(series.timezone)
+    days = {local(point.at_ms, zone).date().isoformat() for point in series.points}
+    days |= {point.day for point in series.forecast}
+    told = {day: ", ".join(calendar.told_of(sku.sku, sku.category, day)) for day in sorted(days)}
+    return {day: words for day, words in told.items() if words}

@@ -4,10 +4,12 @@ sold and forecast   bars, median line, 80 % band, lighter 95 % band
 on hand             step line; deliveries as green ticks up, orders as flags
 out of stock        vermillion where the shelf was empty during opening hours
 no data             hatched where the gateway was silent
+calendar            a box where a holiday, a promotion or the like is told of the day
 price               step line
 """
 
 from bisect import bisect_left
+from collections.abc import Mapping
 
 from contract.api.stores import SeriesPoint, SkuSeries
 from hq import palette
@@ -16,20 +18,22 @@ from hq.charts.axis import base, datum, heading, time_axis, value_axis
 from hq.charts.sku_hand import hand_series
 from hq.charts.sku_scale import DAY_MS, Scale
 from hq.charts.sku_sold import sold_series
-from hq.charts.sku_strips import strip_axis, strip_series
+from hq.charts.sku_strips import strip_axis, strip_series, told_series
 from hq.words import major_units, money, span, zone_from_name
 
-HEIGHT_PX = 560
+HEIGHT_PX = 576
 
 _LEFT, _RIGHT = 68, 20
 _SOLD = {"left": _LEFT, "right": _RIGHT, "top": 62, "height": 164}
 _HAND = {"left": _LEFT, "right": _RIGHT, "top": 258, "height": 112}
-_STRIP = {"left": _LEFT, "right": _RIGHT, "top": 384, "height": 32}
-_PRICE = {"left": _LEFT, "right": _RIGHT, "top": 448, "height": 40}
+_STRIP = {"left": _LEFT, "right": _RIGHT, "top": 384, "height": 48}
+_PRICE = {"left": _LEFT, "right": _RIGHT, "top": 464, "height": 40}
 
 
-def sku_chart(series: SkuSeries) -> Option:
+def sku_chart(series: SkuSeries, told: Mapping[str, str] | None = None) -> Option:
     """The chart of one SKU in one shop. Forecasts are per day and are drawn only over daily sales.
+
+    told: day to what the shop's calendar says of the SKU then; None: nothing is known.
 
     Time before the gateway was first heard is left out: a hatched month would say that something is broken.
     """
@@ -41,7 +45,7 @@ def sku_chart(series: SkuSeries) -> Option:
         "title": [
             heading(f"Sold and forecast, units {per}" if scale.daily else f"Sold, units {per}", 38),
             heading("On hand, deliveries and orders, units", 236),
-            heading(f"Price, {series.currency}", 430),
+            heading(f"Price, {series.currency}", 446),
         ],
         "legend": _legend(daily=scale.daily),
         "axisPointer": {"link": [{"xAxisIndex": "all"}], "label": {"show": False}},
@@ -58,6 +62,7 @@ def sku_chart(series: SkuSeries) -> Option:
             *sold_series(series, scale),
             *hand_series(series, scale),
             *strip_series(series.points, scale),
+            told_series(told or {}, series, scale),
             _price_series(series, scale),
         ],
     }

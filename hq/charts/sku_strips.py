@@ -1,11 +1,14 @@
-"""Two strips under the charts of a SKU: when its shelf was empty, and when the gateway was silent."""
+"""Three strips under the charts of a SKU: when its shelf was empty, when the gateway was silent, and what the calendar says of days."""
 
-from contract.api.stores import SeriesPoint
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time
+
+from contract.api.stores import SeriesPoint, SkuSeries
 from hq import palette
 from hq.charts import Option
 from hq.charts.axis import datum
-from hq.charts.sku_scale import Scale
-from hq.words import span
+from hq.charts.sku_scale import DAY_MS, Scale
+from hq.words import local, span
 
 _STRIP_JS = """(params, api) => {
   const from = api.coord([api.value(1), api.value(3)]), to = api.coord([api.value(2), api.value(3)]);
@@ -31,11 +34,30 @@ def strip_axis() -> Option:
     return {
         "type": "category",
         "gridIndex": 2,
-        "data": ["no data", "shelf empty"],
+        "data": ["no data", "shelf empty", "calendar"],
         "axisLine": {"show": False},
         "axisTick": {"show": False},
         "axisLabel": {"color": palette.QUIET, "fontSize": 10, "interval": 0},
     }
+
+
+def told_series(told: Mapping[str, str], series: SkuSeries, scale: Scale) -> Option:
+    """The calendar's row: a box for each day of the chart of which it says something. told: day to words."""
+    instants = [point.at_ms for point in series.points]
+    instants += [point.at_ms for point in series.forecast if scale.daily]
+    first_of: dict[date, int] = {}
+    for at_ms in instants:
+        first_of.setdefault(local(at_ms, scale.zone).date(), at_ms)
+    data = []
+    for day, at_ms in first_of.items():
+        words = told.get(day.isoformat())
+        if words:
+            begin = int(datetime.combine(day, time(), UTC).timestamp() * 1000)  # the axis shows walls as UTC
+            data.append(datum([begin + DAY_MS // 2, begin, begin + DAY_MS, 2], words, scale.head(at_ms)))
+    return {
+        "type": "custom", "xAxisIndex": 2, "yAxisIndex": 2, "encode": {"x": 0, "y": 3}, "clip": True, "name": "Calendar",
+        "data": data, "itemStyle": {"color": palette.FORECAST}, ":renderItem": _STRIP_JS % "false",
+    }  # fmt: skip
 
 
 def strip_series(points: list[SeriesPoint], scale: Scale) -> list[Option]:

@@ -1,6 +1,7 @@
 """One SKU in one shop: the chart, its numbers, its orders and what they were decided from."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +12,10 @@ from nicegui import events, ui
 from contract.api.proposals import OrderingReason, ProposalView
 from contract.api.restock import TriggerView
 from contract.api.stores import SkuSeries, SkuView, StoreView
+from contract.calendar import Calendar
 from hq.charts.sku_chart import HEIGHT_PX, sku_chart
 from hq.charts.sku_sold import coverage
+from hq.day_entries import told_days
 from hq.desk import Desk
 from hq.errors import CentralRefusedError
 from hq.pages.chart import chart
@@ -39,6 +42,9 @@ LOOKS = {"13w": "13 weeks by day", "4w": "4 weeks by day", "1w": "1 week by hour
 _SPANS = {"13w": (91, "1d"), "4w": (28, "1d"), "1w": (7, "1h"), "2d": (2, "15m")}
 
 
+CALENDAR_FRESH_S = 60.0
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     store: StoreView
@@ -47,6 +53,7 @@ class Seen:
     orders: list[TriggerView]
     proposals: list[ProposalView]
     reasons: list[OrderingReason]
+    told: dict[str, str]
 
 
 def register(desk: Desk) -> None:
@@ -60,6 +67,7 @@ class _Sku:
     def __init__(self, desk: Desk, retitle: Callable[[str], None], store: str, sku: str, look: str) -> None:
         self._desk, self._retitle = desk, retitle
         self._store, self._sku, self._look = store, sku, look
+        self._known: tuple[float, Calendar | None] | None = None
         self._live = Live(self._load, self._build, desk.refresh_s, skeleton_rows=10)
 
     async def _load(self) -> Seen:
@@ -74,7 +82,19 @@ class _Sku:
             central.proposals(self._store, self._sku),
             self._reasons(),
         )
-        return Seen(store, sku, series, orders.rows, proposals.rows, reasons)
+        told = told_days(await self._calendar(), sku, series)
+        return Seen(store, sku, series, orders.rows, proposals.rows, reasons, told)
+
+    async def _calendar(self) -> Calendar | None:
+        """The shop's, asked for once in a while: it is large, and changes seldom. None where it has none."""
+        now_s = time.monotonic()
+        if self._known is None or now_s - self._known[0] > CALENDAR_FRESH_S:
+            try:
+                found: Calendar | None = (await self._desk.central.calendar(self._store)).calendar
+            except CentralRefusedError:
+                found = None
+            self._known = (now_s, found)
+        return self._known[1]
 
     async def _reasons(self) -> list[OrderingReason]:
         """None from a centre of before, which does not say."""
@@ -107,7 +127,7 @@ class _Sku:
             ui.toggle(LOOKS, value=self._look, on_change=self._change).props(
                 "dense unelevated no-caps size=sm toggle-color=line toggle-text-color=ink text-color=quiet color=ground"
             ).classes("period")
-            show_chart = chart(sku_chart(seen.series), HEIGHT_PX)
+            show_chart = chart(sku_chart(seen.series, seen.told), HEIGHT_PX)
         with section("Orders", "newest first"):
             orders = DataTable(
                 _ORDERS,
@@ -129,7 +149,7 @@ class _Sku:
 
         def update(now: Seen) -> None:
             show_figures(_figures(now))
-            show_chart(sku_chart(now.series))
+            show_chart(sku_chart(now.series, now.told))
             orders.set_rows([_order_row(order, now.store) for order in now.orders])
             proposals.set_rows([proposal_row(each, now.store) for each in now.proposals])
             reasons.clear()

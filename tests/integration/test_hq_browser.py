@@ -210,6 +210,7 @@ def test_the_sku_chart_has_every_series(rig):
         "Ordered",
         "Out of stock",
         "No data",
+        "Calendar",
         "Price",
     ):
         assert chart["series"][name] > 0, name

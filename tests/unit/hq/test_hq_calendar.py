@@ -4,12 +4,15 @@ import re
 from datetime import date
 
 import pytest
+from fake_central import FakeCentral
 from fake_rows import chain_calendar
+from fake_shops import DAY_MS, NOW_MS
 
 from central.core.calendars import calendar_from_csv, merged, without
 from contract.api.masters import ImportReport, RowProblem
 from contract.calendar import Calendar
 from hq.charts.months import months_html
+from hq.charts.sku_chart import sku_chart
 from hq.day_entries import (
     Entry,
     entries_of,
@@ -19,6 +22,7 @@ from hq.day_entries import (
     removal_after_change,
     removal_of,
     told,
+    told_days,
     when_text,
 )
 from hq.entry_form import MAX_GOODS, TypedDay, consequence, entry_from, typed_day
@@ -139,6 +143,24 @@ def test_months_mark_each_day_and_hold_no_markup_from_outside() -> None:
     nothing = months_html(None, date(2025, 12, 31), before=0, after=1)
     assert nothing.count("nothing is known") == 31 + 31 + 1
     assert "January 2026" in nothing
+
+
+def test_a_skus_chart_has_a_box_for_each_day_of_which_the_calendar_says_something() -> None:
+    fake = FakeCentral()
+    series = fake.series("s367", "900003", NOW_MS - 28 * DAY_MS, NOW_MS, "1d")
+    [sku] = [one for one in fake.skus("s367") if one.sku == "900003"]
+    told = told_days(chain_calendar(), sku, series)
+    assert told["2025-05-05"] == "promotion 20 % off (Leaflet 19)"
+    assert told["2025-05-11"] == "event (Mother's Day), promotion 20 % off (Leaflet 19)"
+    assert "2025-05-04" not in told
+    assert told_days(None, sku, series) == {}
+    shown = {one["name"]: one["data"] for one in sku_chart(series, told)["series"]}
+    assert [box["tip"] for box in shown["Calendar"]] == list(told.values())
+    forecast = [point["value"][0] for point in shown["Forecast"]]
+    promoted = [box["value"][0] for box in shown["Calendar"] if "promotion" in box["tip"]]
+    assert promoted, "the leaflet lies in the days ahead"
+    assert set(promoted) <= set(forecast), "one tooltip names forecast and promotion"
+    assert sku_chart(series)["series"][-1]["name"] == "Price"
 
 
 def test_what_became_of_a_file_is_said_once_for_all_shops() -> None:
