@@ -21,6 +21,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +140,7 @@ def empty_shelf_rows(skus: int) -> list[Row]:
 def speed_rows(runs: int) -> list[Row]:
     history = np.random.default_rng(1).poisson(2.0, (SKUS, 56)).astype(float)
     models, baseline = _demo_models(), baseline_models("benchmark")
-    whole, peer = (_median_ms(lambda m=m: _history_to_order(m, history), runs) for m in (models, baseline))
+    whole, peer = (_median_ms(partial(_history_to_order, m, history), runs) for m in (models, baseline))
     one = _median_ms(lambda: _history_to_order(models, history[:1]), runs * 10)
     loading = _median_ms(_demo_models, runs)
     many = np.random.default_rng(1).poisson(MANY_LEVELS, (MANY_SKUS, 56)).astype(float)

@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+sys.path.insert(0, str(ROOT))
 
-from outage_rig.drain import STORE, Processes, wait_for  # noqa: E402
-from outage_rig.records import DAY_MS, ShopRecords  # noqa: E402
-
+from benchmarks.outage_rig.drain import STORE, Processes, wait_for  # noqa: E402
+from benchmarks.outage_rig.records import DAY_MS, ShopRecords  # noqa: E402
 from edge.backlog import Backlog  # noqa: E402 - found only now
 from edge.store import Commit  # noqa: E402
 from edge.store_file import open_store  # noqa: E402

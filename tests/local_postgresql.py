@@ -15,6 +15,7 @@ import time
 import uuid
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from free_ports import free_port
@@ -70,7 +71,7 @@ class LocalPostgresql:
                   "--locale=C.UTF-8")  # fmt: skip
 
     @property
-    def _as_user(self) -> dict[str, object]:
+    def _as_user(self) -> dict[str, Any]:
         if os.getuid() != 0:
             return {}
         entry = pwd.getpwnam("postgres")

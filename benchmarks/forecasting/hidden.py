@@ -21,7 +21,7 @@ def hidden_stock_outs(folder: Path, series: int | None, seed: int) -> dict[str, 
     whole = served[:, :, FIRST_HOUR : LAST_HOUR + 1].all(axis=2)
     random = np.random.default_rng(seed)
     hidden = np.zeros(whole.shape, dtype=bool)
-    hidden[:, -TEST_DAYS:] = random.random((len(whole), TEST_DAYS)) < 0.3
+    hidden[:, -TEST_DAYS:] = random.random((whole.shape[0], TEST_DAYS)) < 0.3
     hidden &= whole
     start = random.integers(9, 21, whole.shape)
     open_hours = np.arange(24)[None, None, :] < np.where(hidden, start, 24)[:, :, None]

@@ -70,8 +70,8 @@ class LightGbm:
                 self._say(f"LightGBM forecasts: part {done + 1} of {len(parts)}")
         table = np.maximum(np.rint(np.maximum.accumulate(table, axis=2)), 0)
         # Levels that have no model of their own lie between those that have; the outermost repeat the last.
-        place = np.interp(DAY_LEVELS, LEVELS, np.arange(len(LEVELS)))
-        low, share = np.floor(place).astype(int), (place % 1).astype(np.float32)
+        at = np.interp(DAY_LEVELS, LEVELS, np.arange(len(LEVELS)))
+        low, share = np.floor(at).astype(int), (at % 1).astype(np.float32)
         high = np.minimum(low + 1, len(LEVELS) - 1)
         return Found(mean, table[..., low] * (1 - share) + table[..., high] * share)
 

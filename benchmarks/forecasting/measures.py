@@ -29,7 +29,7 @@ def losses(sold: Array, quantiles: Array, levels: tuple[float, ...]) -> Array:
     """Pinball loss averaged over the levels, the shape of `sold`, NaN where that is."""
     error = sold[..., None] - at(quantiles, levels)
     level = np.asarray(levels)
-    return np.maximum(level * error, (level - 1) * error).mean(-1)
+    return np.asarray(np.maximum(level * error, (level - 1) * error).mean(-1))
 
 
 def spl(sold: Array, quantiles: Array, scale: Array) -> float:
@@ -68,7 +68,7 @@ def pit(sold: Array, quantiles: Array, seed: int) -> Array:
     below = (table < actual[:, None] - 1e-6).sum(1)
     upto = (table <= actual[:, None] + 1e-6).sum(1)
     low, high = _probability(grid, below), _probability(grid, upto)
-    return low + np.random.default_rng(seed).random(len(actual)) * (high - low)
+    return np.asarray(low + np.random.default_rng(seed).random(len(actual)) * (high - low))
 
 
 def _probability(grid: Array, count: Array) -> Array:

@@ -62,8 +62,8 @@ def methods_of(bench: Bench, name: str, past: Panel, horizon_days: int) -> dict[
             methods[peer] = keeper.keeping(peer, "", depends, CODE["statsforecast"], ask, sales_of)
     if "lightgbm" in bench.peers:
         try:
-            fit = TreeFit(size.lightgbm_rows, size.lightgbm_rounds, horizon_days)
-            trees = LightGbm(past, fit, say)
+            tree_fit = TreeFit(size.lightgbm_rows, size.lightgbm_rounds, horizon_days)
+            trees = LightGbm(past, tree_fit, say)
         except ModuleNotFoundError:
             say("NO LightGBM: its rows are missing; pip install -c constraints.txt '.[train]'")
         else:

@@ -83,15 +83,18 @@ def _parity_row(model: HeavyModel) -> Row:
 
 def _measured(found: dict[str, HeavyForecast], sold: Array, new: Array) -> list[Row]:
     total = sold_sums(sold)[:, -1]
-    out, standings = [], {}
+    out: list[Row] = []
+    bands: dict[str, tuple[dict[int, float], dict[int, float]]] = {}
+    biases: dict[str, float] = {}
     for name, each in found.items():
         of_days = coverage(pit(sold[new], each.quantiles[new], SEED))
         of_sums = coverage(pit(total[new], each.window[new][:, SUM_DAYS[-1] - 1], SEED))
-        standings[name] = (of_days, of_sums, bias(sold[new], each.mean[new]))
+        bands[name] = (of_days, of_sums)
+        biases[name] = bias(sold[new], each.mean[new])
     for place, what in enumerate(("days", f"sum of {LAST_DAYS}")):
         for band in BANDS:
-            peers = {name: each[place][band] for name, each in standings.items() if name != HEAVY}
-            value = standings[HEAVY][place][band]
+            peers = {name: each[place][band] for name, each in bands.items() if name != HEAVY}
+            value = bands[HEAVY][place][band]
             out.append(
                 _row(
                     f"M5 new SKUs, {what}: inside the central {band} %",
@@ -104,9 +107,9 @@ def _measured(found: dict[str, HeavyForecast], sold: Array, new: Array) -> list[
     out.append(
         _row(
             "M5 new SKUs: bias of the mean",
-            standings[HEAVY][2],
+            biases[HEAVY],
             0.0,
-            {name: each[2] for name, each in standings.items() if name != HEAVY},
+            {name: each for name, each in biases.items() if name != HEAVY},
             "near 0",
         )
     )

@@ -60,7 +60,7 @@ def _dispersion(panel: Panel) -> Array:
     count = np.maximum(known.sum(1), 1)
     usual = np.where(known, past, 0).sum(1) / count
     variance = np.where(known, (past - usual[:, None]) ** 2, 0).sum(1) / count
-    return np.clip((variance - usual) / np.maximum(usual, 0.02) ** 2, 0, 20)
+    return np.asarray(np.clip((variance - usual) / np.maximum(usual, 0.02) ** 2, 0, 20))
 
 
 class StatsForecast:
@@ -108,4 +108,4 @@ def find_python(given: Path | None, say: Callable[[str], None]) -> Path | None:
 
 def _mean(units: Array) -> Array:
     known = ~np.isnan(units)
-    return np.where(known, units, 0).sum(1) / np.maximum(known.sum(1), 1)
+    return np.asarray(np.where(known, units, 0).sum(1) / np.maximum(known.sum(1), 1))

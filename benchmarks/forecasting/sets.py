@@ -115,7 +115,7 @@ def _fresh_arrays(folder: Path) -> dict[str, Array]:
     _, first, series = np.unique(key, return_index=True, return_inverse=True)
 
     def wide(values: Array, dtype: type) -> Array:
-        out = np.zeros((len(first), FRESH_DAYS), dtype)
+        out: Array = np.zeros((len(first), FRESH_DAYS), dtype)
         out[series, day] = values
         return out
 

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
@@ -26,9 +27,9 @@ def main() -> int:
     port, folder, wanted = int(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
     inbox: queue.Queue[mqtt.MQTTMessage] = queue.Queue(2000)
     client = mqtt.Client(
-        mqtt.CallbackAPIVersion.VERSION2,
+        CallbackAPIVersion.VERSION2,
         client_id="floor",
-        protocol=mqtt.MQTTProtocolVersion.MQTTv5,
+        protocol=MQTTProtocolVersion.MQTTv5,
         manual_ack=True,
     )
     client.on_connect = lambda client, *_: client.subscribe("shelfloop/1/+/+", 1)
@@ -54,7 +55,7 @@ def main() -> int:
                 batch.append(inbox.get(timeout=min(left_s, 0.002)))
             except queue.Empty:
                 break
-        rows = []
+        rows: list[tuple[str, int, str, float]] = []
         for message in batch:
             value = json.loads(message.payload)
             rows.extend(

@@ -5,6 +5,7 @@ import statistics
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import sqlalchemy as sa
 
@@ -39,12 +40,12 @@ def commit_rate(kind: str, new_url: NewUrl, *, quick: bool) -> Iterator[Result]:
 
     keep_what_is_loaded()  # as the centre does when it starts
     for turn, body in enumerate(bodies):
-        take_turn("centre", lambda body=body: centre.take(body))
+        take_turn("centre", partial(centre.take, body))
         for shape, way in itertools.product(SHAPES, raw.ways):
             rows = rows_of(shape, turn)
-            take_turn(f"{shape} {way}", lambda s=shape, w=way, r=rows: raw.insert(s, w, r))
+            take_turn(f"{shape} {way}", partial(raw.insert, shape, way, rows))
         rows, (sums, levels) = rows_of("same", turn), following(turn)
-        take_turn("all sql", lambda r=rows, s=sums, v=levels: floor.insert(r, s, v))
+        take_turn("all sql", partial(floor.insert, rows, sums, levels))
     raw.close()
     floor.close()
     size = size_bytes(centre.ledger)

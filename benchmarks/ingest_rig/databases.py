@@ -5,6 +5,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -59,9 +60,9 @@ class InProcess:
         try:
             for body in bodies:
                 batch, rows = read_batch(body, "zstd")
-                answer = self.centre.store_job(
-                    batch.store, lambda work, b=batch, r=rows: take_batch(work, b, r)
-                )(transaction)
+                answer = self.centre.store_job(batch.store, partial(take_batch, batch=batch, read=rows))(
+                    transaction
+                )
                 assert answer.acked_through == batch.seq_to
                 assert not answer.rejected
             transaction.commit()

@@ -1,6 +1,7 @@
 """What it costs to forget: a month of receipts on PostgreSQL, a shop's day of sums and windows, which go row by row, on both."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -57,7 +58,7 @@ def _a_day_of_a_shop(kind: str, new_url: NewUrl) -> Iterator[Result]:
         ("batches of windows", "window_days"),
     ):
         rules = [rule for rule in RULES if rule.setting == setting]
-        dropped = []
+        dropped: list[int] = []
         seconds = timed(lambda r=rules, d=dropped: d.extend(  # type: ignore[misc]
             rows for _, rows in prune_store(ledger, _by(ledger), settings, "store-1", ZONE, now_ms, rules=r)
         ))  # fmt: skip
@@ -78,8 +79,8 @@ def _receipts_by_month(kind: str, new_url: NewUrl, *, quick: bool) -> Iterator[R
                 partitions.make_month(connection, DAY[:7])
         else:
             _as_one_table(ledger)
-        written[name] = count / timed(lambda ledger=ledger: _write(ledger, count))
-        forgotten[name] = timed(lambda ledger=ledger, url=url: _forget(ledger, url)) * 1000
+        written[name] = count / timed(partial(_write, ledger, count))
+        forgotten[name] = timed(partial(_forget, ledger, url)) * 1000
         with ledger.read.connect() as connection:
             assert connection.execute(sa.text("SELECT count(*) FROM receipt_lines")).scalar() == 0
         ledger.close()

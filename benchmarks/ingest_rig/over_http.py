@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from local_broker import free_port
+from free_ports import free_port
 
 from benchmarks.ingest_rig.batches import BATCH_ROWS, SKUS
 from benchmarks.ingest_rig.databases import NewUrl

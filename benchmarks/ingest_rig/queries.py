@@ -3,6 +3,7 @@
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -131,7 +132,7 @@ def _asked(name: str, rig: InProcess, ask: Ask, goal_ms: int | None) -> Result:
     for turn in range(TURNS):
         with rig.ledger.read.connect() as connection:
             began_s = time.process_time()
-            spent.append(timed(lambda c=connection, t=turn: ask(c, t)) * 1000)
+            spent.append(timed(partial(ask, connection, turn)) * 1000)
             worked.append((time.process_time() - began_s) * 1000)
     first, asked, at_work = spent[0], sorted(spent), sorted(worked)
     # What this process worked tells a slow question from a busy machine; of PostgreSQL it is not all.

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any, Self
 
 import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
 
+from benchmarks.outage_rig.records import gtin
 from central.settings import CentralSettings
 from central.setup import add_gateway, create_token
-from outage_rig.records import gtin
 from runtime.clock import ClockOwner
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,7 +63,7 @@ class Processes:
         config.write_text(f"listener {self.mqtt_port} 127.0.0.1\nallow_anonymous true\n")
         self._start([mosquitto, "-c", str(config)])
         self._start_centre()
-        self.till = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="till-9")
+        self.till = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="till-9")
         wait_for(lambda: _answers(self.mqtt_port), "the broker", 20)
         self.till.connect("127.0.0.1", self.mqtt_port)
         self.till.loop_start()

@@ -87,11 +87,11 @@ def _law(random: np.random.Generator, high: float) -> F64:
     name = str(
         random.choice(["poisson", "geometric", "negative_binomial", "gamma", "uniform", "binomial", "pmf"])
     )
-    second: dict[str, object] = {
+    seconds: dict[str, dict[str, object]] = {
         "negative_binomial": {"dispersion": float(random.uniform(0.1, 1.0))},
         "gamma": {"cv": float(random.choice([0.3, 0.5, 0.8]))},
         "binomial": {"trials": int(np.ceil(2.5 * mean))},
-    }.get(name, {})  # fmt: skip
+    }  # fmt: skip
     if name == "pmf":
         # A regular trade and, one period in some, a crowd: two Poisson laws.
         calm, crowd = (law_from({"distribution": "poisson", "mean": mean * part}) for part in (0.6, 2.2))
@@ -101,7 +101,7 @@ def _law(random: np.random.Generator, high: float) -> F64:
         return law_from(wide.tolist())
     if name == "uniform":
         mean = max(round(2 * mean), 2) / 2
-    return law_from({"distribution": name, "mean": mean, **second})
+    return law_from({"distribution": name, "mean": mean, **seconds.get(name, {})})
 
 
 def _state_orders(instance: Instance) -> float:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -60,7 +61,7 @@ def _graph_orders(graph: OrderGraph, told: Callable[[Evening], dict[str, float]]
     return order
 
 
-def _supply(evening: Evening, row: int, told: dict[str, float]) -> SkuSupply:
+def _supply(evening: Evening, row: int, told: dict[str, Any]) -> SkuSupply:
     """Now is the opening of the next day: an order of lead_days comes after the demand of lead_days - 1."""
     trade = evening.trade
     hand = evening.hand[row].tolist()

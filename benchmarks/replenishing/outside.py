@@ -100,13 +100,13 @@ def _law(random: np.random.Generator, low: float, high: float) -> object:
         return [float(mass) for mass in np.round(jagged / jagged.sum(), 9)]
     if name == "uniform":
         return {"distribution": name, "mean": max(round(2 * mean), 1) / 2}
-    second: dict[str, object] = {
+    seconds: dict[str, dict[str, object]] = {
         "negative_binomial": {"dispersion": float(np.round(random.uniform(0.1, 2), 2))},
         "gamma": {"cv": float(np.round(random.uniform(0.2, 1.5), 2))},
         "normal": {"std": float(np.round(random.uniform(0.1, 0.4) * mean, 3))},
         "binomial": {"trials": int(np.ceil(mean * 1.5)) + 1},
-    }.get(name, {})  # fmt: skip
-    return {"distribution": name, "mean": mean, **second}
+    }  # fmt: skip
+    return {"distribution": name, "mean": mean, **seconds.get(name, {})}
 
 
 def _masses(chances: dict[int, float]) -> list[float]:

@@ -52,7 +52,7 @@ class Evening:
 
     @property
     def position(self) -> np.ndarray:
-        return self.hand.sum(axis=1) + self.arriving.sum(axis=1)
+        return np.asarray(self.hand.sum(axis=1) + self.arriving.sum(axis=1))
 
     @property
     def past(self) -> np.ndarray:
@@ -108,7 +108,7 @@ def replayed(trade: Trade, method: Method) -> Outcome:
         if trade.life_days is not None:
             left = np.concatenate([left[:, 1:], np.zeros((n, 1), dtype=np.int64)], axis=1)
         else:
-            old = np.zeros(n)
+            old = np.zeros(n, dtype=np.int64)
         hand = left
         if day % 7 in trade.order_days:
             evening = Evening(trade, day, hand, arriving, cover_days(trade, day))
@@ -133,7 +133,7 @@ def packs_of(demand: np.ndarray, days: float = 3.0) -> np.ndarray:
     """Packs as the trade has them: about so many days' demand, from the usual sizes."""
     sizes = np.array([1, 2, 3, 4, 6, 8, 12, 24])
     about = np.maximum(days * demand.mean(axis=1), 1)
-    return sizes[np.abs(np.log(sizes[None, :]) - np.log(about)[:, None]).argmin(axis=1)]
+    return np.asarray(sizes[np.abs(np.log(sizes[None, :]) - np.log(about)[:, None]).argmin(axis=1)])
 
 
 def least_orders(packs: np.ndarray, seed: int) -> np.ndarray:

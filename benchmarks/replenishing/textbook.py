@@ -30,7 +30,7 @@ def _costs(instance: Instance, lowest: int, highest: int, cap: int | None) -> It
     for level in range(lowest, highest + 1):
 
         def up_to(states: I64, level: int = level) -> I64:
-            return np.clip(level - states.sum(axis=1), 0, cap)
+            return np.asarray(np.clip(level - states.sum(axis=1), 0, cap))
 
         found = met_cost(instance, up_to, _TOLERANCE)
         assert found is not None
