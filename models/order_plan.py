@@ -78,18 +78,10 @@ def questions_from(
     """
     lead = np.array([supply.lead_days for supply in supplies])
     cover = np.array([supply.cover_days for supply in supplies])
-    ends = np.array([_stretch_ends(supply) for supply in supplies])
-    starts = np.concatenate([np.zeros((len(supplies), 1)), ends[:, :-1]], axis=1)
     n = len(supplies)
     share = np.broadcast_to(np.asarray(first_day_share, dtype=np.float64), (n,))
-    lead_mean, lead_quantiles = np.zeros((n, STRETCHES)), np.zeros((n, STRETCHES, len(QUANTILE_LEVELS)))
-    for stretch in range(STRETCHES):
-        rows = np.flatnonzero(ends[:, stretch] > starts[:, stretch])
-        if len(rows):
-            lead_mean[rows, stretch], lead_quantiles[rows, stretch] = recalibrated_span(
-                forecast.of_rows(rows), levels, starts[rows, stretch], ends[rows, stretch],
-                QUANTILE_LEVELS, first_day_share=share[rows],
-            )  # fmt: skip
+    ends = np.array([_stretch_ends(supply) for supply in supplies])
+    lead_mean, lead_quantiles = _stretches(forecast, levels, ends, share)
     cover_mean, cover_quantiles = recalibrated_span(
         forecast, levels, lead, lead + cover, QUANTILE_LEVELS, first_day_share=share
     )
@@ -126,6 +118,21 @@ def questions_from(
         waste_price=np.where(ages, [supply.waste_price for supply in supplies], 0.0),
         open_today=[float(supply.open_today) for supply in supplies],
     )
+
+
+def _stretches(forecast: Forecast, levels: Recalibration | None, ends: F64, share: F64) -> tuple[F64, F64]:
+    """Demand of each stretch until the order arrives: mean (n_sku, STRETCHES), quantiles (n_sku, STRETCHES, levels); 0 of an empty one."""
+    n = len(ends)
+    starts = np.concatenate([np.zeros((n, 1)), ends[:, :-1]], axis=1)
+    mean, quantiles = np.zeros((n, STRETCHES)), np.zeros((n, STRETCHES, len(QUANTILE_LEVELS)))
+    for stretch in range(STRETCHES):
+        rows = np.flatnonzero(ends[:, stretch] > starts[:, stretch])
+        if len(rows):
+            mean[rows, stretch], quantiles[rows, stretch] = recalibrated_span(
+                forecast.of_rows(rows), levels, starts[rows, stretch], ends[rows, stretch],
+                QUANTILE_LEVELS, first_day_share=share[rows],
+            )  # fmt: skip
+    return mean, quantiles
 
 
 def _lots(supplies: Sequence[SkuSupply], cover: F64, cover_mean: F64, ages: npt.NDArray[np.bool_]) -> F64:

@@ -81,6 +81,23 @@ def _add_train(commands: "Commands[argparse.ArgumentParser]", config: Mapping[st
         default=0,
         help=f"passes over them (default {actions.GATEWAY_EPOCHS}, heavy two to five by their number)",
     )
+    _add_heavy(train)
+    train.add_argument("--seed", type=int, default=1, help="of every random choice (default %(default)s)")
+    train.add_argument(
+        "--features",
+        choices=tuple(map(str, FEATURES_BY_REVISION)),
+        default=str(FEATURES_REVISION),
+        help="gateway: revision of the features; 1 is for gateways from before holidays and promotions (default %(default)s)",
+    )
+    train.add_argument("--key", type=Path, help="private key: sign the bundle at once")
+    # A source on the command line stands in place of the configuration's, of whichever kind.
+    train.set_defaults(
+        run=actions.train, configured={name: config[name] for name in SOURCES if name in config}
+    )
+    train.set_defaults(**{name: value for name, value in config.items() if name not in SOURCES})
+
+
+def _add_heavy(train: argparse.ArgumentParser) -> None:
     train.add_argument(
         "--networks", type=int, default=5, help="heavy: networks to average (default %(default)s)"
     )
@@ -101,19 +118,6 @@ def _add_train(commands: "Commands[argparse.ArgumentParser]", config: Mapping[st
         metavar="ADDRESS",
         help="heavy: let a Ray cluster compute the parts: host:port, auto, or local",
     )
-    train.add_argument("--seed", type=int, default=1, help="of every random choice (default %(default)s)")
-    train.add_argument(
-        "--features",
-        choices=tuple(map(str, FEATURES_BY_REVISION)),
-        default=str(FEATURES_REVISION),
-        help="gateway: revision of the features; 1 is for gateways from before holidays and promotions (default %(default)s)",
-    )
-    train.add_argument("--key", type=Path, help="private key: sign the bundle at once")
-    # A source on the command line stands in place of the configuration's, of whichever kind.
-    train.set_defaults(
-        run=actions.train, configured={name: config[name] for name in SOURCES if name in config}
-    )
-    train.set_defaults(**{name: value for name, value in config.items() if name not in SOURCES})
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
