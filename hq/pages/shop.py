@@ -121,11 +121,7 @@ class _Shop:
                         ("newest", "Newest data"),
                     ]
                 )
-                with ui.element("div").classes("links"):
-                    ui.link("Orders of this shop", f"/restock?scope=store:{quote(self._store)}")
-                    ui.link("Its gateway", f"/fleet?scope=store:{quote(self._store)}")
-                    ui.link("Calendar", f"/calendar?scope=store:{quote(self._store)}")
-                    ui.link("Rules and limits", f"/shops/{quote(self._store)}/config")
+                _links(quote(self._store))
             with section("Sales by day", "last 28 days"):
                 show_chart = chart(self._chart(seen), HEIGHT_PX)
         carried = section("From shop to shop", "what leaves is reserved: no other shop is offered it")
@@ -192,6 +188,14 @@ class _Shop:
             await self._live.look()
 
     _next: str | None = None
+
+
+def _links(store: str) -> None:
+    with ui.element("div").classes("links"):
+        ui.link("Orders of this shop", f"/restock?scope=store:{store}")
+        ui.link("Its gateway", f"/fleet?scope=store:{store}")
+        ui.link("Calendar", f"/calendar?scope=store:{store}")
+        ui.link("Rules and limits", f"/shops/{store}/config")
 
 
 def _days_of(overview: Overview, store: str) -> list[DayPoint]:
