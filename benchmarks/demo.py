@@ -2,6 +2,7 @@
 
     python benchmarks/demo.py [--quick] [--json FILE] [--first-page] [--chaos SEED]
 
+Then the run's own days are replayed as they were, and compared with what was really ordered.
 The whole run is 28 days x 3 shops; --quick is 2 days x 3 shops, with its stepped part scaled to 28 days so that the row
 keeps its goal (start-up is not scaled). --first-page also clones this repository into an empty folder and measures
 `make demo` until HQ's page answers (the package cache is whatever pip has).
@@ -22,8 +23,17 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+# This folder has a models.py of its own: it must not stand for the package.
+sys.path.insert(0, str(ROOT))
+
+from central.ledger.engine import Ledger  # noqa: E402
+from central.replaying import replay  # noqa: E402
+from central.settings import CentralSettings  # noqa: E402
+
 DAYS, QUICK_DAYS, STORES = 28, 2, 3
 GOAL_WALL_S, GOAL_RSS_MB, GOAL_EDGE_RSS_MB, GOAL_FIRST_PAGE_S = 300, 200, 120, 120
+GOAL_SAME, GOAL_REPLAY_S = 0.75, 10
+"""As tests/acceptance/test_a_replay_plays_what_ran.py and benchmarks/ingest.py hold them."""
 
 
 def main() -> int:
@@ -36,7 +46,10 @@ def main() -> int:
     parser.add_argument("--chaos", type=int, help="seed of the kills: also run with them")
     options = parser.parse_args()
     days = QUICK_DAYS if options.quick else DAYS
-    rows = rows_from_report(_run_demo(days, []), days, "")
+    with tempfile.TemporaryDirectory() as folder:
+        kept = Path(folder) / "kept"
+        rows = rows_from_report(_run_demo(days, ["--keep", str(kept)]), days, "")
+        rows += replay_rows(kept / "central.toml", days)
     if options.chaos is not None:
         rows += rows_from_report(_run_demo(days, ["--chaos", str(options.chaos)]), days, "chaos ")
     if options.first_page:
@@ -89,6 +102,37 @@ def rows_from_report(report: dict[str, Any], days: int, prefix: str) -> list[dic
             _row(f"{prefix}{name} {part}", summary[part], "ms", None, "lower") for part in ("p50", "p95")
         )
     return rows
+
+
+def replay_rows(config: Path, days: int) -> list[dict[str, Any]]:
+    """The run's own days played again as its rules are, beside what it really ordered: of all shops."""
+    settings = CentralSettings.load(config)
+    ledger = Ledger(settings.url)
+    with ledger.read.connect() as connection:
+        began_s = time.perf_counter()
+        found = replay(connection, settings, {"service_level": 0.99}, days)
+        seconds = (time.perf_counter() - began_s) / found.stores
+    ledger.close()
+    agrees = found.agreement
+    rows = [
+        _row("replay: real orders that come out again", _share(agrees.same, agrees.made), "share", GOAL_SAME, "higher"),
+        _row("replay: orders, played by made", _share(found.now.orders, found.made.orders), "ratio", None, "higher"),
+        _row("replay: units, played by made", _share(found.now.ordered_units, found.made.ordered_units), "ratio", None, "higher"),
+        _row("replay: real orders", agrees.made, "orders", None, "higher"),
+        _row("replay: with another quantity", agrees.quantity, "orders", 0, "lower"),
+        _row(f"replay: a shop's {found.days} days, both sides", round(seconds, 2), "s", GOAL_REPLAY_S, "lower"),
+    ]  # fmt: skip
+    for side, why in (("only made", agrees.only_made), ("only played", agrees.only_played)):
+        rows += [
+            _row(f"replay: {side}: {text}", count, "orders", 0, "lower")
+            for text, count in sorted(why.items())
+        ]
+    return rows
+
+
+def _share(part: int, whole: int) -> float:
+    """1 where there is nothing to compare."""
+    return round(part / whole, 3) if whole else 1.0
 
 
 def _row(name: str, value: float, unit: str, goal: float | None, better: str) -> dict[str, Any]:

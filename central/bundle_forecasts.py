@@ -1,4 +1,4 @@
-"""What another bundle would have forecast on each morning of stored weeks, from what was known then: sales, empty shelves, prices."""
+"""What another bundle would have forecast on each morning of stored weeks, from what was known then: sales, empty shelves, prices, holidays."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sqlalchemy.engine import Connection
 
+from central.calendars import KIND as CALENDAR
+from central.calendars import calendar_in
 from central.core.days import day_start_ms
 from central.core.rollups import STORE_TOTAL
 from central.ledger import played_rows as rows
 from central.ledger.played_rows import DAY_MS, Span
 from central.played_demand import DayHours, OpenTimes
 from central.stored_weeks import HISTORY_DAYS, HORIZON_DAYS, UNSOLD, StoredWeeks
+from contract.known_days import Days, known_days_view
 from models.arrays import F64
 from models.features import usual_price
 from models.forecast import Forecast
@@ -36,7 +39,10 @@ class BundleForecasts:
         self._days = [first + timedelta(days=step) for step in range(HISTORY_DAYS + len(weeks.dates))]
         self._sold, self._served = self._histories(connection)
         self._prices = self._noon_prices(connection)
-        self._categories = _categories(connection, weeks)
+        self._category_by_sku = dict(rows.categories(connection, weeks.store, weeks.skus))
+        self._categories = _members(weeks.skus, self._category_by_sku)
+        calendar = rows.document(connection, weeks.store, CALENDAR)
+        self._calendar = None if calendar is None else calendar_in(calendar)
 
     def of(self, day: date) -> Forecast:
         place = (day - self._days[0]).days
@@ -46,8 +52,15 @@ class BundleForecasts:
         ahead = self._prices[:, place + HISTORY_DAYS : place + HISTORY_DAYS + HORIZON_DAYS]
         return self._models.demand.forecast(
             sold, day, price_ratio=ahead / usual[:, None], category_level=self._levels(sold, served),
-            served_share=served, horizon_days=HORIZON_DAYS,
+            served_share=served, known_days=self._known_days(day), horizon_days=HORIZON_DAYS,
         )  # fmt: skip
+
+    def _known_days(self, day: date) -> dict[str, list[Days]] | None:
+        """Of the calendar as it stands: what was known of these days then is not kept."""
+        n_days = HISTORY_DAYS + HORIZON_DAYS + 1  # one more makes an eve of the last one
+        first = day - timedelta(days=HISTORY_DAYS)
+        view = known_days_view(self._calendar, self._category_by_sku, first, n_days)
+        return None if view is None else view.columns(self._weeks.skus, n_days)
 
     def _histories(self, connection: Connection) -> tuple[F64, F64]:
         """Units a day, NaN where nothing was heard, and the share of each day's demand that the shelf could serve."""
@@ -111,10 +124,10 @@ def _seeds(connection: Connection, store: str) -> tuple[Mapping[str, Sequence[in
     return {row["sku"]: row["units"] for row in told["rows"]}, date.fromisoformat(told["first_live_day"])
 
 
-def _categories(connection: Connection, weeks: StoredWeeks) -> list[list[int]]:
+def _members(skus: Sequence[str], category_by_sku: Mapping[str, str]) -> list[list[int]]:
     """The SKUs of each category, by index."""
-    index_of = {sku: index for index, sku in enumerate(weeks.skus)}
     members: dict[str, list[int]] = {}
-    for sku, category in rows.categories(connection, weeks.store, weeks.skus):
-        members.setdefault(category, []).append(index_of[sku])
+    for index, sku in enumerate(skus):
+        if sku in category_by_sku:
+            members.setdefault(category_by_sku[sku], []).append(index)
     return list(members.values())

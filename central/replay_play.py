@@ -15,10 +15,12 @@ from central.bundle_forecasts import BundleForecasts
 from central.core.replay import Outcome, Terms, changed
 from central.core.replay_compare import Agreement, MadeOrder, agreement
 from central.core.replay_player import Player
+from central.core.replay_world import World
 from central.core.supplier_calendar import calendar_from
 from central.ledger import played_rows, rollout_rows, supplier_rows
 from central.ledger.made_orders import MadeOrders, made_by_day, made_list
 from central.order_graphs import order_graph_of
+from central.played_world import played_world
 from central.replay_asking import Asker
 from central.settings import CentralSettings
 from central.stored_weeks import HORIZON_DAYS, StoredWeeks, stored_weeks
@@ -85,9 +87,10 @@ def replay_store(
     graph, correlation = _what_ran(connection, weeks)
     stored = _StoredForecasts(weeks, correlation)
     terms = _terms(connection, weeks, settings)
-    now = _play(weeks, terms, stored, graph, pause)
+    world = played_world(connection, weeks, terms.calendars)
+    now = _play(weeks, world, terms, stored, graph, pause)
     other, other_graph = (stored, graph) if models is None else _of_bundle(connection, weeks, models)
-    then = _play(weeks, changed(terms, changes), other, other_graph, pause)
+    then = _play(weeks, world, changed(terms, changes), other, other_graph, pause)
     made = made_list(connection, weeks.span, weeks.skus)
     by_day = made_by_day(made, weeks.dates, zone)
     return StoreReplay(
@@ -103,9 +106,12 @@ def replay_store(
 
 
 def _play(
-    weeks: StoredWeeks, terms: Terms, forecasts: "_DayForecasts", graph: OrderGraph, pause: Callable[[], None]
-) -> Player:
-    player = Player(terms, list(weeks.shelves()), weeks.coming, weeks.people, weeks.zone, weeks.delivery_ms)
+    weeks: StoredWeeks, world: World, terms: Terms, forecasts: "_DayForecasts", graph: OrderGraph,
+    pause: Callable[[], None],
+) -> Player:  # fmt: skip
+    player = Player(
+        terms, list(weeks.shelves()), weeks.coming, weeks.people, weeks.zone, weeks.delivery_ms, world
+    )
     asker = Asker(graph, with_confidence=terms.auto_approve_from_confidence > 0, pause=pause)
     presentation = [terms.lines[sku].presentation_units for sku in weeks.skus]
     for number, day in enumerate(weeks.dates):

@@ -55,7 +55,8 @@ _STORES = sa.text("SELECT store_id, timezone FROM stores WHERE :store IN ('', st
 
 SIMULATED = (
     "as it is and changed are played: the order graph, calendars, emergency lane, budget and approval that run, on the stored demand,\n"
-    "forecasts and opening stock; what the depot had, kill-switches, short loads and goods carried from here to other shops are not in it"
+    "forecasts and opening stock, with the kill-switches, depots' words, late and short loads of these days; packs and lines that were\n"
+    "others then, and goods carried from here to other shops, are not in it"
 )
 
 

@@ -69,7 +69,9 @@ class PlayedHour:
 
 @dataclass(slots=True)
 class PlayedOrder:
-    """day: index of the one on which it was first decided. on_hand_units: as it was asked with."""
+    """day: index of the one on which it was first decided. on_hand_units: as it was asked with. changed_ms: its newest decision, a rule's
+    or a person's. told_ms: when it was said to come; arrives_ms: when it does, short_units fewer than were ordered.
+    """
 
     index: int
     day: int
@@ -84,7 +86,10 @@ class PlayedOrder:
     cutoff_ms: int | None = None
     decide_ms: int | None = None
     expires_ms: int = 0
+    changed_ms: int = 0
+    told_ms: int = 0
     arrives_ms: int = 0
+    short_units: int = 0
 
     @property
     def counts(self) -> bool:

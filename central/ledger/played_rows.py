@@ -50,6 +50,23 @@ _PROPOSALS = OfSkus(
     """SELECT sku, at_ms, outcome, body FROM proposals WHERE store_id = :store AND at_ms >= :from_ms AND at_ms < :to_ms
     AND {among} ORDER BY at_ms"""
 )
+SWITCH_ON, SWITCH_OFF = "kill-switch-on", "kill-switch-off"
+_SWITCHES = sa.text(
+    f"""SELECT at_ms, action, subject FROM audit WHERE store_id = '' AND action IN ('{SWITCH_ON}', '{SWITCH_OFF}') AND at_ms < :to_ms
+    ORDER BY number"""  # noqa: S608 - our own words
+)
+_DECIDED_ORDERS = sa.text(
+    """SELECT sku, created_ms, quantity_units, received_units, despatch, lead_time_days, doubt, inputs FROM triggers
+    WHERE store_id = :store AND created_ms >= :from_ms AND created_ms < :to_ms AND kind <> 'transfer' ORDER BY created_ms"""
+)
+_HELD = sa.text(
+    """SELECT sku, at_ms, outcome FROM proposals WHERE store_id = :store AND at_ms >= :from_ms AND at_ms < :to_ms
+    AND outcome LIKE 'held: the supplier can ship %'"""
+)
+_DEPOT_STOCK = sa.text("SELECT sku, available_units, at_ms FROM supplier_stock WHERE supplier = :supplier")
+_DEPOT_ARRIVALS = sa.text(
+    "SELECT sku, day, units FROM supplier_arrivals WHERE supplier = :supplier ORDER BY sku, day"
+)
 _BUDGET = sa.text("SELECT cents_a_day FROM budgets WHERE store_id = :store")
 _PRICES = OfSkus(
     "SELECT sku, from_ms, price_cents FROM prices WHERE store_id = :store AND from_ms < :to_ms AND {among} ORDER BY from_ms"
@@ -125,6 +142,29 @@ def asked_people(connection: Connection, span: Span) -> Sequence[Any]:
 
 def proposals(connection: Connection, span: Span, skus: Collection[str]) -> Sequence[Any]:
     return _PROPOSALS.run(connection, span.values(), skus)
+
+
+def switch_moves(connection: Connection, to_ms: int) -> Sequence[Any]:
+    """Each time that a kill-switch was thrown or taken off, oldest first."""
+    return connection.execute(_SWITCHES, {"to_ms": to_ms}).all()
+
+
+def decided_orders(connection: Connection, span: Span) -> Sequence[Any]:
+    """Triggers with their evidence and what came of them, oldest first. No transfers."""
+    return connection.execute(_DECIDED_ORDERS, span.values()).all()
+
+
+def held_proposals(connection: Connection, span: Span) -> Sequence[Any]:
+    """Those of which nothing came for want of goods at the supplier."""
+    return connection.execute(_HELD, span.values()).all()
+
+
+def depot_stock(connection: Connection, supplier: str) -> Sequence[Any]:
+    return connection.execute(_DEPOT_STOCK, {"supplier": supplier}).all()
+
+
+def depot_arrivals(connection: Connection, supplier: str) -> Sequence[Any]:
+    return connection.execute(_DEPOT_ARRIVALS, {"supplier": supplier}).all()
 
 
 def budget_cents(connection: Connection, store: str) -> int | None:

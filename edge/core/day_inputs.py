@@ -6,11 +6,11 @@ All of it stays as it is for the whole day, unless a document or a late receipt 
 from datetime import date, timedelta
 from math import isnan, nan
 
+from contract.known_days import KnownDaysView, known_days_view
 from edge.core.day import DAY_MS, ShopCalendar
 from edge.core.demand import HISTORY_DAYS, Demand, seeded_shares
 from edge.core.documents import Documents
 from edge.core.hours import Hours
-from edge.core.known_days import KnownDaysView, known_days_view
 from edge.core.replenish import SkuInputs, price_ratios
 
 HORIZON_DAYS = 14

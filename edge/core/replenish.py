@@ -11,10 +11,10 @@ from statistics import median
 
 from pydantic import TypeAdapter
 
+from contract.known_days import KnownDaysView
 from contract.order_question import OrderQuestion
 from contract.records import MAX_HORIZON_DAYS
 from edge.core.calibration import Evidence
-from edge.core.known_days import KnownDaysView
 from edge.core.lean import SupplyRow
 from edge.core.reach import Reach
 from edge.core.rows import Row, Rows

@@ -183,7 +183,8 @@ class _Replay:
         notes.append(
             "Stored: what was sold by the hour, empty shelves, forecasts, opening stock, orders on their way. Played: the gateways' "
             "order graph and the centre's calendars, emergency lane, budget and approval; demand that an empty shelf hid is estimated, lost "
-            "demand is lost. Not in it: what the depot had, kill-switches, short loads, goods carried from here to other shops."
+            "demand is lost. Kill-switches, what depots said they had, late and short loads are played as they were. Not in it: packs and "
+            "lines that were others then, goods carried from here to other shops."
         )
         self._note.set_text(" ".join(notes))
 

@@ -22,6 +22,7 @@ from central.core.replay_compare import (
 from central.core.replay_player import Player
 from central.core.replay_shelf import PlayedShelf
 from central.core.replay_words import Answer, Coming, People, PlayedHour, PlayedOrder
+from central.core.replay_world import DepotWord, Load, Switched, World
 from central.core.supplier_calendar import SupplierCalendar
 from contract.api.restock import TriggerState
 from contract.documents import SupplyLine
@@ -38,10 +39,10 @@ def start_ms(day: date) -> int:
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000)
 
 
-def play(terms, daily=8, days=7, opening=20, target=30.0, people=None, coming=(), life=None):
+def play(terms, daily=8, days=7, opening=20, target=30.0, people=None, coming=(), life=None, world=None):
     """A shop that sells `daily` units at noon, and models that order up to `target`. Returns the player."""
     shelf = PlayedShelf([(MONDAY.toordinal(), opening)], life)
-    player = Player(terms, [("milk", 100, shelf)], coming, people or People(), ZONE, 6 * HOUR_MS)
+    player = Player(terms, [("milk", 100, shelf)], coming, people or People(), ZONE, 6 * HOUR_MS, world)
 
     def answers(asks):
         found = []
@@ -201,3 +202,88 @@ def test_orders_are_matched_with_the_nearest_and_each_difference_has_a_reason():
     assert found.only_played == {STOCK: 1, NOT_PLAYED: 1}
     assert (found + found).only_made[BY_HAND] == 2
     assert Agreement().share == 1.0
+
+
+# ---- what others did ----
+
+
+def switched(from_ms, until_ms=None, supplier=""):
+    return Switched("kill-switch for chain", supplier, from_ms, until_ms)
+
+
+def day_ms(days, hours=0):
+    return start_ms(MONDAY + timedelta(days=days)) + hours * HOUR_MS
+
+
+def test_while_a_kill_switch_was_on_orders_wait_for_people_who_never_say_yes():
+    nobody = People(say_yes=False)
+    free = total(play(TERMS, days=6, people=nobody))
+    stopped = play(TERMS, days=6, people=nobody, world=World((switched(day_ms(0), day_ms(3)),)))
+    assert (free.asked, free.missed_units) == (0, 0)
+    assert total(stopped).asked > 0
+    assert total(stopped).missed_units > 0
+    assert min(order.told_ms for order in stopped.orders if order.counts) > day_ms(3)
+    other = play(TERMS, days=6, people=nobody, world=World((switched(day_ms(0), None, "another depot"),)))
+    assert total(other) == free
+
+
+def test_a_kill_switch_thrown_after_the_approval_keeps_the_order_past_its_cut_off():
+    """
+    Mon 0:00 approved  5:00 the switch  10:00 cut-off  │  Tue 12:00 it is off: Wednesday's cut-off  │  Thu 6:00 the lorry
+    """
+    player = play(calendar_terms(), daily=0, days=5, world=World((switched(day_ms(0, 5), day_ms(1, 12)),)))
+    first = player.orders[0]
+    assert (first.created_ms, first.asked) == (day_ms(0), False)
+    assert (first.state, first.told_ms) == (TriggerState.RECEIVED, day_ms(3, 6))
+    never = play(calendar_terms(), daily=0, days=5, world=World((switched(day_ms(0, 5)),)))
+    assert never.orders[0].state is TriggerState.EXPIRED, "two days after the cut-off nobody waits any more"
+
+
+def test_a_depot_that_had_nothing_ships_nothing_and_one_that_had_less_cuts_the_order():
+    def depot(units, **more):
+        return World(depot={0: [DepotWord(0, units, None, **more)]})
+
+    assert total(play(calendar_terms(), world=depot(None))) == total(play(calendar_terms()))
+    assert total(play(calendar_terms(), world=depot(0))).orders == 0
+    assert {order.quantity_units for order in play(calendar_terms(), world=depot(7)).orders} == {6}
+    coming = depot(0, arriving=((MONDAY + timedelta(days=2), 500),))
+    first = play(calendar_terms(), world=coming).orders[0]
+    assert first.day == 1, "after Tuesday's cut-off it is picked on Wednesday, when the goods are there"
+    word = DepotWord(day_ms(3), 500, None)
+    later = play(calendar_terms(), world=World(depot={0: [DepotWord(0, 0, None), word]}))
+    assert later.orders[0].created_ms >= day_ms(3)
+
+
+def test_a_load_comes_as_late_and_as_short_as_the_real_one_and_the_rest_is_ordered_again():
+    on_time = play(TERMS, days=7)
+    load = Load(day_ms(0, 2), late_days=1, short_units=4)
+    player = play(TERMS, days=7, world=World(loads={0: [load, Load(day_ms(5))]}))
+    first, usual = player.orders[0], on_time.orders[0]
+    assert (first.quantity_units, first.told_ms) == (usual.quantity_units, usual.arrives_ms)
+    assert (first.arrives_ms, first.short_units) == (usual.arrives_ms + 24 * HOUR_MS, 4)
+    assert player.orders[2].short_units == 0
+    brought = sum(order.quantity_units - order.short_units for order in player.orders)
+    assert total(player).demand_units == total(on_time).demand_units
+    assert brought < total(player).ordered_units
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 6), st.integers(0, 23), st.integers(1, 60)), max_size=4),
+    st.lists(st.tuples(st.integers(0, 6), st.integers(0, 40)), max_size=4),
+    st.lists(st.tuples(st.integers(0, 6), st.integers(0, 3), st.integers(0, 50)), max_size=4),
+)
+def test_goods_are_counted_whatever_others_did(switches, words, loads):
+    """What was sold and is left is what was there and what loads brought; nothing comes of an order that never went out."""
+    world = World(
+        tuple(switched(day_ms(day, hour), day_ms(day, hour + long)) for day, hour, long in switches),
+        {0: [DepotWord(day_ms(day), units, None) for day, units in sorted(words)]},
+        {0: [Load(day_ms(day), late, short) for day, late, short in sorted(loads)]},
+    )
+    player = play(calendar_terms(), days=7, opening=20, world=world)
+    found = total(player)
+    came = sum(
+        order.quantity_units - order.short_units
+        for order in player.orders
+        if order.state is TriggerState.RECEIVED
+    )
+    assert found.demand_units - found.missed_units + player.on_hand_units == 20 + came

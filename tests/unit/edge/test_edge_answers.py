@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from contract.calendar import Calendar
-from edge.core.known_days import known_days_view
+from contract.known_days import known_days_view
 from edge.core.lean import SupplyRow
 from edge.core.reach import Reach
 from edge.core.replenish import MAX_LINES, ForecastJob, ForecastLine, SkuInputs

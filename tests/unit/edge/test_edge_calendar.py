@@ -11,12 +11,12 @@ from edge_world import World
 
 from contract.batch import BatchReceipt
 from contract.documents import CalendarDocument
+from contract.known_days import known_days_view
 from edge.batch_reply import receipt_from
 from edge.core.day_inputs import HORIZON_DAYS, DayInputs
 from edge.core.demand import HISTORY_DAYS, Demand
 from edge.core.documents import Documents
 from edge.core.hours import Hours
-from edge.core.known_days import known_days_view
 from edge.core.messages import DocumentArrived
 from edge.inference import known_days_of
 
