@@ -310,7 +310,10 @@ class CentralApi:
         return await self._send("POST", "/v1/alerts/acknowledge", what, note, Accepted)
 
     async def _get(self, shape: type[Answer], path: str, what: str, **params: str | int) -> Answer:
-        """The answer, at most FRESH_S old; pages that ask the same while it is under way share it."""
+        """The answer, at most FRESH_S old; pages that ask the same while it is under way share it.
+
+        An answer with `Cache-Control: no-store` is not kept.
+        """
         asked = {name: value for name, value in params.items() if value != ""}
         key = f"{path}?{sorted(asked.items())}"
         kept = self._answers.get(key)
@@ -328,7 +331,10 @@ class CentralApi:
     async def _ask(
         self, key: str, shape: type[Answer], path: str, what: str, params: dict[str, str | int]
     ) -> BaseModel:
-        answer = await self._call("GET", path, what, shape, params=params)
+        response = await self._ask_for("GET", path, what, params=params)
+        answer = _read(response, shape, what)
+        if "no-store" in response.headers.get("cache-control", ""):
+            return answer
         self._answers[key] = _Kept(self._monotonic_s(), answer)
         self._answers.move_to_end(key)
         while len(self._answers) > MAX_ANSWERS:
@@ -348,17 +354,7 @@ class CentralApi:
             self._answers.clear()
 
     async def _call(self, method: str, path: str, what: str, shape: type[Answer], **rest: Any) -> Answer:
-        response = await self._ask_for(method, path, what, **rest)
-        try:
-            return shape.model_validate_json(response.content)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_context=False)[0]
-            where = ".".join(str(part) for part in first["loc"]) or "the answer"
-            raise CentralGarbledError(
-                what,
-                f"the centre's answer is not what the contract says ({where}: {first['msg']}).",
-                "Run HQ and the centre in the same version.",
-            ) from None
+        return _read(await self._ask_for(method, path, what, **rest), shape, what)
 
     async def _ask_for(self, method: str, path: str, what: str, **rest: Any) -> httpx.Response:
         try:
@@ -382,6 +378,19 @@ async def central_api(url: str, token: str) -> AsyncIterator[CentralApi]:
         yield api
     finally:
         await api.close()
+
+
+def _read(response: httpx.Response, shape: type[Answer], what: str) -> Answer:
+    try:
+        return shape.model_validate_json(response.content)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the answer"
+        raise CentralGarbledError(
+            what,
+            f"the centre's answer is not what the contract says ({where}: {first['msg']}).",
+            "Run HQ and the centre in the same version.",
+        ) from None
 
 
 def _refusal(

@@ -113,7 +113,7 @@ def browser(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def centre():
-    fake = FakeCentral()
+    fake = FakeCentral(no_store=True)
     with serving(fake) as url:
         yield fake, url
 
@@ -138,8 +138,12 @@ def running(process):
 
 @pytest.fixture
 def fresh_fake(centre):
-    centre[0].__dict__.update(FakeCentral().__dict__)
-    return centre[0]
+    """As new, for HQ too: nothing that the test before saw is kept there, or still on its way to it."""
+    fake = centre[0]
+    before = set(fake.under_way)
+    fake.__dict__.update(FakeCentral(no_store=True, under_way=fake.under_way).__dict__)
+    wait_for(lambda: not before & fake.under_way, "answers to the pages of the test before")
+    return fake
 
 
 @pytest.fixture

@@ -84,6 +84,17 @@ def fake_app(fake: FakeCentral) -> FastAPI:
                 return problem(fake.fail, "Out of order", "The test asked for it.")
         return await call_next(request)
 
+    @app.middleware("http")
+    async def under_way(request: Request, call_next):
+        fake.under_way.add(id(request))
+        try:
+            reply = await call_next(request)
+            if fake.no_store:
+                reply.headers["Cache-Control"] = "no-store"
+            return reply
+        finally:
+            fake.under_way.discard(id(request))
+
     @app.get("/healthz")
     def health() -> Health:
         status = "troubled" if fake.problems else "ok"

@@ -46,12 +46,17 @@ from contract.records import QUANTILE_LEVELS
 
 @dataclass
 class FakeCentral:
-    """What a test may change. fail: HTTP status for every route but health, 0 for none. held: no answer while it is true."""
+    """What a test may change. fail: HTTP status for every route but health, 0 for none. held: no answer while it is true.
+
+    no_store: answers say that they must not be kept. under_way: requests that are not answered yet.
+    """
 
     now_ms: int = NOW_MS
     fail: int = 0
     held: bool = False
     empty: bool = False
+    no_store: bool = False
+    under_way: set[int] = field(default_factory=set)
     conflict: set[str] = field(default_factory=set)
     balanced: bool = True
     troubled: bool = False

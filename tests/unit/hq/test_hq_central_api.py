@@ -83,6 +83,18 @@ def test_an_answer_is_fresh_for_a_second_only():
     assert fake.requests.count("GET /v1/stores") == 2
 
 
+def test_an_answer_that_must_not_be_stored_is_asked_for_each_time():
+    fake = FakeCentral(no_store=True)
+
+    async def twice(api):
+        await api.stores()
+        await api.stores()
+
+    with serving(fake) as url:
+        ask(url, twice)
+    assert fake.requests.count("GET /v1/stores") == 2
+
+
 def test_a_decision_makes_old_answers_void():
     fake = FakeCentral()
 
