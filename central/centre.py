@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import sqlalchemy as sa
 
-from central import assortment, couponing, deadlines, desired_state, leasing, rollouts, trigger_moves
+from central import assortment, couponing, deadlines, desired_state, leasing, rollouts, summing, trigger_moves
 from central.board import Board
 from central.context import CHAIN, Work
 from central.leasing import Ask
@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 _HEARD_FLUSH_S = 30.0
-SWEEP_S = 5.0
+SWEEP_S, SUMMING_S = 5.0, 1.0
 PRUNED_A_TICK = 20
 SHARED_CLOCK_POLL_S, SYSTEM_CLOCK_POLL_S = 0.02, 0.25
 """A simulation waits for our tick at each of its steps (and its asking for our status wakes us); the system's clock moves anyway."""
@@ -88,6 +88,7 @@ class Centre:
         self._rolled_out: tuple[int, int] | None = None
         self._to_prune: deque[str] = deque()
         self._swept_s = 0.0
+        self._summed_s = 0.0
         self._heard_flushed_s = time.monotonic()
 
     def run(self) -> None:
@@ -111,11 +112,18 @@ class Centre:
                 self._waiting = (changes, outgoing.pending(connection))
         return self._waiting[1]
 
-    def store_job(self, store: str, job: Callable[[Work], T]) -> Callable[[Transaction], T]:
-        """A job of the writer on one store: events and the supply document are written with what caused them."""
+    def store_job(
+        self, store: str, job: Callable[[Work], T], *, sums_may_wait: bool = False, writes: bool = False
+    ) -> Callable[[Transaction], T]:
+        """A job of the writer on one store: events and the supply document are written with what caused them.
+
+        sums_may_wait: the job reads no sums and changes nothing that they are made by. writes: it is sure to write.
+        """
 
         def run(transaction: Transaction) -> T:
-            work = self.work(transaction, store)
+            work = self.work(transaction, store, writes=writes)
+            if not sums_may_wait:
+                summing.sum_up(work)
             result = job(work)
             self.finish(work)
             return result
@@ -125,8 +133,8 @@ class Centre:
     def call_store(self, store: str, job: Callable[[Work], T]) -> T:
         return self.writer.call(self.store_job(store, job))
 
-    def work(self, transaction: Transaction, store: str) -> Work:
-        version = transaction.hold(store)
+    def work(self, transaction: Transaction, store: str, *, writes: bool = False) -> Work:
+        version = transaction.hold(store, writes=writes)
         memory = self.memory.known_store(store)
         if memory is not None and memory.version != version:
             self.memory.forget(store)  # another process wrote the store
@@ -173,6 +181,13 @@ class Centre:
         for store in outgoing.stores_with_unplaced(transaction.connection):
             self._next_round(transaction, store, lambda work: setattr(work.transaction, "has_outgoing", True))
 
+    def _sum_up(self, transaction: Transaction) -> None:
+        if time.monotonic() - self._summed_s < SUMMING_S:
+            return
+        self._summed_s = time.monotonic()
+        self.memory.measure()
+        summing.sweep(self, transaction)
+
     # ---- the work that time brings ----
 
     def _tick(self, transaction: Transaction) -> None:
@@ -185,6 +200,7 @@ class Centre:
     def _do_turns(self, transaction: Transaction) -> None:
         now_ms = transaction.now_ms
         self._flush_heard(transaction)
+        self._sum_up(transaction)
         if transaction.is_shared:
             transaction.hold(CHAIN)
             self._sweep(transaction)
@@ -256,6 +272,7 @@ class Centre:
                 self._next_round(transaction, store, job)
                 continue
             work = self.work(transaction, store)
+            summing.sum_up(work)
             job(work)
             self.finish(work)
 

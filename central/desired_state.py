@@ -9,6 +9,7 @@ from datetime import date, timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from central import summing
 from central.context import Work
 from central.core.days import day_after, day_of, day_start_ms, days_between
 from central.core.rollups import DAY_MS, STORE_TOTAL
@@ -194,6 +195,7 @@ def _history_until_now(work: Work, body: str) -> str:
     if days <= 0:
         return body
     begin = day_after(today, -days)
+    summing.sum_up(work)
     known = _known_days(
         work.connection, store.store, day_start_ms(begin, store.zone), day_start_ms(today, store.zone)
     )

@@ -4,14 +4,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from central import summing
 from central.context import Work
 from central.core.accounting import DayKey, TillSums
 from central.core.ingest import BatchVerdict
-from central.core.rollups import QUARTER_MS, RollupSums, category_hours, order_of_epoch
+from central.core.rollups import RollupSums, order_of_epoch
 from central.ledger import facts, window_runs
 from central.ledger.facts import STATEMENTS
 from central.store_memory import Position
-from central.timeseries import projection
 from central.told_rows import Row, health_row
 from contract.batch import Batch, RejectedRecord
 from contract.batch_reading import WindowRow
@@ -83,23 +83,18 @@ class Gathered:
         work, store, (_, gateway, epoch) = self._work, self._work.store, self._place
         gaps = len(self._tables.get("gaps", ()))
         quarantined = len(self._tables.get("quarantine", ())) - len(self.rejected)
-        sums = self.sums.rows()
         # What is most first: on PostgreSQL the server works on it while the rest is made.
-        self._later("rollups", facts.rollup_rows(store.store, sums))
+        first_seq = self._batch.seq_from if verdict.take_from is None else verdict.take_from
+        unsummed_from = summing.put_sums(work, gateway, epoch, first_seq, self.sums)
         self._later("stock", self._stock_rows())
         for table in list(self._tables):
             self.write_table(table)
         if self.windows:
             self._later("windows", [window_runs.run_row(self._place, self.windows)])
         self._later("till_days", facts.till_rows(store.store, self.tills))
-        hours = category_hours(sums, store.category_of)
-        self._later("category_hours", facts.category_rows(store.store, hours))
-        position = (*self._place, verdict.acked_through, ordinal, work.now_ms, work.now_ms)
+        position = (*self._place, verdict.acked_through, ordinal, work.now_ms, work.now_ms, unsummed_from)
         self._later("positions", [position])
-        if work.settings.influx_url:
-            quarters = {at_ms for step_ms, _, at_ms in sums if step_ms == QUARTER_MS}
-            projection.mark_changed(work.connection, store.store, quarters)
-        store.positions[gateway, epoch] = Position(verdict.acked_through, ordinal)
+        store.positions[gateway, epoch] = Position(verdict.acked_through, ordinal, unsummed_from)
         if self.rejected or quarantined or gaps:
             facts.count_troubles(
                 work.connection, gateway, rejected=len(self.rejected), quarantined=quarantined, gaps=gaps

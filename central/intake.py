@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from central import arrivals, couponing, deliveries, restocking
 from central.context import Work
@@ -50,19 +50,6 @@ class Intake:
         self._newest: dict[str, WindowRow] = {}
         """Of the batch's windows, by SKU."""
         self._batch_receipts: dict[tuple[str, str, int], str] = {}
-        self._takers: dict[type[Any], Callable[[Any], None]] = {
-            ReceiptRecord: self._receipt,
-            StockFact: self._stock_fact,
-            DayCloseRecord: self._day_close,
-            ForecastRecord: self._forecast,
-            ProposalRecord: self._proposals.append,
-            AlertRecord: self._alert,
-            QuarantineRecord: self._quarantined,
-            HealthRecord: self._take_health,
-            GapRecord: self._gap,
-            StagingRecord: self._staging,
-            ModelScore: self._model_score,
-        }
 
     def take(self, read: BatchRows) -> tuple[RejectedRecord, ...]:
         take_from = self._verdict.take_from or 0
@@ -87,7 +74,7 @@ class Intake:
                 others.append(row)
         self._take_windows(windows)
         for row in others:
-            self._takers[type(row)](row)
+            self._takers[type(row)](self, row)
         self._arrived()
         if self._live:
             self._decide()
@@ -293,3 +280,21 @@ class Intake:
             else:
                 outcome = "merged: a newer proposal came in the same batch"
             self._proposal_row(proposal, outcome)
+
+    def _propose(self, record: ProposalRecord) -> None:
+        self._proposals.append(record)
+
+    # Not bound ones in the object: it would hold itself, and a batch's rows would stay until somebody looks for circles.
+    _takers: ClassVar[dict[type[Any], Callable[["Intake", Any], None]]] = {
+        ReceiptRecord: _receipt,
+        StockFact: _stock_fact,
+        DayCloseRecord: _day_close,
+        ForecastRecord: _forecast,
+        ProposalRecord: _propose,
+        AlertRecord: _alert,
+        QuarantineRecord: _quarantined,
+        HealthRecord: _take_health,
+        GapRecord: _gap,
+        StagingRecord: _staging,
+        ModelScore: _model_score,
+    }

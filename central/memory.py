@@ -17,6 +17,9 @@ MAX_KEPT = 1_500_000
 
 Of more, the store that was silent longest is dropped, and loaded again when it speaks."""
 
+MAX_UNSUMMED = 500_000
+"""Sums by the quarter hour that wait in memory, of all stores together; above it each batch writes its own at once."""
+
 _SWITCHES = sa.text('SELECT scope, target, reason FROM kill_switches WHERE "on" = 1')
 
 
@@ -35,6 +38,8 @@ class LedgerMemory:
         self.heard_ms: dict[str, int] = {}
         self.watch = GatewayWatch()
         self.graphs = KeptGraphs()
+        self.has_room = True
+        """Whether sums may wait in memory; see `measure`."""
         self.count: Callable[[str], None] = lambda _name: None
         """Adds one to a counter of the centre's status page."""
 
@@ -61,6 +66,14 @@ class LedgerMemory:
                 self._drop(next(iter(self._stores)))
         self._stores[store] = memory  # last used, last dropped
         return memory
+
+    def measure(self) -> None:
+        """Looks how much of what stores were told waits in memory for its sums. From any thread, now and then."""
+        waiting = [memory.unsummed for memory in list(self._stores.values())]
+        self.has_room = sum(part.sums.held for part in waiting if part is not None) < MAX_UNSUMMED
+
+    def knows(self, store: str) -> bool:
+        return store in self._stores
 
     def known_store(self, store: str) -> StoreMemory | None:
         """The store if it is loaded: for answers that need no transaction."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from central import summing
 from central.errors import BusyError, NotFoundError, SenderError
 from central.ledger import rollout_rows, store_rows
 from central.replay_play import StoreReplay, replay_store
@@ -50,6 +51,7 @@ class ReplayDesk:
 
     def _replay(self, store: str, post: ReplayPost, changes: dict[str, object]) -> StoreReplay:
         centre = self._centre
+        summing.bring_up_to_date(centre, [store])
         with centre.ledger.read.connect() as connection:
             zone = dict(store_rows.zones(connection)).get(store)
             if zone is None:

@@ -11,6 +11,7 @@ from central.core.days import day_of
 from central.core.identity import Identity
 from central.core.lifecycle import OPEN
 from central.ledger.reading import Read, read_all
+from central.ledger.unsummed import read_unsummed
 from central.store_memory import (
     Forecast,
     ManagedItem,
@@ -19,6 +20,7 @@ from central.store_memory import (
     StockLevel,
     StoreMemory,
     Trigger,
+    Unsummed,
 )
 from contract.api.restock import TriggerState
 from contract.documents import SupplyDocument
@@ -44,6 +46,9 @@ def load_store(connection: Connection, store: str) -> StoreMemory:
     memory.triggers = {row[0]: _trigger(row) for row in found["triggers"]}
     memory.orders = {(order, sku): OutsideOrder(*rest) for order, sku, *rest in found["orders"]}
     memory.positions = {(gateway, epoch): Position(*rest) for gateway, epoch, *rest in found["positions"]}
+    if any(position.unsummed_from is not None for position in memory.positions.values()):
+        waiting = read_unsummed(connection, store, memory.zone, memory.items)
+        memory.unsummed = None if waiting is None else Unsummed(waiting, since_ms=0)
     for gateway, run, replaced, since_ms in found["identities"]:
         # Heard at the take-over at least; whether since then, the ledger knows where it matters.
         memory.identities.restore(gateway, Identity(run, since_ms, json.loads(replaced)))
@@ -157,7 +162,9 @@ _ALL = {
         """SELECT order_number, sku, quantity_units, despatch, arrives_day, at_ms FROM outside_orders
         WHERE store_id = :store AND state = 'open'"""
     ),
-    "positions": Read("SELECT gateway, epoch, through_seq, ordinal FROM positions WHERE store_id = :store"),
+    "positions": Read(
+        "SELECT gateway, epoch, through_seq, ordinal, unsummed_from FROM positions WHERE store_id = :store"
+    ),
     "identities": Read("SELECT gateway, run, replaced, since_ms FROM identities WHERE store_id = :store"),
     "receipts": Read(
         f"""SELECT register_id, business_date, last_number FROM till_days WHERE store_id = :store

@@ -7,6 +7,7 @@ from central.core.audit_chain import FIRST
 from central.core.days import utc_text
 from central.core.identity import Identities
 from central.core.lifecycle import ON_ORDER
+from central.core.rollups import RollupSums
 from contract.api.restock import TriggerState
 from contract.documents import SupplyLine
 
@@ -87,8 +88,23 @@ class Forecast:
 
 @dataclass(slots=True)
 class Position:
+    """unsummed_from: the first seq whose windows and stock facts are not in the ledger's sums yet; None: all are."""
+
     through_seq: int
     ordinal: int
+    unsummed_from: int | None = None
+
+
+@dataclass(slots=True)
+class Unsummed:
+    """What windows and stock facts of the last batches add to the store's sums; see `central.summing`.
+
+    since_ms: when the first of it came; 0 of what was read from the ledger's facts again.
+    """
+
+    sums: RollupSums
+    since_ms: int
+    batches: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +140,7 @@ class StoreMemory:
     bundles: tuple[str, ...] | None = None
     """What the `models` document names, None: not looked up yet."""
     positions: dict[tuple[str, str], Position] = field(default_factory=dict)
+    unsummed: Unsummed | None = None
     identities: Identities = field(default_factory=Identities)
     receipts: dict[tuple[str, str], int] = field(default_factory=dict)
     receipts_since: str = ""

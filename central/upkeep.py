@@ -108,9 +108,10 @@ def _restore(settings: CentralSettings, arguments: argparse.Namespace) -> int:
 
 
 def _prune(settings: CentralSettings, _: argparse.Namespace) -> int:
-    from central.ledger import store_rows  # noqa: PLC0415
+    from central.ledger import store_rows, unsummed  # noqa: PLC0415
     from central.ledger.running import alone_on  # noqa: PLC0415
     from central.retention import drop_whole_months, prune_store  # noqa: PLC0415
+    from central.timeseries.projection import mark_changed  # noqa: PLC0415
 
     with _ledger(settings) as ledger, alone_on(ledger, "prune"):
         ledger.require()
@@ -127,6 +128,10 @@ def _prune(settings: CentralSettings, _: argparse.Namespace) -> int:
         if months := drop_whole_months(ledger, transact, settings, now):
             dropped["receipts' months, as whole tables"] = len(months)
         for store, zone, at_ms in now:
+            with ledger.write.begin() as connection:
+                # Sums that wait are made of facts, which may be among those that go.
+                changed_ms = unsummed.sum_up(connection, store, zone)
+                mark_changed(connection, store, changed_ms if settings.influx_url else set())
             for table, rows in prune_store(ledger, transact, settings, store, zone, at_ms):
                 dropped[table] += rows
     said = ", ".join(f"{rows} of {table}" for table, rows in sorted(dropped.items()))

@@ -15,6 +15,7 @@ from benchmarks.ingest_rig.batches import SKUS, START_MS
 from central.centre import Centre
 from central.ingestion import take_batch
 from central.ledger.engine import Ledger
+from central.ledger.unsummed import stores_behind
 from central.settings import CentralSettings
 from contract.batch_reading import read_batch
 from simulator.fleet_setup import add_fleet
@@ -54,20 +55,26 @@ class InProcess:
             self.ledger, CentralSettings(state_dir=Path("unused"), database_url=url), _Clock()
         )
 
-    def take(self, *bodies: bytes) -> None:
-        """One transaction. Raises when a batch is not acknowledged whole."""
+    def take(self, *bodies: bytes, is_pressed: bool = False) -> None:
+        """One transaction. Raises when a batch is not acknowledged whole. is_pressed: as when others wait for the ledger."""
         transaction = self.centre.writer.transaction(START_MS)
+        transaction.is_pressed = is_pressed
         try:
             for body in bodies:
                 batch, rows = read_batch(body, "zstd")
-                answer = self.centre.store_job(batch.store, partial(take_batch, batch=batch, read=rows))(
-                    transaction
-                )
+                answer = self.centre.store_job(
+                    batch.store, partial(take_batch, batch=batch, read=rows), sums_may_wait=True, writes=True
+                )(transaction)
                 assert answer.acked_through == batch.seq_to
                 assert not answer.rejected
             transaction.commit()
         finally:
             transaction.close()
+
+    def is_behind(self) -> bool:
+        """Whether sums of what was taken are not written yet."""
+        with self.ledger.read.connect() as connection:
+            return bool(stores_behind(connection))
 
 
 _SIZE = {

@@ -79,7 +79,10 @@ class BatchDoor:
             )
         if months := centre.months.lacking(rows.rows):
             await to_thread.run_sync(centre.months.make, months, limiter=_READING)
-        job = centre.store_job(batch.store, lambda work: (take_batch(work, batch, rows), work.now_ms))
+        job = centre.store_job(
+            batch.store, lambda work: (take_batch(work, batch, rows), work.now_ms), sums_may_wait=True,
+            writes=bool(rows.rows),
+        )  # fmt: skip
         waiting = self._expected()
         centre.writer.submit_to(job, waiting)
         answer, now_ms = await waiting.future

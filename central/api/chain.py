@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 
+from central import summing
 from central.api.gate import FromPeople, TheCentre
 from central.api.overview import Moment, require_order
 from central.api.stores import SkuPath
@@ -25,6 +26,7 @@ def get_sku_day(
     sku: SkuPath, day: Annotated[DayText, Path()], principal: FromPeople, centre: TheCentre
 ) -> Response:
     """One SKU's business day in each store in reach that has sums of it."""
+    summing.bring_up_to_date(centre, principal.stores)
     with centre.ledger.read.connect() as connection:
         rows = sku_day(connection, sku, day, principal.stores)
     # Its own text: a model that is answered is made and checked once more.
@@ -45,6 +47,7 @@ def get_category_hours(
         raise SenderError(
             f"from_ms and to_ms are more than {MAX_DAYS} days apart; ask for fewer days at once"
         )
+    summing.bring_up_to_date(centre, principal.stores)
     with centre.ledger.read.connect() as connection:
         rows = leading_categories(connection, from_ms, to_ms, top=top, stores=principal.stores)
     return Response(Page(rows=rows, total=len(rows)).model_dump_json(), media_type="application/json")

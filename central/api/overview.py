@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, BackgroundTasks, Query
 from fastapi.responses import Response
 
+from central import summing
 from central.api.feed import webhook_views
 from central.api.gate import FromHq, FromPeople, TheCentre
 from central.api.paging import After, Limit, StoreFilter, next_if_full, skip_from
@@ -35,6 +36,7 @@ def get_overview(
 ) -> Response:
     """Of a chain of more than some dozen shops, figures are as old as the look before this one, a minute at most."""
     require_order(from_ms, to_ms)
+    summing.bring_up_to_date(centre, principal.stores)
     board = centre.board
     found = board.overview(
         principal.stores, now_ms=centre.clock.now_ms(), from_ms=from_ms, to_ms=to_ms, look=centre.look_at_gateways()

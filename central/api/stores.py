@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import Response
 
-from central import couponing, desired_state
+from central import couponing, desired_state, summing
 from central.api.gate import FromReaders, FromStoreSystem, TheCentre
 from central.api.json_body import described, json_body
 from central.api.paging import Limit, next_after, skip_from
@@ -212,6 +212,7 @@ def get_skus(
     if name not in SORTS:
         raise SenderError(f"sort {sort[:40]!r} is unknown; known are {', '.join(SORTS)}")
     query = SkuQuery(store, search, name, sort.startswith("-"), skip, limit)
+    summing.bring_up_to_date(centre, [store])
     with centre.ledger.read.connect() as connection:
         zone, _currency = _known(store_zone(connection, store), store)
         rows, total = sku_page(connection, query, now_ms=_data_now(centre, store), zone=zone)
@@ -220,6 +221,7 @@ def get_skus(
 
 @router.get("/{store}/skus/{sku}")
 def get_sku(store: StorePath, sku: SkuPath, _: FromReaders, centre: TheCentre) -> SkuView:
+    summing.bring_up_to_date(centre, [store])
     with centre.ledger.read.connect() as connection:
         zone, _currency = _known(store_zone(connection, store), store)
         rows, _total = sku_page(
@@ -238,6 +240,7 @@ def get_series(
     """Sales, stock, stock-outs, forecasts, orders and prices of one SKU on one time axis."""
     if to_ms <= from_ms:
         raise SenderError(f"to_ms {to_ms} must be after from_ms {from_ms}")
+    summing.bring_up_to_date(centre, [store])
     with centre.ledger.read.connect() as connection:
         zone, currency = _known(store_zone(connection, store), store)
         found = sku_series(

@@ -49,6 +49,18 @@ class Sums:
         if at_ms > self.level_ms or (at_ms == self.level_ms and order >= self.level_order):
             self.on_hand_units, self.level_ms, self.level_order = on_hand_units, at_ms, order
 
+    def add(self, other: "Sums") -> None:
+        """Adds what was told after all that is here."""
+        self.receipts += other.receipts
+        self.sold_units += other.sold_units
+        self.sold_cents += other.sold_cents
+        self.picked_units += other.picked_units
+        self.delivered_units += other.delivered_units
+        self.shrink_units += other.shrink_units
+        self.unresolved_g += other.unresolved_g
+        self.stock_out_ms += other.stock_out_ms
+        self.hear(other.on_hand_units, other.level_ms, other.level_order)
+
     def plus(self, other: "Sums") -> "Sums":
         """A new row. Of two levels the later one stays, of two of the same moment the one told later."""
         is_newer = (other.level_ms, other.level_order) >= (self.level_ms, self.level_order)
@@ -105,6 +117,34 @@ class RollupSums:
     """Of (SKU, quarter hour): what belongs to the day in which the quarter hour lies."""
     _dated: dict[Key, Sums] = field(default_factory=dict)
     """Sales, which belong to the business date of their receipt, and the store's own sums."""
+
+    @property
+    def held(self) -> int:
+        """How many sums of windows and stock facts are gathered."""
+        return len(self._quarters)
+
+    def give_shelf(self) -> dict[tuple[str, int], Sums]:
+        """What was told of windows and stock facts, by (SKU, quarter hour); it is not here any more."""
+        given, self._quarters = self._quarters, {}
+        return given
+
+    def give_sales(self) -> dict[Key, Sums]:
+        given, self._dated = self._dated, {}
+        return given
+
+    def take_shelf(self, given: dict[tuple[str, int], Sums]) -> None:
+        """Adds what was told after all that is here. The values are this one's from now on."""
+        for key, row in given.items():
+            known = self._quarters.get(key)
+            if known is None:
+                self._quarters[key] = row
+            else:
+                known.add(row)
+
+    def take_sales(self, given: dict[Key, Sums]) -> None:
+        for key, row in given.items():
+            known = self._dated.get(key)
+            self._dated[key] = row if known is None else known.plus(row)
 
     def add_receipt(self, receipt: ReceiptRecord) -> None:
         day_ms = day_start_ms(receipt.business_date, self.zone)

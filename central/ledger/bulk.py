@@ -24,6 +24,7 @@ _NAMED = re.compile(r":(\w+)$")
 TOGETHER = (128, 32, 8)
 
 Rows = Sequence[dict[str, Any]]
+Send = Callable[[str, Sequence[str | None]], None]
 
 
 class BulkStatement:
@@ -51,10 +52,12 @@ class BulkStatement:
         names = self._names
         return [tuple([row[name] for name in names]) for row in rows]
 
-    def run_tuples(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-        """rows: each with its values in the statement's order."""
+    def run_tuples(
+        self, connection: Connection, rows: Sequence[tuple[Any, ...]], send: Send | None = None
+    ) -> None:
+        """rows: each with its values in the statement's order. send: of a stream, where the server's answer is awaited later."""
         if rows:
-            self._execute(connection, self._for(connection), rows)
+            self._execute(connection, self._for(connection), rows, send)
 
     @cached_property
     def _names(self) -> tuple[str, ...]:
@@ -71,12 +74,19 @@ class BulkStatement:
         return found
 
     @staticmethod
-    def _execute(connection: Connection, compiled: "_Compiled", rows: Sequence[tuple[Any, ...]]) -> None:
+    def _execute(
+        connection: Connection, compiled: "_Compiled", rows: Sequence[tuple[Any, ...]], send: Send | None
+    ) -> None:
         # Past SQLAlchemy, whose way to the driver costs as much as ten rows.
         if compiled.arrays is not None:
             from central.ledger.postgresql import write  # noqa: PLC0415 - only where the driver is
 
-            write(connection, *compiled.arrays.of(rows))
+            connection.info["wrote"] = True
+            sql, values = compiled.arrays.of(rows)
+            if send is None:
+                write(connection, sql, values)
+            else:
+                send(sql, values)
             return
         try:
             cursor = connection.connection.cursor()

@@ -41,7 +41,7 @@ class Ledger:
                 self.write: Engine = self._postgresql(LANES + 2, "READ COMMITTED")
                 self.read: Engine = self._postgresql(READERS, "REPEATABLE READ")
                 self.watch: Engine = self._postgresql(WATCHERS, "AUTOCOMMIT")
-                event.listen(self.write, "before_cursor_execute", _note_writing)
+                self._keep_streams_true(self.write)
             else:
                 self.write = self._sqlite("BEGIN IMMEDIATE", 1, WRITER_CACHE_KB)
                 self.read = self.watch = self._sqlite("BEGIN", READERS, READER_CACHE_KB)
@@ -107,6 +107,21 @@ class Ledger:
                     raise
                 time.sleep(0.5)
 
+    @staticmethod
+    def _keep_streams_true(engine: Engine) -> None:
+        from central.ledger.postgresql import forget_on_reset, forget_statements  # noqa: PLC0415 - only where the driver is
+
+        def note(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+            # A transaction that only reads needs no new version of its store, and no disk.
+            if not statement.startswith("SELECT"):
+                connection.info["wrote"] = True
+            if statement.lstrip().startswith(_CHANGES_TABLES):
+                forget_statements(connection)
+
+        event.listen(engine, "before_cursor_execute", note)
+        event.listen(engine, "rollback", forget_statements)
+        event.listen(engine.pool, "reset", forget_on_reset)
+
     @property
     def shown(self) -> str:
         return self.url.render_as_string(hide_password=True)
@@ -168,12 +183,8 @@ def checked_url(text: str) -> sa.URL:
     return url
 
 
-def _note_writing(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
-    """A transaction that only reads needs no new version of its store, and no disk."""
-    if not statement.startswith("SELECT"):
-        connection.info["wrote"] = True
-
-
+_CHANGES_TABLES = ("ALTER", "DROP", "DISCARD", "DEALLOCATE")
+"""After these the driver drops the connection's prepared statements."""
 _WAL_PAGES = 8_000
 """Of 4 kB, before they are copied into the database: a page that many batches change is copied once for all of them."""
 

@@ -85,10 +85,10 @@ _CATEGORY_SUMS = attrgetter(
 )
 _PUT_POSITION = BulkStatement(
     sa.text(
-        """INSERT INTO positions (store_id, gateway, epoch, through_seq, ordinal, opened_ms, changed_ms)
-        VALUES (:store_id, :gateway, :epoch, :through_seq, :ordinal, :opened_ms, :changed_ms)
+        """INSERT INTO positions (store_id, gateway, epoch, through_seq, ordinal, opened_ms, changed_ms, unsummed_from)
+        VALUES (:store_id, :gateway, :epoch, :through_seq, :ordinal, :opened_ms, :changed_ms, :unsummed_from)
         ON CONFLICT (store_id, gateway, epoch) DO UPDATE SET through_seq = excluded.through_seq,
-        changed_ms = excluded.changed_ms"""
+        changed_ms = excluded.changed_ms, unsummed_from = excluded.unsummed_from"""
     )
 )
 _ADD_TILL_DAY = BulkStatement(

@@ -30,7 +30,7 @@ from runtime.clock import Clock
 from runtime.logs import Log
 
 if TYPE_CHECKING:
-    from central.ledger.postgresql import Pipeline
+    from central.ledger.postgresql import Stream
 
 log = Log("central.writer")
 
@@ -40,6 +40,8 @@ RETRY_S = 1.0
 
 _NEW_HEAD = sa.text("INSERT INTO store_heads (store_id, version) VALUES (:store, 0) ON CONFLICT DO NOTHING")
 _HOLD = "SELECT version FROM store_heads WHERE store_id = %s FOR UPDATE"
+_HOLD_AND_MOVE = "UPDATE store_heads SET version = version + 1 WHERE store_id = %s RETURNING version - 1"
+"""Of who is sure to write: one statement, and one version of the row, instead of two."""
 _NEXT_VERSION = "UPDATE store_heads SET version = %s WHERE store_id = %s"
 
 
@@ -53,7 +55,8 @@ class LaneTransaction(Transaction):
         self._held: str | None = None
         self._version = 0
         self._memory: Versioned | None = None
-        self._pipeline: Pipeline | None = None
+        self._has_moved = False
+        self._stream: Stream | None = None
 
     @property
     def connection(self) -> Connection:
@@ -66,31 +69,32 @@ class LaneTransaction(Transaction):
         Nobody waits for what it says to them before the commit, or before somebody looks at the `connection`.
         """
         if rows:
-            self._stream()
-            statement.run_tuples(self._begun(), rows)
+            statement.run_tuples(self._begun(), rows, self.stream().send)
 
-    def _stream(self) -> None:
-        from central.ledger.postgresql import Pipeline  # noqa: PLC0415 - only where the driver is
+    def stream(self) -> "Stream":
+        """Of the transaction's connection; `connection` waits until the server has done what was sent."""
+        from central.ledger.postgresql import Stream  # noqa: PLC0415 - only where the driver is
 
-        if self._pipeline is None:
-            self._pipeline = Pipeline(self._begun())
+        if self._stream is None:
+            self._stream = Stream.of(self._begun())
+        return self._stream
 
     def _settle(self) -> None:
-        pipeline, self._pipeline = self._pipeline, None
-        if pipeline is not None:
-            pipeline.close()
+        if self._stream is not None:
+            self._stream.finish()
 
-    def hold(self, store: str) -> int:
-        from central.ledger.postgresql import one_row  # noqa: PLC0415 - only where the driver is
-
+    def hold(self, store: str, *, writes: bool = False) -> int:
         if self._held is None:
-            found = one_row(self.connection, _HOLD, (store,))
+            statement = _HOLD_AND_MOVE if writes else _HOLD
+            connection, stream = self.connection, self.stream()
+            found = stream.row(statement, (store,))
             if found is None:
-                self.connection.execute(_NEW_HEAD, {"store": store})
-                found = one_row(self.connection, _HOLD, (store,))
+                connection.execute(_NEW_HEAD, {"store": store})
+                found = stream.row(statement, (store,))
             assert found is not None
-            self._held, self._version = store, int(found[0])
-            self.connection.info["wrote"] = False
+            assert found[0] is not None
+            self._held, self._version, self._has_moved = store, int(found[0]), writes
+            connection.info["wrote"] = writes
         elif self._held != store:
             raise RuntimeError(
                 f"a transaction of store {self._held!r} was about to write store {store!r}, too"
@@ -106,24 +110,24 @@ class LaneTransaction(Transaction):
             return
         wrote = bool(self._connection.info.get("wrote"))
         if self._held is not None and wrote:
-            from central.ledger.postgresql import write  # noqa: PLC0415 - only where the driver is
-
             self._version += 1
-            self._stream()
-            write(self._connection, _NEXT_VERSION, (str(self._version), self._held))
-            self._connection.commit()
-            self._settle()
-        else:
-            self._settle()
-            self._connection.commit()
+            stream = self.stream()
+            if not self._has_moved:
+                stream.send(_NEXT_VERSION, (str(self._version), self._held))
+            stream.commit()
+        self._settle()
+        self._connection.commit()
         if self._memory is not None:
             self._memory.version = self._version
-        self._held, self._memory = None, None
+        self._held, self._memory, self._has_moved = None, None, False
         self._do_what_follows()
 
     def close(self) -> None:
         with contextlib.suppress(sa.exc.DBAPIError):  # of statements that are rolled back
             self._settle()
+        if self._connection is not None and self._stream is not None and self._stream.is_lost:
+            self._connection.invalidate()  # else its rollback would raise
+        self._stream = None
         super().close()
 
 
@@ -249,6 +253,7 @@ class LaneWriter(LedgerWriter):
 
     def _serve_group(self, store: str, group: list[_Job]) -> None:
         transaction = LaneTransaction(self._ledger, self._clock.now_ms())
+        transaction.is_pressed = self.is_pressed
         try:
             outcomes = [_outcome(job, transaction) for job in group]
             self._close_books(transaction)

@@ -48,10 +48,12 @@ store_heads = _table("store_heads", _text("store_id", key=True), _int("version")
 
 # ---- what a gateway told -------------------------------------------------------------------------------------
 
+# unsummed_from: the first seq whose windows and stock facts are not in `rollups` yet (central/summing.py); null: all are.
 positions = _table(
     "positions", _text("store_id", key=True), _text("gateway", key=True), _text("epoch", key=True),
-    _int("through_seq"), _int("ordinal"), _int("opened_ms"), _int("changed_ms"),
+    _int("through_seq"), _int("ordinal"), _int("opened_ms"), _int("changed_ms"), _int("unsummed_from", nullable=True),
 )  # fmt: skip
+_index("positions_unsummed", positions.c.store_id, only=positions.c.unsummed_from.is_not(None))
 
 # run: the process that speaks for the gateway, a random id; replaced: those before it, as JSON.
 identities = _table(

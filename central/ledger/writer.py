@@ -32,6 +32,8 @@ GROUP_S = 0.05
 """Who comes while a group is at work still joins it, for so long: on a busy centre many share one wait for the disk."""
 MAX_LATER_ROWS = 20_000
 """Rows that wait for one statement or another: those of some hundred small batches, or of a few of the largest."""
+PRESSED_JOBS = 4
+"""More than so many at once, and some of them wait for others."""
 MIN_TICK_S = 0.002
 """Real time between two ticks at least: a clock that runs fast moves at every look."""
 
@@ -54,9 +56,11 @@ class Transaction:
     Rows given to `later` wait until somebody looks at the `connection`, or for the commit: the jobs that share a transaction
     share its statements, too, and each finds what those before it wrote.
     is_shared: other processes write this ledger, too; see `central.ledger.lanes`.
+    is_pressed: others wait for the ledger meanwhile; what may be written later should be.
     """
 
     is_shared = False
+    is_pressed = False
     relays = "*"
     """The store whose events the relay places in it; "*": all."""
 
@@ -76,9 +80,12 @@ class Transaction:
         """
         self._after.append(act)
 
-    def hold(self, store: str) -> int:
-        """Makes this transaction the only writer of `store`. Returns the version that memory of it must have."""
-        del store
+    def hold(self, store: str, *, writes: bool = False) -> int:
+        """Makes this transaction the only writer of `store`. Returns the version that memory of it must have.
+
+        writes: it is sure to.
+        """
+        del store, writes
         return 0
 
     def rely_on(self, memory: Versioned) -> None:
@@ -168,6 +175,11 @@ class LedgerWriter:
     def queued(self) -> int:
         return self._queue.unfinished_tasks
 
+    @property
+    def is_pressed(self) -> bool:
+        """Whether more jobs are here than are being worked on."""
+        return self.queued > PRESSED_JOBS
+
     def transaction(self, now_ms: int) -> Transaction:
         """One that this writer would give a job; for whoever runs jobs himself, without `run`."""
         return Transaction(self._ledger, now_ms)
@@ -222,6 +234,7 @@ class LedgerWriter:
         outcomes: list[Any] = []
         until_s = time.monotonic() + GROUP_S
         while len(outcomes) < len(group):
+            transaction.is_pressed = self.is_pressed
             outcomes += [_outcome(waiting.job, transaction) for waiting in group[len(outcomes) :]]
             if time.monotonic() < until_s:
                 self._add_waiting(group)

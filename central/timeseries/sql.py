@@ -9,10 +9,10 @@ from sqlalchemy.engine import Connection
 
 from central.core.days import day_after, day_of, day_start_ms
 from central.core.rollups import RollupSums, Sums, category_hours, order_of_epoch
-from central.ledger import category_days, facts, retention
+from central.ledger import category_days, facts, retention, unsummed
 from central.ledger.window_runs import windows_of
-from contract.devices import LineKind, Place
-from contract.records import ReceiptRecord, SoldLine, StockFact, StockFactKind
+from contract.devices import LineKind
+from contract.records import ReceiptRecord, SoldLine, StockFact
 
 _DROP = sa.text("DELETE FROM rollups WHERE store_id = :store AND at_ms >= :from_ms")
 _DROP_HOURS = sa.text("DELETE FROM category_hours WHERE store_id = :store AND at_ms >= :from_ms")
@@ -40,6 +40,8 @@ def rebuild_store(connection: Connection, store: str, zone: ZoneInfo) -> int:
 
     A business day at a time: memory stays small. Where facts are no longer kept, the sums of then stay as they are.
     """
+    # First of all, since of facts that are no longer all kept it can only be added, not made anew.
+    unsummed.sum_up(connection, store, zone)
     categories = {row.sku: row.category for row in connection.execute(_ITEMS, {"store": store})}
     days = _days(connection, store, zone)
     kept_ms = retention.facts_kept_since_ms(connection, store)
@@ -94,7 +96,12 @@ def _sums_of_day(
     ]
     rows = connection.execute(_FACTS, {"store": store, "from_ms": start_ms, "to_ms": end_ms}).mappings()
     told.extend(
-        (ordinals.get((row["gateway"], row["epoch"]), 0), row["seq"], row["gateway"], _fact(row))
+        (
+            ordinals.get((row["gateway"], row["epoch"]), 0),
+            row["seq"],
+            row["gateway"],
+            unsummed.fact_from_row(row),
+        )
         for row in rows
     )
     for ordinal, *_, record in sorted(told, key=lambda one: one[:3]):
@@ -104,12 +111,6 @@ def _sums_of_day(
         else:
             sums.add_windows([record])
     return sums
-
-
-def _fact(row: Any) -> StockFact:
-    values = {name: value for name, value in row.items() if name not in ("store_id", "gateway", "epoch")}
-    values["fact"], values["place"] = StockFactKind(values["fact"]), Place(values["place"])
-    return StockFact.model_construct(**values)
 
 
 def _receipts(connection: Connection, store: str, first: str, last: str) -> Iterator[ReceiptRecord]:

@@ -21,6 +21,7 @@ from central.importing import import_items, import_suppliers
 from central.ingestion import Answer, take_batch
 from central.ledger import coupon_rows, store_rows
 from central.ledger.lanes import LaneTransaction
+from central.ledger.postgresql import Stream
 from central.ledger.tables import CHAIN_TABLES, metadata
 from central.retention import Retention
 from central.setup import add_gateway
@@ -50,6 +51,7 @@ class Watch:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.transactions: list[tuple[set[str], set[str]]] = []
         self._open: dict[int, tuple[set[str], set[str]]] = {}
+        self._committing: set[int] = set()
         execute, many = psycopg.Cursor.execute, psycopg.Cursor.executemany
         commit, rollback = psycopg.Connection.commit, psycopg.Connection.rollback
 
@@ -70,6 +72,24 @@ class Watch:
             rollback(connection)
             self._open.pop(id(connection), None)
 
+        send, finish = Stream.send, Stream.finish
+        # A stream goes past the driver's cursors: its statements are looked at where they are sent.
+
+        def sent(stream: Stream, sql: str, values: Any = ()) -> None:
+            if sql.startswith("COMMIT"):
+                self._committing.add(id(stream))
+            self._statement(stream.driver, sql, values)
+            send(stream, sql, values)
+
+        def finished(stream: Stream) -> Any:
+            results = finish(stream)
+            if id(stream) in self._committing:
+                self._committing.discard(id(stream))
+                self._end(stream.driver)
+            return results
+
+        monkeypatch.setattr(Stream, "send", sent)
+        monkeypatch.setattr(Stream, "finish", finished)
         monkeypatch.setattr(psycopg.Cursor, "execute", executed)
         monkeypatch.setattr(psycopg.Cursor, "executemany", executed_many)
         monkeypatch.setattr(psycopg.Connection, "commit", committed)

@@ -198,7 +198,7 @@ def test_a_long_series_knows_the_level_from_before_it_began(kind: str) -> None:
         )
         centre.change(f"INSERT INTO stock VALUES ('store-a', 'sku-1', 4, 4, {START_MS + 90 * DAY_MS}, 0)")
         centre.change(
-            f"INSERT INTO positions VALUES ('store-a', 'gw', 'e1', 1, 1, {START_MS - 70 * DAY_MS}, 0)"
+            f"INSERT INTO positions VALUES ('store-a', 'gw', 'e1', 1, 1, {START_MS - 70 * DAY_MS}, 0, NULL)"
         )
         put_sums(centre, "store-a", HOUR_MS, "sku-1", START_MS - 50 * DAY_MS, 0, on_hand=7)
         put_sums(centre, "store-a", HOUR_MS, "sku-1", START_MS + 5 * HOUR_MS, 3)
