@@ -1,11 +1,13 @@
 """The calendar of the chain and of each region, kept for shops that open later: what they would have, had they been there."""
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Sequence
 
 from sqlalchemy.engine import Connection
 
-from central.calendars import KIND, put_calendar
+from central import desired_state
+from central.calendars import KIND, calendar_in, put_calendar
 from central.context import CHAIN, Work
 from central.core.calendars import CalendarRow, merged, without
 from central.errors import SenderError
@@ -15,6 +17,10 @@ from contract.calendar import Calendar
 
 _OF_REGION = f"{KIND}:"
 """Before the region's name: the kind of its document among those of the chain. The chain's own is of kind KIND."""
+_ADOPTED = "centre"
+"""Who keeps what the shops had alike, in the audit."""
+_ALIKE = 2
+"""So many shops with the same calendar, and none with another, have it from their region or chain."""
 
 
 def keep_calendar(work: Work, region: str | None, calendar: Calendar, who: str) -> None:
@@ -63,9 +69,62 @@ def give_kept_calendar(work: Work, region: str, who: str) -> None:
     """To a store that has no calendar: what is kept for its region, else for the chain."""
     if KIND in work.store.versions:
         return
-    kept = _kept(work.connection, _OF_REGION + region) or _kept(work.connection, KIND)
+    kept = _kept_for(work.connection, region)
     if kept is not None:
         put_calendar(work, kept, who)
+
+
+def move_calendar(work: Work, before: str, region: str, who: str) -> Calendar | None:
+    """To a store that came from the region `before` with what is kept for that one: what is kept for its own, which is returned.
+
+    Where nothing is, its days are ordinary ones. A calendar of its own stays.
+    """
+    had = _kept_for(work.connection, before)
+    if had is None or _own(work) != had:
+        return None
+    found = _kept_for(work.connection, region) or Calendar(from_day=had.from_day, until_day=had.until_day)
+    put_calendar(work, found, who)
+    return found
+
+
+def follow_region(work: Work, given: Calendar | None, region: str, who: str) -> None:
+    """Once the store is of its region in the ledger, what was kept for that meanwhile: for a store without a calendar, or still with the one `given`."""
+    if given is None:
+        give_kept_calendar(work, region, who)
+    elif _own(work) == given:
+        put_calendar(work, _kept_for(work.connection, region) or given, who)
+
+
+def adopt_calendars(work: Work) -> None:
+    """For a ledger from before calendars were kept: what all shops of the chain have alike, else those of each region, is kept. work: of the CHAIN."""
+    if any(kind == KIND or kind.startswith(_OF_REGION) for kind in work.store.versions):
+        return
+    shops: dict[str, list[Calendar]] = defaultdict(list)
+    for region, text in store_rows.documents_by_region(work.connection, KIND):
+        known, found = shops[region], calendar_in(text)
+        known.append(next((each for each in known if each == found), found))
+    everywhere = _alike([each for known in shops.values() for each in known])
+    if everywhere is not None:
+        _keep(work, KIND, everywhere, _ADOPTED)
+        return
+    for region, known in shops.items():
+        alike = _alike(known) if region else None
+        if alike is not None:
+            _keep(work, _OF_REGION + region, alike, _ADOPTED)
+
+
+def _alike(calendars: Sequence[Calendar]) -> Calendar | None:
+    same = len(calendars) >= _ALIKE and all(each == calendars[0] for each in calendars)
+    return calendars[0] if same else None
+
+
+def _own(work: Work) -> Calendar | None:
+    text = desired_state.document_text(work, KIND)
+    return None if text is None else calendar_in(text)
+
+
+def _kept_for(connection: Connection, region: str) -> Calendar | None:
+    return _kept(connection, _OF_REGION + region) or _kept(connection, KIND)
 
 
 def _kinds(work: Work, region: str | None) -> list[str]:

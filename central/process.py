@@ -14,6 +14,7 @@ from central.auth import Authority
 from central.centre import Centre
 from central.context import CHAIN
 from central.dispatch import Dispatcher
+from central.kept_calendars import adopt_calendars
 from central.ledger.agreement import listen
 from central.ledger.engine import Ledger
 from central.ledger.gateway_views import gateway_views
@@ -81,6 +82,7 @@ def _run(settings: CentralSettings, ledger: Ledger) -> int:
     supervisor.stop_on_signals()
     supervisor.start("writer", centre.run)
     centre.writer.submit(centre.store_job(CHAIN, note_settings))
+    centre.writer.submit(centre.store_job(CHAIN, adopt_calendars))
     supervisor.start("dispatch", dispatcher.run)
     supervisor.start("rounds", lambda: centre.rounds.run(supervisor.stop))
     if settings.transfer_interval_min:

@@ -18,7 +18,7 @@ from central.context import Work
 from central.core.audiences import CELL_RESOLUTION, is_cell
 from central.core.vouched import ITEMS, PRICES, STORE
 from central.errors import NotFoundError, SenderError
-from central.kept_calendars import give_kept_calendar
+from central.kept_calendars import follow_region, move_calendar
 from central.ledger import coupon_rows, store_rows
 from central.ledger.series_views import sku_series
 from central.ledger.sku_views import SHORT_SORTS, SORTS, SkuQuery, sku_page, store_zone
@@ -36,6 +36,7 @@ from contract.api.stores import (
     StoreView,
     SupplyPut,
 )  # fmt: skip
+from contract.calendar import Calendar
 from contract.ids import ID_PATTERN
 from runtime.heap import give_back_memory
 
@@ -58,7 +59,8 @@ def put_store(store: StorePath, put: StorePut, principal: FromStoreSystem, centr
     if len({hours.weekday for hours in put.hours}) != len(put.hours):
         raise SenderError("hours: a weekday stands twice; send each at most once")
 
-    def job(work: Work) -> None:
+    def job(work: Work) -> Calendar | None:
+        before = store_rows.region_of(work.connection, store)
         store_rows.put_store(work.connection, store, put)
         work.store.exists, work.store.name, work.store.zone = True, put.name, zone
         work.store.currency, work.store.h3_cell = put.currency, put.h3_cell
@@ -70,10 +72,13 @@ def put_store(store: StorePath, put: StorePut, principal: FromStoreSystem, centr
         couponing.refresh_keys(work, coupon_rows.all_campaigns(work.connection))
         work.audit(principal.name, "put-store", store, about=put.model_dump(mode="json"))
         work.vouch_for_row(STORE, store)
+        if before is None or before == put.region:
+            return None
+        return move_calendar(work, before, put.region, principal.name)
 
-    centre.call_store(store, job)
+    moved = centre.call_store(store, job)
     # In a job of its own: a calendar that is put for the chain meanwhile finds the store, or is kept before it is asked for.
-    centre.call_store(store, lambda work: give_kept_calendar(work, put.region, principal.name))
+    centre.call_store(store, lambda work: follow_region(work, moved, put.region, principal.name))
     return get_store(store, principal, centre)
 
 

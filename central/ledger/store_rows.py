@@ -1,7 +1,7 @@
 """Rows of stores, items and price steps."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -44,6 +44,11 @@ _DOCUMENTS_OF = sa.text(
     """SELECT s.store_id, d.version, d.body FROM stores s LEFT JOIN documents d ON d.store_id = s.store_id AND d.kind = :kind
     WHERE CAST(:region AS TEXT) IS NULL OR s.region = :region ORDER BY s.store_id"""
 )
+_DOCUMENTS_BY_REGION = sa.text(
+    """SELECT s.region, d.body FROM stores s JOIN documents d ON d.store_id = s.store_id AND d.kind = :kind
+    ORDER BY s.region, s.store_id"""
+)
+_REGION_OF = sa.text("SELECT region FROM stores WHERE store_id = :store")
 _PUT_DOCUMENT = sa.text(
     """INSERT INTO documents (store_id, kind, version, body) VALUES (:store, :kind, :version, :body)
     ON CONFLICT (store_id, kind) DO UPDATE SET version = excluded.version, body = excluded.body"""
@@ -122,6 +127,18 @@ def documents_of(
     """Each store of the region, or of the chain, with its document as `document` gives it."""
     rows = connection.execute(_DOCUMENTS_OF, {"region": region, "kind": kind})
     return [(row.store_id, None if row.version is None else (row.version, row.body)) for row in rows]
+
+
+def documents_by_region(connection: Connection, kind: str) -> Iterator[tuple[str, str]]:
+    """(region, body) of each store that has the document, regions together."""
+    for row in connection.execute(_DOCUMENTS_BY_REGION, {"kind": kind}):
+        yield row.region, row.body
+
+
+def region_of(connection: Connection, store: str) -> str | None:
+    """None for a store that is none."""
+    row = connection.execute(_REGION_OF, {"store": store}).first()
+    return None if row is None else str(row.region)
 
 
 def put_document(connection: Connection, store: str, kind: str, version: int, body: str) -> None:

@@ -191,6 +191,21 @@ def test_a_calendar_goes_down_to_gateways_that_know_it_and_to_no_other(
     assert [each["name"] for each in later["days"]] == ["Christmas"]
     assert later["promotions"][0]["skus"] == ["sku-1"]
 
+    # One that changes its region has the new one's from then on.
+    opened = {**profile, "name": "Early", "region": "harbour"}
+    assert centre.client().put("/v1/stores/store-early", json=opened).status_code == 200
+    regatta = {
+        **whole,
+        "days": [{"kind": "event", "from_day": "2026-12-05", "until_day": "2026-12-05", "name": "Regatta"}],
+    }
+    assert system.put("/v1/calendar", params={"region": "harbour"}, json=regatta).status_code == 200
+    assert (
+        centre.client().put("/v1/stores/store-later", json={**profile, "region": "harbour"}).status_code
+        == 200
+    )
+    moved = get(system, "/v1/stores/store-later/calendar")["calendar"]
+    assert [each["name"] for each in moved["days"]] == ["Regatta"]
+
 
 def test_hq_sees_what_a_region_has_who_set_it_and_who_differs_and_takes_a_day_out(
     centre: CentreProcess,

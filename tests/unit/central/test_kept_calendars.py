@@ -9,7 +9,14 @@ from central.context import CHAIN
 from central.core.audit_chain import Break
 from central.core.calendars import CalendarRow, calendar_from_csv
 from central.errors import SenderError
-from central.kept_calendars import give_kept_calendar, keep_calendar, keep_rows
+from central.kept_calendars import (
+    adopt_calendars,
+    follow_region,
+    give_kept_calendar,
+    keep_calendar,
+    keep_rows,
+    move_calendar,
+)
 from central.ledger import store_rows
 from central.ledger.audit_check import verify_audit
 from contract.api.stores import StorePut
@@ -106,3 +113,69 @@ def test_more_than_a_calendar_holds_is_refused_and_leaves_what_was_there() -> No
         with pytest.raises(SenderError, match="the chain for shops that open later would hold too much"):
             keep(centre, None, every)
         assert opened(centre, "next") == ["Christmas"]
+
+
+def moved(
+    centre: Bench, store: str, before: str, region: str, meanwhile: Calendar | None = None
+) -> list[str]:
+    """meanwhile: what the new region is given between the store's move and its second look."""
+    found = centre.run(lambda work: move_calendar(work, before, region, "Ann"), store)
+    if meanwhile is not None:
+        keep(centre, region, meanwhile)
+    centre.run(lambda work: follow_region(work, found, region, "Ann"), store)
+    return given(centre, store, region)
+
+
+def test_a_shop_that_changes_its_region_has_the_new_ones_calendar() -> None:
+    with bench(SQLITE) as centre:
+        keep(centre, None, calendar("Christmas"))
+        keep(centre, REGION, calendar("Harvest"))
+        assert opened(centre, "one", REGION) == ["Harvest"]
+        assert moved(centre, "one", REGION, "west") == ["Christmas"], "nothing is kept of it but the chain's"
+        assert moved(centre, "one", "west", REGION) == ["Harvest"]
+        assert moved(centre, "one", REGION, "west", calendar("Regatta")) == ["Regatta"]
+        assert breaks(centre) == ()
+
+
+def test_a_shop_that_comes_to_a_region_of_which_nothing_is_kept_has_ordinary_days() -> None:
+    with bench(SQLITE) as centre:
+        keep(centre, REGION, calendar("Harvest"))
+        assert opened(centre, "one", REGION) == ["Harvest"]
+        assert moved(centre, "one", REGION, "west") == []
+        text = centre.run(lambda work: desired_state.document_text(work, calendars.KIND), "one")
+        assert calendars.calendar_in(text).until_day == "2026-12-31"
+
+
+def test_a_calendar_of_its_own_moves_with_the_shop() -> None:
+    with bench(SQLITE) as centre:
+        keep(centre, REGION, calendar("Harvest"))
+        keep(centre, "west", calendar("Regatta"))
+        opened(centre, "own", REGION)
+        centre.run(lambda work: calendars.put_calendar(work, calendar("Its own"), "Ann"), "own")
+        assert moved(centre, "own", REGION, "west") == ["Its own"]
+
+
+@pytest.mark.parametrize(("of_two", "kept"), [("Christmas", ["Christmas"]), ("Its own", [])])
+def test_what_all_shops_had_alike_before_calendars_were_kept_is_kept(of_two: str, kept: list[str]) -> None:
+    with bench(SQLITE) as centre:
+        for store, name in (("one", "Christmas"), ("two", of_two)):
+            opened(centre, store, REGION)
+            centre.run(lambda work, n=name: calendars.put_calendar(work, calendar(n), "Ann"), store)
+        centre.centre.memory.forget()  # as at a start
+        for _ in range(2):
+            centre.run(adopt_calendars, CHAIN)
+        assert opened(centre, "later", REGION) == kept
+        assert breaks(centre) == ()
+
+
+def test_regions_that_differ_keep_each_their_own_and_one_shop_alone_speaks_for_none() -> None:
+    with bench(SQLITE) as centre:
+        for store, region, name in (("a", "east", "Fair"), ("b", "east", "Fair"), ("c", "west", "Regatta")):
+            opened(centre, store, region)
+            centre.run(lambda work, n=name: calendars.put_calendar(work, calendar(n), "Ann"), store)
+        centre.run(adopt_calendars, CHAIN)
+        assert opened(centre, "d", "east") == ["Fair"]
+        assert opened(centre, "e", "west") == []
+        keep(centre, "west", calendar("Put"))
+        centre.run(adopt_calendars, CHAIN)
+        assert opened(centre, "f", "west") == ["Put"]
