@@ -92,6 +92,8 @@ class Bridge:
             with contextlib.suppress(
                 queue.Full
             ):  # heartbeats are the first to yield; the next one says it all
+                # A gateway that met the broker after our start has not heard what we are: nobody keeps a birth for it.
+                self._own_events.birth(version_text())
                 self._own_events.heartbeat(self._heartbeat_counters())
         notifier.stopping()
         self._say_goodbye()

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from contract.records import MAX_HORIZON_DAYS
-from models.arrays import F32, F64, row_sum
+from models.arrays import F32, F64, row_medians, row_sum
 from models.censoring import recovered_history
 from models.known_days import KNOWN_DAY_FEATURES, KnownDays, known_days_from, write_known_day_features
 
@@ -237,7 +237,7 @@ def _clean(units: F64) -> tuple[F64, int]:
     usual = np.zeros(units.shape[0])
     rows = np.flatnonzero((bounded > 0).any(axis=1))
     if len(rows):
-        usual[rows] = np.nanmedian(np.where(bounded[rows] > 0, bounded[rows], np.nan), axis=1)
+        usual[rows] = row_medians(np.where(bounded[rows] > 0, bounded[rows], np.nan))
     cleaned = np.minimum(bounded, (SPIKE_RATIO * np.maximum(usual, 1.0))[:, None])
     return cleaned, int(((cleaned != units) & ~np.isnan(units)).sum())
 
@@ -248,7 +248,7 @@ def usual_price(past: F64) -> F64:
     rows = np.flatnonzero((past > 0).any(axis=1))
     if len(rows):
         known = np.where(past[rows] > 0, past[rows], np.nan)
-        near = _believed(known / np.nanmedian(known, axis=1, keepdims=True))
+        near = _believed(known / row_medians(known)[:, None])
         out[rows] = np.where(near, known, 0).sum(axis=1) / np.maximum(near.sum(axis=1), 1)
     return np.where(out > 0, out, np.nan)
 

@@ -545,6 +545,18 @@ def test_each_hour_of_the_shop_has_a_heartbeat_however_fast_it_passes(rig):
     assert len(rig.gateway.of("bridge-1", "heartbeat")) == 3
 
 
+def test_a_gateway_that_comes_later_learns_what_the_bridge_is(rig):
+    rig.device("till", "uid-t")
+    rig.bridge({"uid-t": "till-2"}, heartbeat_s=1)
+    wait_for(lambda: rig.gateway.of("bridge-1", "birth"), "the birth at the start")
+    rig.gateway.close()
+    rig.gateway = Gateway(rig.broker.port)
+    wait_for(lambda: rig.gateway.of("bridge-1", "birth"), "a birth again")
+    assert {(born.kind, born.boot_id) for born in rig.gateway.of("bridge-1", "birth")} == {
+        ("bridge", rig.gateway.of("bridge-1")[0].boot_id)
+    }
+
+
 def test_the_counters_are_nobody_elses_to_read(rig):
     till = rig.device("till", "uid-t")
     rig.bridge({"uid-t": "till-2"})
