@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from contract.calendar import Promotion
 from contract.documents import (
     DailyUnits,
     Facing,
@@ -26,6 +27,8 @@ LOCAL_OFFSET_MS = -5 * 3_600_000
 """The shops' zone is Etc/GMT+5 all year (see simulator.journey)."""
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
+PROMOTIONS_BEFORE_DAYS, PROMOTIONS_AFTER_DAYS = 63, 28
+"""Around the replayed days: what forecasts look back on, and what they are told of days to come."""
 CELLS_PER_SHELF = 15
 OPENING_STOCK_DAYS = 7.0
 """Of average sales, on the shelf and in the back room together: the first orders must come in time, not at once."""
@@ -195,6 +198,21 @@ class ShopFile:
             units.setdefault(sku, []).append(count)
         rows = [DailyUnits(sku=sku, units=counts) for sku, counts in units.items()]
         return HistoryDocument(version=version, first_live_day=self.first_day.isoformat(), rows=rows)
+
+    def promotions(self) -> list[Promotion]:
+        """What the mailer shows of the goods on cells, week by week: goods of one week and discount are one promotion."""
+        found: dict[tuple[str, str, int | None], list[str]] = {}
+        for sku, *key in self._file.execute(
+            "SELECT sku, from_day, until_day, discount_percent FROM promotions ORDER BY from_day, discount_percent, sku"
+        ):
+            found.setdefault((key[0], key[1], key[2]), []).append(sku)
+        return [
+            Promotion(
+                from_day=first, until_day=last, discount_percent=off, skus=skus,
+                name=f"Mailer, week {date.fromisoformat(first).isocalendar().week}",
+            )
+            for (first, last, off), skus in found.items()
+        ]  # fmt: skip
 
     def basket_count(self) -> int:
         return int(self._file.execute("SELECT count(*) FROM baskets").fetchone()[0])

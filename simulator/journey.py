@@ -17,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from contract.ids import gtin14_from_text, gtin_check_digit
+from simulator.catalogue import PROMOTIONS_AFTER_DAYS, PROMOTIONS_BEFORE_DAYS
+from simulator.journey_promotions import PromotedWeek, Promotions
 from simulator.journey_receipts import (
     DATA_END_DAY,
     DATA_FIRST_DAY,
@@ -52,6 +54,8 @@ CREATE TABLE items(sku TEXT PRIMARY KEY, gtin TEXT NOT NULL, name TEXT NOT NULL,
 CREATE TABLE baskets(basket INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, member TEXT NOT NULL);
 CREATE TABLE lines(basket INTEGER NOT NULL, sku TEXT NOT NULL, quantity INTEGER NOT NULL, regular_cents INTEGER NOT NULL,
   discount_cents INTEGER NOT NULL, coupon_cents INTEGER NOT NULL);
+CREATE TABLE promotions(sku TEXT NOT NULL, from_day TEXT NOT NULL, until_day TEXT NOT NULL, discount_percent INTEGER,
+  PRIMARY KEY(sku, from_day)) WITHOUT ROWID;
 CREATE TABLE history(sku TEXT NOT NULL, day TEXT NOT NULL, units INTEGER NOT NULL, PRIMARY KEY(sku, day)) WITHOUT ROWID;
 """
 
@@ -175,7 +179,9 @@ class _ShopMaker:
         history = [np.zeros((len(ranks), history_days), np.int64) for ranks in self._cell_rank]
         sold: list[set[int]] = [set(ranks) for ranks in self._cell_rank]
         self._receipts.forget_counts()
+        promotions = Promotions(self._receipts.source, self._products.ids, set().union(*self._cell_rank))
         for lines in self._receipts.lines(self._shop_of_store):
+            promotions.add(lines)
             for shop, file in enumerate(files):
                 here = lines.shop == shop
                 self._add_history(
@@ -184,7 +190,13 @@ class _ShopMaker:
                 replayed = here & (lines.day >= self._first) & (lines.day < self._first + self._days)
                 sold[shop].update(int(place) for place in np.unique(lines.product[replayed]))
                 self._add_lines(file, lines, replayed)
+        _progress("reading what the mailer showed")
+        promoted = promotions.weeks(
+            self._first_day - timedelta(days=PROMOTIONS_BEFORE_DAYS),
+            self._first_day + timedelta(days=self._days + PROMOTIONS_AFTER_DAYS),
+        )
         for shop, file in enumerate(files):
+            self._add_promotions(file, shop, promoted)
             self._finish(file, shop, history[shop], sold[shop])
         return paths
 
@@ -240,6 +252,21 @@ class _ShopMaker:
             lines.coupon_cents[mask].tolist(),
         )
         file.executemany("INSERT INTO lines VALUES (?, ?, ?, ?, ?, ?)", zip(*columns, strict=True))
+
+    def _add_promotions(self, file: sqlite3.Connection, shop: int, promoted: list[PromotedWeek]) -> None:
+        """Of the goods that the shop has on cells: the others are not ordered."""
+        ids, here = self._products.ids, self._cell_rank[shop]
+        rows = [
+            (
+                sku_of(int(ids[each.product])),
+                each.from_day.isoformat(),
+                each.until_day.isoformat(),
+                each.discount_percent,
+            )
+            for each in promoted
+            if each.product in here
+        ]
+        file.executemany("INSERT INTO promotions VALUES (?, ?, ?, ?)", rows)
 
     def _finish(self, file: sqlite3.Connection, shop: int, history: Ints, sold: set[int]) -> None:
         ranks = self._cell_rank[shop]

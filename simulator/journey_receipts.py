@@ -94,8 +94,8 @@ class Receipts:
     def __init__(self) -> None:
         # Arrow's own pool keeps what it freed; the system's gives it back, and memory is what a Pi-sized demo lacks.
         pa.set_memory_pool(pa.system_memory_pool())
-        self._source = data_folder()
-        self.products = _read_products(self._source)
+        self.source = data_folder()
+        self.products = _read_products(self.source)
         self.counts: dict[str, int] = {}
 
     def forget_counts(self) -> None:
@@ -104,7 +104,7 @@ class Receipts:
     def baskets_by_store(self) -> dict[int, int]:
         """Baskets a store over the whole year."""
         baskets, stores = [], []
-        for batch in _batches(self._source, ["store_id", "basket_id"]):
+        for batch in _batches(self.source, ["store_id", "basket_id"]):
             found, first = np.unique(batch["basket_id"].to_numpy(), return_index=True)
             baskets.append(found)
             stores.append(batch["store_id"].to_numpy()[first])
@@ -121,7 +121,7 @@ class Receipts:
         stores_known = np.array(sorted(shop_of_store))
         shop_at = np.array([shop_of_store[int(store)] for store in stores_known])
         ids = self.products.ids
-        for batch in _batches(self._source, columns):
+        for batch in _batches(self.source, columns):
             product_id = batch["product_id"].to_numpy()
             place = np.minimum(np.searchsorted(ids, product_id), len(ids) - 1)
             goods = (ids[place] == product_id) & self.products.goods[place]

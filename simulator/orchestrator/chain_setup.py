@@ -3,13 +3,22 @@
 import hashlib
 import math
 import random
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 
 import h3
 
 from contract.documents import SupplyLine
-from simulator.catalogue import DAY_MS, HOUR_MS, ShopFile, ShopItem
+from simulator.catalogue import (
+    DAY_MS,
+    HOUR_MS,
+    PROMOTIONS_AFTER_DAYS,
+    PROMOTIONS_BEFORE_DAYS,
+    ShopFile,
+    ShopItem,
+)
 from simulator.orchestrator.centre_admin import CentreAdmin
 
 SHOP_POINTS = (
@@ -102,14 +111,29 @@ def set_up_store(admin: CentreAdmin, shop: ShopFile, number: int) -> None:
     )
     history = shop.history_document().model_dump(mode="json", include={"first_live_day", "rows"})
     admin.put(f"{path}/history", history)
-    admin.put(f"{path}/calendar", calendar())
 
 
-def calendar() -> dict[str, object]:
-    """What HQ knows of the year's days; its promotions are prices, and the price list tells them."""
+def put_calendars(admin: CentreAdmin, shops: Iterable[ShopFile]) -> None:
+    """The year's days for the chain, then each shop's own calendar: those days, and what the mailer shows of its goods."""
+    files = list(shops)
+    if files:
+        admin.put("/v1/calendar", calendar(files[0]))
+    for shop in files:
+        promotions = [each.model_dump(mode="json") for each in shop.promotions()]
+        admin.put(f"/v1/stores/{shop.shop}/calendar", {**calendar(shop), "promotions": promotions})
+
+
+def calendar(shop: ShopFile) -> dict[str, object]:
+    """The holidays and events around the replayed days, as far as the file tells promotions: within it, it is taken to be complete."""
+    first = (shop.first_day - timedelta(days=PROMOTIONS_BEFORE_DAYS)).isoformat()
+    last = (shop.first_day + timedelta(days=shop.days + PROMOTIONS_AFTER_DAYS)).isoformat()
     named = [("holiday", *each) for each in HOLIDAYS] + [("event", *each) for each in EVENTS]
-    days = [{"kind": kind, "from_day": day, "until_day": day, "name": name} for kind, day, name in named]
-    return {"from_day": "2017-05-01", "until_day": "2017-12-31", "days": days}
+    days = [
+        {"kind": kind, "from_day": day, "until_day": day, "name": name}
+        for kind, day, name in named
+        if first <= day <= last
+    ]
+    return {"from_day": first, "until_day": last, "days": days}
 
 
 def managed_items(shop: ShopFile) -> list[ShopItem]:

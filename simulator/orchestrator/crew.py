@@ -12,6 +12,7 @@ from simulator.orchestrator.broker import Broker, broker_for
 from simulator.orchestrator.centre_admin import CentreAdmin
 from simulator.orchestrator.chain_setup import (
     managed_items,
+    put_calendars,
     put_campaigns,
     put_members,
     put_suppliers,
@@ -120,6 +121,7 @@ class Crew:
         put_suppliers(admin, next(iter(self.files.values())).timezone)
         for number, place in enumerate(self.layout.shops):
             set_up_store(admin, self.files[place.store], number)
+        put_calendars(admin, self.files.values())
         first = next(iter(self.files.values()))
         put_campaigns(admin, first.start_ms, first.end_ms)
         self.put_members(admin)

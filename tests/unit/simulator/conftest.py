@@ -93,11 +93,30 @@ def _transactions() -> pa.Table:
     )
 
 
+def _promotions() -> pa.Table:
+    """Week 37 is the replayed one. 1000 is in the mailer of 8 of 12 stores, 1001 in that of 4, 1002 on display only."""
+    shown = [(1000, store, "A") for store in range(8)] + [(1001, store, "D") for store in range(8, STORES)]
+    shown += [(1002, store, "0") for store in range(STORES)]
+    rows = [
+        {
+            "product_id": product,
+            "store_id": store,
+            "display_location": "0",
+            "mailer_location": where,
+            "week": week,
+        }
+        for week in (30, 37)
+        for product, store, where in shown
+    ]
+    return pa.Table.from_pylist(rows)
+
+
 @pytest.fixture(scope="session")
 def journey_source(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("completejourney")
     pq.write_table(_products(), folder / "products.parquet")
     pq.write_table(_transactions(), folder / "transactions.parquet")
+    pq.write_table(_promotions(), folder / "promotions.parquet")
     return folder
 
 

@@ -4,9 +4,11 @@ from datetime import date
 import pyarrow.parquet as pq
 import pytest
 
+from contract.calendar import Calendar
 from contract.ids import gtin14_from_text
-from simulator import journey, journey_receipts
+from simulator import journey, journey_promotions, journey_receipts
 from simulator.catalogue import MAX_CAPACITY_UNITS, MIN_CAPACITY_UNITS, ShopFile, local_day, midnight_ms
+from simulator.orchestrator.chain_setup import put_calendars
 
 
 def _rows(path, sql):
@@ -144,3 +146,49 @@ def test_the_shops_do_not_depend_on_how_the_file_is_cut(journey_source, shop_pat
             else f"SELECT * FROM {table} ORDER BY 1, 2"
         )
         assert _rows(other[0], sql) == _rows(shop_paths[0], sql)
+
+
+def test_what_the_mailer_showed_in_most_stores_is_promoted_at_what_the_receipts_took_off(
+    journey_source, shop
+):
+    weeks = {promotion.from_day: promotion for promotion in shop.promotions()}
+    assert sorted(weeks) == ["2017-07-17", "2017-09-04"]
+    assert {sku for promotion in weeks.values() for sku in promotion.skus} == {"1000"}
+    now = weeks["2017-09-04"]
+    assert (now.until_day, now.name) == ("2017-09-10", "Mailer, week 36")
+    table = pq.read_table(journey_source / "transactions.parquet")
+    times = table["transaction_timestamp"].cast("timestamp[ms]").cast("int64").to_pylist()
+    columns = (table[name].to_pylist() for name in ("product_id", "quantity", "retail_disc", "sales_value"))
+    monday, next_monday = midnight_ms(date(2017, 9, 4)), midnight_ms(date(2017, 9, 11))
+    mine = [
+        (discount, value)
+        for at_ms, product, quantity, discount, value in zip(times, *columns, strict=True)
+        if product == 1000 and quantity > 0 and monday <= at_ms < next_monday
+    ]
+    off = sum(discount for discount, _ in mine)
+    percent = round(100 * off / sum(sum(row) for row in mine) / 5) * 5
+    assert percent > 0
+    assert now.discount_percent == percent
+
+
+def test_the_centre_is_told_of_promotions_and_holidays_around_the_replayed_days(shop):
+    told: dict[str, dict] = {}
+
+    class Admin:
+        def put(self, path: str, body: dict) -> None:
+            told[path] = body
+
+    put_calendars(Admin(), [shop])
+    chain, own = told["/v1/calendar"], told[f"/v1/stores/{shop.shop}/calendar"]
+    assert [day["name"] for day in chain["days"]] == ["Independence Day", "Labor Day"]
+    assert "promotions" not in chain
+    made = Calendar.model_validate(own)
+    assert (made.from_day, made.until_day) == ("2017-07-03", "2017-10-06")
+    assert made.promotions == shop.promotions()
+    assert all(made.from_day <= each.from_day for each in made.promotions)
+
+
+def test_weeks_run_from_monday_to_sunday_as_the_receipts_count_them():
+    for day, week in ((date(2017, 1, 2), 2), (date(2017, 1, 8), 2), (date(2017, 12, 31), 53)):
+        assert journey_promotions.week_of(day) == week
+    assert journey_promotions.first_day_of(37) == date(2017, 9, 4)
