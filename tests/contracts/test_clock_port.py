@@ -10,8 +10,9 @@ import pytest
 
 from runtime.clock import Clock, ClockOwner, SharedClock, SystemClock
 
-SLACK_MS = 2_000
+SLACK_MS = 20_000
 """What a busy machine may lose between two looks; a unit that is wrong is off by a factor of 1,000."""
+GRAIN_MS = 5
 
 
 @pytest.fixture(params=["system", "shared, running", "shared, running 600 times as fast", "shared, standing"])
@@ -34,7 +35,7 @@ def at_real_speed(request: pytest.FixtureRequest, tmp_path: Path) -> Clock:
 
 
 def _until(met: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while not met():
         assert time.monotonic() < deadline
 
@@ -71,10 +72,12 @@ def test_now_never_goes_back_for_threads_that_share_a_clock(clock: Clock) -> Non
 
 
 def test_a_clock_at_real_speed_goes_a_millisecond_a_millisecond(at_real_speed: Clock) -> None:
-    began_ms, began = at_real_speed.now_ms(), time.monotonic()
+    """Each look at it stands between two at another clock: however long this machine pauses, the bounds hold."""
+    before, began_ms, after = time.monotonic(), at_real_speed.now_ms(), time.monotonic()
     _until(lambda: at_real_speed.now_ms() >= began_ms + 50)
-    passed_ms = (time.monotonic() - began) * 1000
-    assert 45 <= passed_ms < 50 + SLACK_MS
+    then, ended_ms, finally_ = time.monotonic(), at_real_speed.now_ms(), time.monotonic()
+    passed_ms = ended_ms - began_ms
+    assert (then - after) * 1000 - GRAIN_MS <= passed_ms <= (finally_ - before) * 1000 + GRAIN_MS
 
 
 def test_clocks_at_real_speed_agree(at_real_speed: Clock) -> None:

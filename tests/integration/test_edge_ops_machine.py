@@ -241,12 +241,12 @@ def test_the_journal_has_the_fields_of_each_change_and_one_line_for_each(gateway
 def test_a_loop_that_hangs_is_ended_and_started_again(gateway: SmallMachine) -> None:
     gateway.run(
         "mkdir -p /run/systemd/system/shelfloop-edge.service.d\n"
-        "printf '[Service]\\nWatchdogSec=5\\n' > /run/systemd/system/shelfloop-edge.service.d/test.conf\n"
+        "printf '[Service]\\nWatchdogSec=10\\n' > /run/systemd/system/shelfloop-edge.service.d/test.conf\n"
         "systemctl daemon-reload; systemctl restart shelfloop-edge"
     )
     gateway.wait_until(IS_UP, "the gateway")
     # Longer than the watchdog's period: what feeds it is the loop.
-    gateway.run("sleep 6; test $(systemctl show -P NRestarts shelfloop-edge) = 0")
+    gateway.run("sleep 11; test $(systemctl show -P NRestarts shelfloop-edge) = 0")
     gateway.run("kill -STOP $(systemctl show -P MainPID shelfloop-edge)")
     gateway.wait_until("test $(systemctl show -P NRestarts shelfloop-edge) -ge 1", "the watchdog")
     gateway.wait_until(IS_UP, "the gateway after it")
