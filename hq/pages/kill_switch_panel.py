@@ -152,5 +152,6 @@ class KillSwitchPanel:
             )
 
         done = f"{'Stopped' if switch.on else 'Started again'}: {self._name(switch)}."
-        self._toast.show(done, undo=None if undoing else undo, seconds=10)
+        # Long: what a stop means is often seen only afterwards.
+        self._toast.show(done, undo=None if undoing else undo, seconds=60)
         await self._when_changed()
