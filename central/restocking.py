@@ -24,6 +24,7 @@ from central.store_memory import Trigger
 from central.supplying import SupplierTerms, terms_for
 from central.trigger_moves import CHANGE_EVENT, EMERGENCY, HOUR_MS, KIND, announce, end
 from contract.api.restock import TriggerState
+from contract.documents import SupplyLine
 from contract.records import QUANTILE_LEVELS, ProposalRecord
 
 
@@ -40,11 +41,43 @@ def decide_proposal(work: Work, proposal: ProposalRecord, doubts: Doubts) -> str
     if unlisted:
         return f"held: the SKU is {unlisted}"
     open_trigger = store.open_trigger(proposal.sku)
-    on_order = store.on_order(proposal.sku, without=open_trigger.trigger_id if open_trigger else None)
     terms = terms_for(work, line.supplier, proposal.sku, open_trigger.trigger_id if open_trigger else "")
+    wanted = _wanted(work, proposal, line, open_trigger, terms)
+    policy = Policy(
+        work.settings.auto_approve_below_cents,
+        work.settings.stale_after_min * 60_000,
+        work.memory.switches_for(work.connection, store.store, line.supplier),
+        work.settings.auto_approve_from_confidence,
+    )
+    opened = open_trigger and OpenTrigger(
+        open_trigger.trigger_id, open_trigger.state, open_trigger.quantity_units, open_trigger.held_until_ms
+    )
+    decision = decide_restock(wanted, policy, opened or None, work.now_ms)
+    if isinstance(decision, Raise) and decision.approved and (doubt := doubts.about(proposal)):
+        work.memory.count("orders_in_doubt")
+        wanted = replace(wanted, doubt=doubt)
+        decision = decide_restock(wanted, policy, opened or None, work.now_ms)
+    if isinstance(decision, Withdraw):
+        end(work, store.triggers[decision.trigger_id], TriggerState.CANCELLED, decision.why)
+        return f"withdrawn: {decision.trigger_id}: {decision.why}"
+    if not isinstance(decision, Raise):
+        return f"held: {decision.why}"
+    inputs = _evidence(proposal, wanted, policy, opened or None, work.now_ms)
+    return _apply(work, proposal, decision, inputs, open_trigger, terms)
+
+
+def _wanted(
+    work: Work,
+    proposal: ProposalRecord,
+    line: SupplyLine,
+    open_trigger: Trigger | None,
+    terms: SupplierTerms,
+) -> Wanted:
+    store = work.store
+    on_order = store.on_order(proposal.sku, without=open_trigger.trigger_id if open_trigger else None)
     position = None if proposal.on_hand_units is None else proposal.on_hand_units + on_order
     changed_pack = line.pack_units != proposal.pack_units
-    wanted = Wanted(
+    return Wanted(
         sku=proposal.sku,
         # A gateway that has not heard of a new pack yet proposes in the old one: whole new packs of that, at most.
         proposed_units=proposal.quantity_units // line.pack_units * line.pack_units
@@ -66,31 +99,18 @@ def decide_proposal(work: Work, proposal: ProposalRecord, doubts: Doubts) -> str
         confidence=confidence_of(position, proposal.cumulative_quantiles, QUANTILE_LEVELS),
         **asdict(terms),
     )
-    policy = Policy(
-        work.settings.auto_approve_below_cents,
-        work.settings.stale_after_min * 60_000,
-        work.memory.switches_for(work.connection, store.store, line.supplier),
-        work.settings.auto_approve_from_confidence,
-    )
-    opened = open_trigger and OpenTrigger(
-        open_trigger.trigger_id, open_trigger.state, open_trigger.quantity_units, open_trigger.held_until_ms
-    )
-    decision = decide_restock(wanted, policy, opened or None, work.now_ms)
-    if isinstance(decision, Raise) and decision.approved and (doubt := doubts.about(proposal)):
-        work.memory.count("orders_in_doubt")
-        wanted = replace(wanted, doubt=doubt)
-        decision = decide_restock(wanted, policy, opened or None, work.now_ms)
-    if isinstance(decision, Withdraw):
-        end(work, store.triggers[decision.trigger_id], TriggerState.CANCELLED, decision.why)
-        return f"withdrawn: {decision.trigger_id}: {decision.why}"
-    if not isinstance(decision, Raise):
-        return f"held: {decision.why}"
+
+
+def _evidence(
+    proposal: ProposalRecord, wanted: Wanted, policy: Policy, opened: OpenTrigger | None, now_ms: int
+) -> dict[str, object]:
+    """Enough to decide again."""
     inputs: dict[str, object] = {
         "wanted": asdict(wanted),
         "gateway_units": proposal.quantity_units,
         "policy": asdict(policy),
         "open_trigger": asdict(opened) if opened else None,
-        "now_ms": work.now_ms,
+        "now_ms": now_ms,
         "cumulative_quantiles": list(proposal.cumulative_quantiles),
         "quantile_levels": list(QUANTILE_LEVELS),
         "service_level": proposal.service_level,
@@ -103,7 +123,7 @@ def decide_proposal(work: Work, proposal: ProposalRecord, doubts: Doubts) -> str
             "expected_unmet_units": proposal.expected_unmet_units,
             "expected_waste_units": proposal.expected_waste_units,
         }  # fmt: skip
-    return _apply(work, proposal, decision, inputs, open_trigger, terms)
+    return inputs
 
 
 def _apply(
