@@ -142,7 +142,7 @@ def open_removal_dialog(desk: Desk, toast: Toast, shops: Shops, entry: Entry, wh
             toast.show(
                 f"{told(entry)}: taken out of {counted(of, 'calendar')}.",
                 undo=undo if alike else None,
-                seconds=12.0,
+                seconds=60.0,
             )
             await when_changed()
 
