@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from central.centre import Centre
     from central.ledger.writer import Transaction
 
-MAX_BATCHES = 16
+MAX_BATCHES = 32
 """Of one store that share the writing of their sums."""
 MAX_HELD = 2_000
 """Sums by the quarter hour that wait, of one store."""
