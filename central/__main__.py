@@ -11,11 +11,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from central.secret_place import SecretPlace
-from central.settings import CentralSettings
-from central.upkeep import add_commands
-from runtime.errors import EXIT_BAD_CONFIG, EXIT_FAULT, EXIT_OK, OperatorError, reason_of
-from runtime.settings import secret_from_file
+from runtime.deferred import leave_out
+
+leave_out("httpx._main")  # httpx' own command, which loads 4 MB of rich and pygments where they are installed
+
+from central.secret_place import SecretPlace  # noqa: E402
+from central.settings import CentralSettings  # noqa: E402
+from central.upkeep import add_commands  # noqa: E402
+from runtime.errors import EXIT_BAD_CONFIG, EXIT_FAULT, EXIT_OK, OperatorError, reason_of  # noqa: E402
+from runtime.settings import secret_from_file  # noqa: E402
 
 if TYPE_CHECKING:
     from central.access import Reach

@@ -14,6 +14,12 @@ def defer(name: str) -> None:
         sys.modules[name] = _Deferred(name)
 
 
+def leave_out(name: str) -> None:
+    """Call before the library is imported: its import of the module fails, as if that were not installed."""
+    if name not in sys.modules:
+        sys.modules[name] = None  # type: ignore[assignment]  # what the import statement reads as "there is none"
+
+
 class _Deferred(ModuleType):
     def __getattr__(self, attribute: str) -> object:
         # What the import system and inspection look at on any module; a package's path is asked for by its submodules.

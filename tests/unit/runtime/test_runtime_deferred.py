@@ -34,3 +34,13 @@ print(before, "asyncio.events" in sys.modules, asyncio.run.__module__, asyncio._
 def test_a_gateway_runs_without_an_event_loops_memory() -> None:
     code = "import sys, edge.__main__, edge.process; print('asyncio.events' in sys.modules)"
     assert said(code) == "False"
+
+
+def test_a_centre_runs_without_the_memory_of_httpx_own_command() -> None:
+    code = """
+import sys
+import central.__main__, central.process
+import httpx
+print("httpx" in sys.modules, "rich" in sys.modules, "pygments" in sys.modules, httpx.Client.__name__)
+"""
+    assert said(code) == "True False False Client"
