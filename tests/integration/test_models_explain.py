@@ -1,12 +1,11 @@
 """`shelfloop models explain` asks a real centre."""
 
-import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from central_rig import STORE, CentreProcess, Gateway, kill_leftover
+from central_rig import STORE, CentreProcess, Gateway, running
 from central_rows import level, proposal
 from test_central_loop import set_up_store
 
@@ -15,13 +14,7 @@ from models.__main__ import main
 
 @pytest.fixture
 def centre(tmp_path: Path) -> Iterator[CentreProcess]:
-    process = CentreProcess(tmp_path)
-    process.command("init")
-    process.start()
-    yield process
-    if sys.exc_info()[0] is None:
-        process.stop()
-    kill_leftover(process.process)
+    yield from running(CentreProcess(tmp_path))
 
 
 def test_an_open_order_is_explained_in_words_and_as_a_picture(centre, tmp_path, capsys):
